@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiler settings, and oree_module(): one static library a folder of src/, with the tests that lie in it.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+# Assertions stay on in release: a bug must not become a wrong answer. No -g: it doubles the build on two cores.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+set(CMAKE_C_FLAGS_RELEASE "-O2")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -fno-omit-frame-pointer")
+set(CMAKE_C_FLAGS_DEBUG "-O1 -g1 -fno-omit-frame-pointer")
+
+option(OREE_WERROR "Treat warnings as errors" ON)
+option(OREE_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
+option(OREE_CAMERA "Build the camera application (needs GStreamer and OpenCV)" ON)
+set(OREE_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 ${CCACHE_PROGRAM})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
+endif()
+
+add_library(oree_flags INTERFACE)
+target_compile_options(oree_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion
+                       -Wno-sign-conversion -Wimplicit-fallthrough)
+if(OREE_WERROR)
+  target_compile_options(oree_flags INTERFACE -Werror)
+endif()
+if(OREE_SANITIZE)
+  add_compile_options(-fsanitize=${OREE_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${OREE_SANITIZE})
+endif()
+target_include_directories(oree_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_definitions(oree_flags INTERFACE OREE_VERSION="${PROJECT_VERSION}")
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+
+add_library(oree_doctest_main OBJECT ${CMAKE_SOURCE_DIR}/tests/doctest_main.cc)
+
+# oree_module(core/base DEPS core/io LIBS fmt::fmt)
+#   library  oree_core_base  from every *.cc of the folder but *_test.cc
+#   test     test_core_base  from its *_test.cc, where there are any; TEST_DEPS are modules that only the tests use
+function(oree_module path)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
+  string(REPLACE "/" "_" name ${path})
+  set(dir ${CMAKE_SOURCE_DIR}/src/${path})
+  file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  set(deps ${ARG_DEPS})
+  list(TRANSFORM deps REPLACE "/" "_")
+  list(TRANSFORM deps PREPEND oree_)
+  if(sources)
+    add_library(oree_${name} STATIC ${sources})
+    target_link_libraries(oree_${name} PUBLIC oree_flags ${deps} PRIVATE ${ARG_LIBS})
+  else()
+    add_library(oree_${name} INTERFACE)
+    target_link_libraries(oree_${name} INTERFACE oree_flags ${deps} ${ARG_LIBS})
+  endif()
+  if(tests)
+    set(test_deps ${ARG_TEST_DEPS})
+    list(TRANSFORM test_deps REPLACE "/" "_")
+    list(TRANSFORM test_deps PREPEND oree_)
+    add_executable(test_${name} ${tests} $<TARGET_OBJECTS:oree_doctest_main>)
+    target_link_libraries(test_${name} PRIVATE oree_${name} ${test_deps} ${ARG_LIBS} ${ARG_TEST_LIBS} fmt::fmt)
+    target_compile_definitions(test_${name} PRIVATE OREE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                               OREE_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+    add_test(NAME ${path} COMMAND test_${name})
+    set_tests_properties(${path} PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()
