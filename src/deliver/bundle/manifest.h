@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Manifest: what a bundle says of itself. The byte-level format is docs/formats/bundle.md.
+//
+// A bundle is a plain tar, in this order:
+//   manifest.json     this structure, canonical JSON; lists every other member with size and SHA-256
+//   signatures.json   [{"key_id", "algorithm": "ed25519", "signature": base64}] over the exact bytes of manifest.json;
+//                     absent in an unsigned bundle
+//   model/…           the model file(s) as the engine opens them (an OpenVINO IR is two files)
+//   recipe.json       preprocessing, decoder, labels
+//   golden/N.input.npz, golden/N.expected.npz
+//   reference.json    drift reference (confidences), may be absent
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/codec/json.h"
+#include "model/runtime/backend.h"
+
+namespace oree {
+
+inline constexpr int kBundleFormat = 1;
+
+struct BundleMember {
+  std::string path;
+  int64_t size = 0;
+  std::string sha256;  // 64 hex digits
+};
+
+// How the bundle is proven on the device: every golden sample is run; each output must lie within tolerance.
+struct GoldenRules {
+  int samples = 0;                    // golden/0 … golden/N-1
+  double relative_error_max = 0.01;   // largest |a-b| over the range (max-min) of the expected output tensor
+  double cosine_min = 0.999;          // between output and expected, flattened; both rules must hold
+  double latency_ms_p95_max = 0;      // 0: no bound
+  int64_t memory_bytes_max = 0;       // peak resident memory of the proving process; 0: no bound
+  int warmup_runs = 3, runs = 30;     // for the latency bound
+};
+
+struct Manifest {
+  int format = kBundleFormat;
+  std::string model;                  // check_name
+  std::string version;                // check_name; ordered by compare_versions
+  std::vector<std::string> device_types;  // compatible; check_name each; at least one
+  std::string runtime;                // backend name
+  SessionOptions options;
+  std::string model_path;             // member that the backend opens, e.g. "model/detector.tflite"
+  std::string created;                // RFC 3339; label only
+  std::string description;
+  GoldenRules golden;
+  int64_t probation_seconds = 60;     // watched on live data before commit
+  std::vector<BundleMember> members;  // every member but manifest.json and signatures.json
+};
+
+Json manifest_to_json(const Manifest& manifest);
+Result<Manifest> manifest_from_json(const Json& json);  // kInvalid names the key; paths are checked to be safe; unknown format: kUnsupported
+Json session_options_to_json(const SessionOptions& options);
+Result<SessionOptions> session_options_from_json(const Json& json);
+
+}  // namespace oree
