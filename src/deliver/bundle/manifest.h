@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "core/codec/json.h"
-#include "model/runtime/backend.h"
+#include "model/runtime/session_options.h"
 
 namespace oree {
 
@@ -55,7 +55,5 @@ struct Manifest {
 
 Json manifest_to_json(const Manifest& manifest);
 Result<Manifest> manifest_from_json(const Json& json);  // kInvalid names the key; paths are checked to be safe; unknown format: kUnsupported
-Json session_options_to_json(const SessionOptions& options);
-Result<SessionOptions> session_options_from_json(const Json& json);
 
 }  // namespace oree

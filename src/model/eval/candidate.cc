@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/eval/candidate.h"
+
+#include <fmt/format.h>
+
+#include "core/io/files.h"
+#include "model/runtime/session_options.h"
+
+namespace oree {
+
+bool Candidate::operator==(const Candidate& other) const {
+  return model == other.model && runtime == other.runtime && options.threads == other.options.threads &&
+         options.provider == other.options.provider && options.precision == other.options.precision;
+}
+
+std::string candidate_text(const Candidate& candidate, bool with_model) {
+  const SessionOptions& options = candidate.options;
+  std::string text = fmt::format("{} {} {} {} {}", candidate.runtime, options.provider.empty() ? "cpu" : options.provider,
+                                 options.threads, options.threads == 1 ? "thread" : "threads", options.precision);
+  return with_model ? path_name(candidate.model) + " " + text : text;
+}
+
+Json candidate_to_json(const Candidate& candidate) {
+  Json json = Json::object();
+  json.set("model", candidate.model).set("runtime", candidate.runtime);
+  for (const auto& [key, value] : session_options_to_json(candidate.options).members()) json.set(key, value);
+  return json;
+}
+
+Result<Candidate> candidate_from_json(const Json& json) {
+  Candidate candidate;
+  OREE_TRY_ASSIGN(candidate.model, json.get_string("model"));
+  OREE_TRY_ASSIGN(candidate.runtime, json.get_string("runtime"));
+  Json options = Json::object();
+  for (const auto& [key, value] : json.members()) {
+    if (key != "model" && key != "runtime") options.set(key, value);
+  }
+  OREE_TRY_ASSIGN(candidate.options, session_options_from_json(options));
+  return candidate;
+}
+
+}  // namespace oree

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/runtime/session_options.h"
+
+#include <doctest/doctest.h>
+
+namespace oree {
+
+TEST_CASE("session options survive the way to JSON and back") {
+  SessionOptions options;
+  options.threads = 3;
+  options.provider = "openvino:GPU";
+  options.precision = "bf16";
+  auto back = session_options_from_json(session_options_to_json(options));
+  REQUIRE(back.ok());
+  CHECK(back->threads == 3);
+  CHECK(back->provider == "openvino:GPU");
+  CHECK(back->precision == "bf16");
+}
+
+TEST_CASE("session options name the key that is wrong") {
+  for (const char* text : {R"({"threads": 0})", R"({"threads": 257})", R"({"threads": "2"})", R"({"precision": "int3"})",
+                           R"({"provider": 1})", R"({"thread": 1})", R"([])"}) {
+    auto json = Json::parse(text);
+    REQUIRE(json.ok());
+    auto options = session_options_from_json(*json);
+    REQUIRE_FALSE(options.ok());
+    CHECK(options.error().code() == Code::kInvalid);
+  }
+}
+
+}  // namespace oree
