@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the supervised application tells its agent: one JSON object a line on the file descriptor that the environment
 // variable OREE_AGENT_FD names (no variable: nothing is told, the application runs by itself).
-// The application finds its bundle, already verified and unpacked, in OREE_BUNDLE_DIR.
+// The application finds its bundle, already verified and unpacked, in the folder OREE_BUNDLE_DIR.
 //
 //   {"type":"ready","model":…,"version":…}       the model is loaded, results will follow
 //   {"type":"stats", …AppStats}                  every few seconds; counts since the previous one. It is the heartbeat.
