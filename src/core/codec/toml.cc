@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#define TOML_EXCEPTIONS 0
+#define TOML_MAX_NESTED_VALUES 64
+#define TOML_ENABLE_FORMATTERS 0
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "core/base/limits.h"
+#include "core/codec/json.h"
+
+namespace oree {
+namespace {
+
+// Offset just behind the string that starts at i (text[i] is its quote), or the end of the text.
+size_t skip_string(std::string_view text, size_t i) {
+  char quote = text[i];
+  std::string_view fence = text.substr(i, 3);
+  bool many_lines = fence.size() == 3 && fence[1] == quote && fence[2] == quote;
+  for (i += many_lines ? 3 : 1; i < text.size(); ++i) {
+    if (text[i] == '\\' && quote == '"') {
+      ++i;
+    } else if (many_lines ? text.substr(i, 3) == fence : text[i] == quote) {
+      return i + (many_lines ? 3 : 1);
+    } else if (text[i] == '\n' && !many_lines) {
+      return i;
+    }
+  }
+  return text.size();
+}
+
+// The parser bounds nested values but not dotted keys, and its tables are freed recursively: "a.a.a.a…" of a megabyte
+// would overflow the stack. Counts the longest run of key parts that only dots and blanks join.
+bool dotted_too_deep(std::string_view text) {
+  int dots = 0;
+  bool joined = false;  // a dot came since the last key part
+  for (size_t i = 0; i < text.size();) {
+    char c = text[i];
+    if (c == '#') {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (c == ' ' || c == '\t') {
+      ++i;
+    } else if (c == '.') {
+      if (++dots > kJsonDepthMax) return true;
+      joined = true;
+      ++i;
+    } else if (c == '"' || c == '\'') {
+      if (!joined) dots = 0;
+      joined = false;
+      i = skip_string(text, i);
+    } else {
+      if (!joined) dots = 0;
+      joined = false;
+      // A bare key to its end; anything else ends the run, since no dot can follow it.
+      size_t start = i;
+      while (i < text.size() && std::string_view(" \t\n.#\"'=[]{},").find(text[i]) == std::string_view::npos) ++i;
+      if (i == start) ++i;
+    }
+  }
+  return false;
+}
+
+template <typename T>
+std::string printed(const T& value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+Result<Json> convert(const toml::node& node, int depth) {
+  if (depth > kJsonDepthMax) {
+    return Error(Code::kInvalid, fmt::format("TOML is nested deeper than {} levels", kJsonDepthMax));
+  }
+  if (const toml::table* table = node.as_table()) {
+    Json::Object object;
+    for (const auto& [key, value] : *table) {
+      OREE_TRY_ASSIGN(Json v, convert(value, depth + 1));
+      object.emplace_back(std::string(key.str()), std::move(v));
+    }
+    return Json(std::move(object));
+  }
+  if (const toml::array* array = node.as_array()) {
+    Json::Array items;
+    for (const toml::node& value : *array) {
+      OREE_TRY_ASSIGN(Json v, convert(value, depth + 1));
+      items.push_back(std::move(v));
+    }
+    return Json(std::move(items));
+  }
+  if (const auto* v = node.as_string()) return Json(v->get());
+  if (const auto* v = node.as_integer()) return Json(static_cast<int64_t>(v->get()));
+  if (const auto* v = node.as_floating_point()) return Json(v->get());
+  if (const auto* v = node.as_boolean()) return Json(v->get());
+  if (const auto* v = node.as_date()) return Json(printed(v->get()));
+  if (const auto* v = node.as_time()) return Json(printed(v->get()));
+  if (const auto* v = node.as_date_time()) return Json(printed(v->get()));
+  return Json();
+}
+
+}  // namespace
+
+Result<Json> parse_toml(std::string_view text) {
+  if (text.size() > static_cast<size_t>(kConfigBytesMax)) {
+    return Error(Code::kInvalid, fmt::format("TOML of {} bytes is above the limit of {}", text.size(), kConfigBytesMax));
+  }
+  if (dotted_too_deep(text)) {
+    return Error(Code::kInvalid, fmt::format("a TOML key has more than {} parts", kJsonDepthMax));
+  }
+  toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    const toml::parse_error& e = parsed.error();
+    return Error(Code::kInvalid, fmt::format("TOML line {}: {}", e.source().begin.line, e.description()));
+  }
+  return convert(parsed.table(), 0);
+}
+
+}  // namespace oree
