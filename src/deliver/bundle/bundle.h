@@ -18,10 +18,12 @@ struct BundleSource {
   Bytes content;
 };
 
-// Fills manifest.members and writes an unsigned bundle atomically. Deterministic: same input, same bytes.
+// Fills manifest.members (in the order of `sources`) and writes an unsigned bundle atomically. Deterministic: same
+// input, same bytes. kConflict when a source changes meanwhile.
 Status write_bundle(Files& files, const std::string& path, Manifest manifest, const std::vector<BundleSource>& sources);
 
-// Adds a signature (or replaces this key's) and rewrites atomically; in and out may be the same path.
+// Adds a signature (or replaces this key's) and rewrites atomically; in and out may be the same path. What is damaged
+// is not signed: kIntegrity.
 Status sign_bundle(Files& files, const std::string& in, const std::string& out, const SecretKey& key);
 
 struct BundleInfo {
@@ -35,10 +37,16 @@ struct BundleInfo {
 Result<Manifest> read_bundle_manifest(Files& files, const std::string& path);
 
 // Checks: at least `threshold` distinct trusted keys signed the manifest's exact bytes; members are exactly those of
-// the manifest, in any order, each of its size and digest. kIntegrity otherwise, naming the member and both digests.
+// the manifest, in its order, each of its size and digest. kIntegrity otherwise, naming the member and both digests;
+// kInvalid when the file is no well-formed bundle (cut, bytes beside the members), kUsage when fewer than `threshold`
+// keys are trusted.
 Result<BundleInfo> verify_bundle(Files& files, const std::string& path, const std::vector<PublicKey>& trusted, int threshold = 1);
 
+// Everything that verify_bundle checks but who signed: fit for naming and carrying a bundle, never for opening its model.
+Result<BundleInfo> check_bundle(Files& files, const std::string& path);
+
 // verify_bundle, then writes every member under folder (made fresh, synced). On an error the folder is removed.
+// The manifest is written last: a folder that has one is whole, whatever happened to the power.
 Result<BundleInfo> unpack_bundle(Files& files, const std::string& path, const std::vector<PublicKey>& trusted,
                                  const std::string& folder, int threshold = 1);
 

@@ -2,6 +2,9 @@
 // Manifest: what a bundle says of itself. The byte-level format is docs/formats/bundle.md.
 //
 // A bundle is a plain tar, in this order:
+// The order of the members is the manifest's own, and the bytes between them are tar_header()'s: equal manifests and
+// signatures make equal files.
+//
 //   manifest.json     this structure, canonical JSON; lists every other member with size and SHA-256
 //   signatures.json   [{"key_id", "algorithm": "ed25519", "signature": base64}] over the exact bytes of manifest.json;
 //                     absent in an unsigned bundle
@@ -21,6 +24,11 @@
 namespace oree {
 
 inline constexpr int kBundleFormat = 1;
+inline constexpr char kManifestPath[] = "manifest.json";
+inline constexpr char kSignaturesPath[] = "signatures.json";
+inline constexpr char kRecipePath[] = "recipe.json";
+inline constexpr char kReferencePath[] = "reference.json";
+inline constexpr char kModelFolder[] = "model";
 
 struct BundleMember {
   std::string path;
@@ -36,6 +44,7 @@ struct GoldenRules {
   double latency_ms_p95_max = 0;      // 0: no bound
   int64_t memory_bytes_max = 0;       // peak resident memory of the proving process; 0: no bound
   int warmup_runs = 3, runs = 30;     // for the latency bound
+  bool random_inputs = false;         // the inputs are noise: they prove the engine, not the preprocessing or the data
 };
 
 struct Manifest {
@@ -53,7 +62,16 @@ struct Manifest {
   std::vector<BundleMember> members;  // every member but manifest.json and signatures.json
 };
 
+// Safe to join to a folder: relative, '/'-separated, no empty, "." or ".." part, no control character, no backslash.
+Status check_member_path(std::string_view path);
+std::string golden_input_path(int sample);     // "golden/0.input.npz"
+std::string golden_expected_path(int sample);  // "golden/0.expected.npz"
+const BundleMember* find_member(const Manifest& manifest, std::string_view path);  // nullptr when absent
+
 Json manifest_to_json(const Manifest& manifest);
-Result<Manifest> manifest_from_json(const Json& json);  // kInvalid names the key; paths are checked to be safe; unknown format: kUnsupported
+// kInvalid names the key; paths are checked to be safe; unknown format: kUnsupported. The model, the recipe and both
+// files of every golden sample must be among the members. Unknown keys are ignored, but for those of `options`: a
+// change that an older reader must not overlook raises `format`.
+Result<Manifest> manifest_from_json(const Json& json);
 
 }  // namespace oree
