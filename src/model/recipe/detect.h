@@ -34,6 +34,11 @@ struct Placement {
 
 // Fills `input` (whose dtype and shape must be the recipe's with batch 1; kInvalid otherwise) from the picture.
 Result<Placement> preprocess(const ImageRecipe& recipe, const ImageView& image, Tensor& input);
+// The same from a video frame: the planes are resized first, then only the small picture is converted. Differs from
+// converting first by the interpolation of colour at edges; flat areas are equal within 1 of 255.
+Result<Placement> preprocess(const ImageRecipe& recipe, const YuvView& frame, Tensor& input);
+// The input that the recipe asks for: dtype, and 1xHxWxC or 1xCxHxW.
+Tensor make_input(const ImageRecipe& recipe);
 
 // Turns outputs into results. Made once per model: checks the outputs' names and shapes against the recipe (kInvalid
 // says what was expected and found) and precomputes anchors.
