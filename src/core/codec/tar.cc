@@ -150,6 +150,8 @@ Bytes plain_header(std::string_view name, int64_t size, char type) {
   put(136, "00000000000");
   h[156] = static_cast<uint8_t>(type);
   put(257, std::string_view("ustar\00000", 8));
+  put(329, "0000000");
+  put(337, "0000000");
   put(148, fmt::format("{:06o}", header_sum(h)));
   h[155] = ' ';
   return h;
