@@ -66,13 +66,13 @@ class [[nodiscard]] Result {
     OREE_ASSERT(ok());
     return std::get<0>(v_);
   }
-  T&& value() && {
+  T value() && {  // by value: a range-for over a temporary Result must not dangle
     OREE_ASSERT(ok());
     return std::get<0>(std::move(v_));
   }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
