@@ -31,11 +31,12 @@ class ClassifierDecoder : public Decoder {
     for (size_t i = 0; i < scores.size(); ++i) {
       int label = static_cast<int>(i);
       if (label != recipe_.decoder.background_class && scores[i] >= recipe_.decoder.score_min) {
-        results.push_back({label, std::min(scores[i], 1.0)});
+        results.push_back({label, scores[i]});
       }
     }
     std::stable_sort(results.begin(), results.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
     if (results.size() > static_cast<size_t>(recipe_.decoder.results_max)) results.resize(static_cast<size_t>(recipe_.decoder.results_max));
+    for (Classification& r : results) r.score = std::min(r.score, 1.0);  // after sorting: raw logits keep their order
     return results;
   }
 

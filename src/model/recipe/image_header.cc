@@ -35,7 +35,7 @@ Result<ImageHeader> read_png(ByteView f) {
 }
 
 Result<ImageHeader> read_bmp(ByteView f) {
-  if (f.size() < 26) return cut("BMP");
+  if (f.size() < 26 || static_cast<int64_t>(f.size()) < little(f, 2, 4)) return cut("BMP");
   if (little(f, 14, 4) == 12) return ImageHeader{"BMP", little(f, 18, 2), little(f, 20, 2)};
   auto width = static_cast<int32_t>(little(f, 18, 4));
   auto height = static_cast<int32_t>(little(f, 22, 4));  // negative: rows run downwards
