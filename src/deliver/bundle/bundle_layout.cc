@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "core/base/limits.h"
-#include "core/codec/tar.h"
 
 namespace oree {
 namespace {
@@ -114,27 +113,29 @@ Result<BundleLayout> open_layout(Files& files, const std::string& path) {
     Code code = index.error().code() == Code::kUnsupported ? Code::kInvalid : index.error().code();
     return Error(code, index.error().message());
   }
-  if (index->empty() || (*index)[0].path != kManifestPath) {
+  layout.index = std::move(*index);
+  if (layout.index.empty() || layout.index[0].path != kManifestPath) {
     return Error(Code::kInvalid, fmt::format("is no bundle: {} does not come first", kManifestPath));
   }
-  OREE_TRY_ASSIGN(layout.manifest_bytes, read_small(file, (*index)[0], kManifestBytesMax));
+  OREE_TRY_ASSIGN(layout.manifest_bytes, read_small(file, layout.index[0], kManifestBytesMax));
+  if (layout.index.size() > 1 && layout.index[1].path == kSignaturesPath) {
+    OREE_TRY_ASSIGN(layout.signatures_bytes, read_small(file, layout.index[1], kSignaturesBytesMax));
+    auto json = Json::parse(as_text(layout.signatures_bytes));
+    if (!json.ok()) return json.error().within(kSignaturesPath);
+    auto signatures = signatures_from_json(*json);
+    if (!signatures.ok()) return signatures.error().within(kSignaturesPath);
+    layout.signatures = std::move(*signatures);
+  }
+  return layout;
+}
+
+Status parse_layout(BundleLayout& layout) {
   auto json = Json::parse(as_text(layout.manifest_bytes));
   if (!json.ok()) return json.error().within(kManifestPath);
   auto manifest = manifest_from_json(*json);
   if (!manifest.ok()) return manifest.error().within(kManifestPath);
   layout.manifest = std::move(*manifest);
-  size_t first = 1;
-  if (index->size() > 1 && (*index)[1].path == kSignaturesPath) {
-    OREE_TRY_ASSIGN(layout.signatures_bytes, read_small(file, (*index)[1], kSignaturesBytesMax));
-    auto parsed = Json::parse(as_text(layout.signatures_bytes));
-    if (!parsed.ok()) return parsed.error().within(kSignaturesPath);
-    auto signatures = signatures_from_json(*parsed);
-    if (!signatures.ok()) return signatures.error().within(kSignaturesPath);
-    layout.signatures = std::move(*signatures);
-    first = 2;
-  }
-  OREE_TRY(compare_lists(layout.manifest, *index, first));
-  return layout;
+  return compare_lists(layout.manifest, layout.index, layout.signatures_bytes.empty() ? 1 : 2);
 }
 
 Result<std::string> walk_bundle(const BundleLayout& layout, const MemberSink& sink) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/codec/tar.h"
 #include "core/crypto/crypto.h"
 #include "core/io/files.h"
 #include "deliver/bundle/manifest.h"
@@ -23,15 +24,20 @@ inline constexpr int64_t kBundleChunkBytes = 1 << 20;  // memory that a pass ove
 
 struct BundleLayout {
   std::unique_ptr<ReadFile> file;
+  std::vector<TarMember> index;
   Bytes manifest_bytes;
   Bytes signatures_bytes;                   // empty when the bundle is unsigned
-  Manifest manifest;
   std::vector<BundleSignature> signatures;
+  Manifest manifest;                        // empty until parse_layout
 };
 
-// Opens the file and reads its head. kInvalid when it is no bundle; kIntegrity when the archive's list of members is
-// not the manifest's. Contents are not read.
+// Opens the file and reads its head: after it the signatures can be checked, before anything that they cover is parsed.
+// kInvalid when it is no bundle.
 Result<BundleLayout> open_layout(Files& files, const std::string& path);
+
+// Reads the manifest. kInvalid, kUnsupported; kIntegrity when the archive's list of members is not the manifest's.
+// Contents are not read.
+Status parse_layout(BundleLayout& layout);
 
 // Called for each member in order; any of the three may be empty.
 struct MemberSink {

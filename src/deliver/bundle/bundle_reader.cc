@@ -28,8 +28,9 @@ Status check_signatures(const BundleLayout& layout, const std::vector<PublicKey>
   return {};
 }
 
-Result<BundleInfo> check_layout(const BundleLayout& layout, std::vector<std::string> signed_by) {
+Result<BundleInfo> check_layout(BundleLayout& layout, std::vector<std::string> signed_by) {
   BundleInfo info;
+  OREE_TRY(parse_layout(layout));
   OREE_TRY_ASSIGN(info.digest, walk_bundle(layout));
   info.manifest = layout.manifest;
   info.size = layout.file->size();
@@ -37,7 +38,7 @@ Result<BundleInfo> check_layout(const BundleLayout& layout, std::vector<std::str
   return info;
 }
 
-Result<BundleInfo> verify_layout(const BundleLayout& layout, const std::vector<PublicKey>& trusted, int threshold) {
+Result<BundleInfo> verify_layout(BundleLayout& layout, const std::vector<PublicKey>& trusted, int threshold) {
   std::vector<std::string> signed_by;
   OREE_TRY(check_signatures(layout, trusted, threshold, signed_by));
   return check_layout(layout, std::move(signed_by));
@@ -49,7 +50,13 @@ class Unpacker {
   Unpacker(Files& files, std::string folder) : files_(files), folder_(std::move(folder)) {}
 
   Status unpack(const BundleLayout& layout, const std::string& digest) {
-    OREE_TRY(files_.remove_all(folder_));
+    if (files_.exists(folder_)) {
+      // The manifest goes first, and for good: a power cut must not bring it back among missing or new files.
+      OREE_TRY(files_.remove(path_join(folder_, kManifestPath)));
+      OREE_TRY(files_.sync_dir(folder_));
+      OREE_TRY(files_.remove_all(folder_));
+      OREE_TRY(files_.sync_dir(path_parent(folder_)));
+    }
     OREE_TRY(files_.make_dirs(folder_));
     MemberSink sink{[this](const BundleMember& member) { return open(member.path); },
                     [this](ByteView chunk) { return file_->write(chunk); }, [this] { return close(); }};
@@ -114,6 +121,8 @@ Status check_member_file(Files& files, const std::string& folder, const BundleMe
 Result<Manifest> read_bundle_manifest(Files& files, const std::string& path) {
   auto layout = open_layout(files, path);
   if (!layout.ok()) return layout.error().within(path);
+  Status parsed = parse_layout(*layout);
+  if (!parsed.ok()) return parsed.error().within(path);
   return std::move(layout->manifest);
 }
 

@@ -77,6 +77,8 @@ Status write_bundle(Files& files, const std::string& path, Manifest manifest, co
 Status sign_bundle(Files& files, const std::string& in, const std::string& out, const SecretKey& key) {
   auto layout = open_layout(files, in);
   if (!layout.ok()) return layout.error().within(in);
+  Status parsed = parse_layout(*layout);
+  if (!parsed.ok()) return parsed.error().within(in);
   auto signatures = layout->signatures;
   add_signature(signatures, key, layout->manifest_bytes);
   if (signatures.size() > static_cast<size_t>(kBundleSignaturesMax)) {
