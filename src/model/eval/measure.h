@@ -35,7 +35,7 @@ struct Measurement {
   std::vector<double> round_p50_ms;      // median of each round: what candidates are compared by, round for round
   LatencySummary latency;                // over latency_ms
   double throughput = 0;                 // inferences a second when run back to back: 1000 / mean
-  // High-water resident set (VmHWM) of the candidate's process: program, engine, model, one set of inputs and outputs.
+  // High-water resident set (VmHWM) of the candidate's process: program, engine, model, inputs and outputs of one run.
   int64_t rss_bytes_peak = 0;
   int64_t rss_bytes_baseline = 0;        // of the same process before it loaded the engine
   double idle_cpu_percent = 0;           // CPU it used while others had their turn; over ~5 its engine spins
@@ -69,8 +69,8 @@ class Worker {
   Status set_input(const std::string& npz, uint64_t seed);
   struct Turn {
     std::vector<double> latency_ms;
-    double idle_cpu_percent = 0;      // since the end of the turn before; 0 at the first
     int64_t rss_bytes_peak = 0;
+    int64_t idle_cpu_ms = 0, idle_wall_ms = 0;  // since the end of the turn before; 0 at the first
   };
   Result<Turn> run(int warmup, int runs);  // 0..kTurnRunsMax each
   // One inference, inputs read from and outputs written to npz files.
@@ -79,13 +79,14 @@ class Worker {
  private:
   Worker() = default;
   Result<Json> ask(const Json& command, int64_t timeout_ms);
-  Error died(int64_t timeout_ms);
-  const Ports* ports_ = nullptr;
+  Result<Json> fail(std::string text);
+  void keep_last_words();
+
+  Ports ports_;
   WorkerSettings settings_;
   std::unique_ptr<Process> process_;
   std::optional<Error> failed_;
-  std::vector<std::string> last_output_;  // the child's last words, for the reason of a crash
-  Ports ports_copy_;
+  std::vector<std::string> last_words_;  // the end of the child's output, for the reason of a crash
 };
 inline constexpr int kTurnRunsMax = 2000;
 

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dataset: samples for evaluation and tuning, read one at a time. A sample that cannot be used (unreadable, wrong
+// shape, NaN) is an Error of that sample, which the caller names and counts.
+//
+// What a path may be:
+//   folder of images                      with a recipe of kind image; unlabelled
+//   folder of one folder a class          with a classifier's recipe; labelled by the folders' names
+//   COCO annotations (.json)              with a detector's recipe; images beside it, or in `images`
+//   .npz with `inputs` and `labels`       first axis counts samples; `inputs` goes to the model's only input
+//   .npz keyed by the model's input names one sample, or a leading axis that counts them
+//   .npy                                  the same for a model of one input
+//   folder of .npz or .npy                one sample a file
+// An array is for the model as it is; images go through the recipe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/io/files.h"
+#include "model/eval/metrics.h"
+#include "model/recipe/recipe.h"
+#include "model/runtime/backend.h"
+
+namespace oree {
+
+struct Sample {
+  std::string name;                  // file, or "file[7]"
+  NamedTensors inputs;               // as Session::run takes them
+  Placement placement;               // of an image; else as it is made
+  std::optional<int> label;          // classifier
+  std::optional<std::vector<TruthBox>> truths;  // detector
+};
+
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual size_t size() const = 0;
+  virtual Result<Sample> read(size_t index) = 0;  // kInvalid for a bad sample, with its name
+  virtual bool has_labels() const = 0;            // classifier labels
+  virtual bool has_boxes() const = 0;             // detector truths
+};
+
+struct DatasetSource {
+  std::string path;
+  std::string images;                // COCO: folder of the images; "" = beside the annotations
+};
+
+// `inputs` are the session's. kInvalid when path and recipe do not go together or nothing usable is in it, kNotFound.
+Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource& source, const std::optional<Recipe>& recipe,
+                                              const std::vector<TensorInfo>& inputs);
+
+// `count` seeded noise samples for a model that no data came with: marked by their names, "noise 0".
+std::unique_ptr<Dataset> noise_dataset(const std::vector<TensorInfo>& inputs, size_t count, uint64_t seed);
+
+// Indices of up to `max` samples, spread evenly over `size` (a video's frames are alike near each other). max 0: all.
+std::vector<size_t> spread_indices(size_t size, size_t max);
+
+// COCO's annotation file, bounded. Class index: the category's name among `labels`; without labels, its rank by id.
+struct CocoImage {
+  std::string file_name;
+  std::vector<TruthBox> truths;
+};
+Result<std::vector<CocoImage>> parse_coco(std::string_view json, const std::vector<std::string>& labels);
+inline constexpr size_t kDatasetSamplesMax = 1 << 20;
+
+}  // namespace oree

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/limits.h"
+#include "optimize/tune/tune.h"
+
+namespace oree {
+namespace {
+
+constexpr int kTuneFormat = 1;
+
+Json candidate_record(const TuneCandidate& c) {
+  Json json = measurement_to_json(c.measurement);
+  if (c.agreement) json.set("agreement", agreement_to_json(*c.agreement));
+  json.set("measured", c.measurement.refused && c.measurement.latency.count == 0 ? "no" : c.final_round ? "final" : "screening");
+  json.set("engine_default", c.engine_default).set("within_bounds", c.within_bounds).set("note", c.note);
+  return json;
+}
+
+}  // namespace
+
+Json tune_to_json(const TuneResult& result) {
+  const TuneRequest& request = result.request;
+  Json json = Json::object();
+  json.set("format", kTuneFormat).set("created", result.created).set("verdict", result.verdict);
+  json.set("chosen", nullptr);
+  if (result.chosen) {
+    const TuneCandidate& best = result.candidates[*result.chosen];
+    Json chosen = candidate_to_json(best.measurement.candidate);
+    chosen.set("latency_ms_p50", best.measurement.latency.p50).set("latency_ms_p95", best.measurement.latency.p95);
+    chosen.set("rss_bytes_peak", best.measurement.rss_bytes_peak);
+    json.set("chosen", chosen.set("metric", result.metric).set("agreement", best.agreement->value));
+  }
+  json.set("reference", candidate_to_json(result.reference));
+  Json bounds = Json::object();
+  bounds.set("metric", result.metric).set("min_agreement", result.min_agreement).set("latency_ms_max", request.latency_ms_max);
+  json.set("bounds", bounds.set("memory_bytes_max", request.memory_bytes_max));
+  Json data = Json::object();
+  data.set("path", request.data).set("samples", result.samples).set("text", result.data_text);
+  Json bad = Json::array();
+  for (const std::string& name : result.refused_samples) bad.push(name);
+  json.set("data", data.set("refused", bad));
+  Json method = Json::object();
+  method.set("seed", static_cast<int64_t>(request.seed)).set("rounds", request.rounds).set("samples_max", request.samples_max);
+  method.set("finalists_max", request.finalists_max).set("score_min", request.score_min).set("iou_min", request.iou_min);
+  json.set("method", method);
+  const SystemIdentity& m = result.machine;
+  Json engines = Json::object();
+  for (const auto& [name, version] : result.engines) engines.set(name, version);
+  json.set("machine", Json()
+                          .set("architecture", m.architecture)
+                          .set("cpu_model", m.cpu_model)
+                          .set("cpu_cores", m.cpu_cores)
+                          .set("memory_total_bytes", m.memory_total_bytes)
+                          .set("os", m.os)
+                          .set("engines", engines));
+  Json candidates = Json::array();
+  for (const TuneCandidate& candidate : result.candidates) candidates.push(candidate_record(candidate));
+  return json.set("candidates", candidates);
+}
+
+Result<TuneChoice> read_tune_choice(Files& files, const std::string& path) {
+  auto parse = [&]() -> Result<TuneChoice> {
+    OREE_TRY_ASSIGN(Bytes file, files.read(path, kJsonBytesMax));
+    OREE_TRY_ASSIGN(Json json, Json::parse(as_text(file)));
+    OREE_TRY_ASSIGN(int64_t format, json.get_int("format", 0, INT32_MAX));
+    if (format != kTuneFormat) return Error(Code::kUnsupported, "a tune report of another format: " + std::to_string(format));
+    if (json.find("chosen") != nullptr && json["chosen"].is_null()) return Error(Code::kRefused, json["verdict"].as_string());
+    OREE_TRY_ASSIGN(const Json* chosen, json.get_object("chosen"));
+    Json candidate = Json::object();
+    for (const char* key : {"model", "runtime", "threads", "provider", "precision"}) {
+      if (const Json* value = chosen->find(key)) candidate.set(key, *value);
+    }
+    TuneChoice choice;
+    OREE_TRY_ASSIGN(choice.candidate, candidate_from_json(candidate));
+    OREE_TRY_ASSIGN(choice.latency_ms_p50, chosen->get_double("latency_ms_p50"));
+    OREE_TRY_ASSIGN(choice.latency_ms_p95, chosen->get_double("latency_ms_p95"));
+    OREE_TRY_ASSIGN(choice.rss_bytes_peak, chosen->get_int("rss_bytes_peak", 0, INT64_MAX));
+    OREE_TRY_ASSIGN(choice.metric, chosen->get_string("metric"));
+    // An infinite ratio (equal outputs, sqnr) is written as null.
+    choice.agreement = (*chosen)["agreement"].as_double();
+    return choice;
+  };
+  auto choice = parse();
+  return choice.ok() ? std::move(choice) : choice.error().within(path);
+}
+
+}  // namespace oree
