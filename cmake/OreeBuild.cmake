@@ -26,7 +26,7 @@ endif()
 
 add_library(oree_flags INTERFACE)
 target_compile_options(oree_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion
-                       -Wno-sign-conversion -Wimplicit-fallthrough)
+                       -Wno-sign-conversion -Wimplicit-fallthrough -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 and 13 raise it wrongly inside std::variant and std::optional; the sanitizers look for the real thing.
   target_compile_options(oree_flags INTERFACE -Wno-maybe-uninitialized)
