@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oree" / "deps"
 NOBODY = 65534
 CLIENT_TIMEOUT_S = 1800
+NO_NETWORK = ("Temporary failure", "name resolution", "Could not resolve", "Failed to establish", "Network is unreachable",
+              "ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT")
 UNPACKED_BYTES_MAX = 1 << 30  # of one file inside a package
 
 
@@ -94,6 +96,8 @@ def run_client(command, work):
         raise Missing(f"no answer within {CLIENT_TIMEOUT_S} s") from None
     if done.returncode != 0:
         lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
+        if any(sign in done.stderr for sign in NO_NETWORK):
+            raise Missing("the network, or the registry, cannot be reached")
         raise Missing("\n    ".join(lines[-3:]) or f"exit status {done.returncode}")
 
 
