@@ -56,6 +56,15 @@ size_t FlatTable::offset(int field) const {
   return load<uint16_t>(file_, vtable_ + slot);
 }
 
+bool FlatTable::fields_inside() const {
+  int count = static_cast<int>((vtable_size_ - 4) / 2);
+  if (count > 256) return false;
+  for (int field = 0; field < count; ++field) {
+    if (offset(field) >= table_size_) return false;
+  }
+  return true;
+}
+
 // Where the offset in a field points: absolute.
 Result<uint64_t> FlatTable::target(int field) const {
   size_t at = offset(field);

@@ -47,6 +47,8 @@ class FlatTable {
   static Result<FlatTable> root(ByteView file, std::string_view identifier);
 
   bool has(int field) const { return offset(field) != 0; }
+  // Every field, known or not, begins within the table, and there are no more than 256: safe for another's reader.
+  bool fields_inside() const;
   // The default of the schema when the field is absent. kInvalid when it does not lie within the table.
   template <typename T>
   Result<T> scalar(int field, T otherwise) const {

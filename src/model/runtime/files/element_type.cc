@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/runtime/files/element_type.h"
+
+#include <iterator>
+
+namespace oree {
+namespace {
+
+constexpr ElementType kNone{"undefined", 0, std::nullopt};
+constexpr ElementType kFloat32{"float32", 32, Dtype::kFloat32};
+constexpr ElementType kFloat16{"float16", 16, Dtype::kFloat16};
+constexpr ElementType kFloat64{"float64", 64, Dtype::kFloat64};
+constexpr ElementType kBfloat16{"bfloat16", 16, std::nullopt};
+constexpr ElementType kInt4{"int4", 4, std::nullopt};
+constexpr ElementType kUint4{"uint4", 4, std::nullopt};
+constexpr ElementType kInt8{"int8", 8, Dtype::kInt8};
+constexpr ElementType kUint8{"uint8", 8, Dtype::kUint8};
+constexpr ElementType kInt16{"int16", 16, Dtype::kInt16};
+constexpr ElementType kUint16{"uint16", 16, Dtype::kUint16};
+constexpr ElementType kInt32{"int32", 32, Dtype::kInt32};
+constexpr ElementType kUint32{"uint32", 32, Dtype::kUint32};
+constexpr ElementType kInt64{"int64", 64, Dtype::kInt64};
+constexpr ElementType kUint64{"uint64", 64, Dtype::kUint64};
+constexpr ElementType kBool{"bool", 8, Dtype::kBool};
+constexpr ElementType kString{"string", 0, std::nullopt};
+constexpr ElementType kComplex64{"complex64", 64, std::nullopt};
+constexpr ElementType kComplex128{"complex128", 128, std::nullopt};
+constexpr ElementType kResource{"resource", 0, std::nullopt};
+constexpr ElementType kVariant{"variant", 0, std::nullopt};
+constexpr ElementType kFloat8{"float8", 8, std::nullopt};
+constexpr ElementType kFloat4{"float4", 4, std::nullopt};
+
+constexpr ElementType kOnnx[] = {kNone,    kFloat32,   kUint8,      kInt8,     kUint16,  kInt16,  kInt32,  kInt64,
+                                 kString,  kBool,      kFloat16,    kFloat64,  kUint32,  kUint64, kComplex64, kComplex128,
+                                 kBfloat16, kFloat8,   kFloat8,     kFloat8,   kFloat8,  kUint4,  kInt4,   kFloat4};
+constexpr ElementType kTflite[] = {kFloat32, kFloat16, kInt32,    kUint8,     kInt64, kString,   kBool,
+                                   kInt16,   kComplex64, kInt8,   kFloat64,   kComplex128, kUint64, kResource,
+                                   kVariant, kUint32,  kUint16,   kInt4,      kBfloat16};
+
+struct OpenvinoName {
+  std::string_view name;
+  ElementType type;
+};
+constexpr OpenvinoName kOpenvino[] = {
+    {"f32", kFloat32},   {"FP32", kFloat32}, {"f16", kFloat16},    {"FP16", kFloat16}, {"f64", kFloat64},
+    {"FP64", kFloat64},  {"bf16", kBfloat16}, {"BF16", kBfloat16}, {"i4", kInt4},      {"I4", kInt4},
+    {"u4", kUint4},      {"U4", kUint4},     {"i8", kInt8},        {"I8", kInt8},      {"u8", kUint8},
+    {"U8", kUint8},      {"i16", kInt16},    {"I16", kInt16},      {"u16", kUint16},   {"U16", kUint16},
+    {"i32", kInt32},     {"I32", kInt32},    {"u32", kUint32},     {"U32", kUint32},   {"i64", kInt64},
+    {"I64", kInt64},     {"u64", kUint64},   {"U64", kUint64},     {"boolean", kBool}, {"BOOL", kBool},
+    {"string", kString}, {"nf4", kFloat4},   {"f8e4m3", kFloat8},  {"f8e5m2", kFloat8}};
+
+}  // namespace
+
+ElementType onnx_element(int64_t code) {
+  if (code < 0 || code >= static_cast<int64_t>(std::size(kOnnx))) return ElementType{};
+  return kOnnx[code];
+}
+
+ElementType tflite_element(int code) {
+  if (code < 0 || code >= static_cast<int>(std::size(kTflite))) return ElementType{};
+  return kTflite[code];
+}
+
+ElementType openvino_element(std::string_view name) {
+  for (const OpenvinoName& known : kOpenvino) {
+    if (known.name == name) return known.type;
+  }
+  return ElementType{};
+}
+
+}  // namespace oree
