@@ -36,6 +36,8 @@ class HttpClient {
   virtual ~HttpClient() = default;
   // Without a sink the body is kept in the response.
   virtual Result<HttpResponse> send(const HttpRequest& request, const HttpHead& head = {}, const HttpSink& sink = {}) = 0;
+  // PEM authorities that https trusts instead of the system's; before the first request.
+  virtual void set_ca_file(const std::string&) {}
 };
 
 struct Url {
