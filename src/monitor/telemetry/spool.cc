@@ -171,6 +171,10 @@ int64_t TelemetrySpool::pending() const {
   return sum;
 }
 
+bool TelemetrySpool::holds(const std::string& boot_id, int64_t seq) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.boot_id == boot_id && e.seq == seq; });
+}
+
 int64_t TelemetrySpool::bytes() const {
   int64_t sum = 0;
   for (const Entry& entry : entries_) sum += entry.bytes;

@@ -29,6 +29,7 @@ class TelemetrySpool {
   Status acknowledge(const std::string& boot_id, int64_t seq);  // an unknown identity is success
   int64_t pending() const;                                      // reports, merged ones counted as many as they stand for
   int64_t bytes() const;
+  bool holds(const std::string& boot_id, int64_t seq) const;    // the identity of a waiting report
 
  private:
   struct Entry {
