@@ -3,7 +3,7 @@
 """Holds src/ to the architecture published in tools/layers.toml.
 
 Fails on: an include against the order; a module without an entry, or an entry without a module; a permission that
-nobody uses; a third-party header that the module has no leave for, or that stands in a header.
+nobody uses; a third-party header that the module has no leave for, or that a header passes on to other folders.
     check_layers.py [--root DIR] [--layers FILE]    --used prints what each module includes, in the file's own form
 """
 import argparse
@@ -69,9 +69,9 @@ def check_entries(layers):
     return problems
 
 
-def scan(src, modules, groups):
+def scan(src, modules, groups, plain):
     """Reads every include of every source. Fills Module.used; returns the problems that need no permission to be wrong."""
-    problems = []
+    problems, exposing, includers = [], {}, {}
     for path in sorted(p for p in src.rglob("*") if p.suffix in (".h", ".cc", ".c") and p.is_file()):
         rel = path.relative_to(src).as_posix()
         name = module_of(rel, modules)
@@ -79,7 +79,8 @@ def scan(src, modules, groups):
             problems.append(f"src/{rel}: lies in no module of the list")
             continue
         modules[name].has_sources = True
-        test = path.stem.endswith("_test")
+        # x_test.cc, and test_x.h which only such files include.
+        test = path.stem.endswith("_test") or path.stem.startswith("test_")
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             match = INCLUDE.match(line)
             if not match:
@@ -89,7 +90,8 @@ def scan(src, modules, groups):
                 other = module_of(header, modules)
                 if not (src / header).is_file():
                     problems.append(f"{where}: no file src/{header} (includes are written from src/)")
-                elif other != name and other is not None:
+                includers.setdefault(header, set()).add((rel.rpartition("/")[0], where))
+                if other != name and other is not None:
                     modules[name].used["test_may" if test else "may"].add((other, where))
             elif not is_standard(header):
                 group = group_of(header, groups)
@@ -97,8 +99,12 @@ def scan(src, modules, groups):
                     problems.append(f"{where}: <{header}> belongs to no third-party group of the list")
                     continue
                 modules[name].used["test_uses" if test else "uses"].add((group, where))
-                if path.suffix == ".h":
-                    problems.append(f"{where}: <{header}> in a header: third-party headers stay in .cc files")
+                if path.suffix == ".h" and group not in plain:
+                    exposing[rel] = f"<{header}>"
+    # A header of ours that shows somebody else's types is an inner one: only its own folder may include it.
+    for rel, header in exposing.items():
+        problems += [f"{where}: {rel} brings {header} along, so only its own folder may include it"
+                     for folder, where in sorted(includers.get(rel, ())) if folder != rel.rpartition("/")[0]]
     return problems
 
 
@@ -138,7 +144,7 @@ def check(root, layers_file):
     src = root / "src"
     modules = {name: Module(name, entry) for name, entry in layers["modules"].items()}
     problems = check_entries(layers)
-    problems += scan(src, modules, layers["third_party"])
+    problems += scan(src, modules, layers["third_party"], layers.get("plain", []))
     problems += [f"{name}: listed, but there are no sources in src/{name}" for name, m in modules.items() if not m.has_sources]
     for module in modules.values():
         problems += check_permissions(module)

@@ -84,9 +84,12 @@ class LayersTest(unittest.TestCase):
         found = self.problems(fleet__server__s_dot_cc='#include "core/base/a.h"\n#include <fmt/format.h>\n')
         self.assertEqual(found, ["src/fleet/server/s.cc:2: fleet/server may not include fmt"])
 
-    def test_a_third_party_header_in_a_header_is_found(self):
-        found = self.problems(device__agent__x_dot_h='#include "core/base/a.h"\n#include <fmt/format.h>\n')
-        self.assert_found("src/device/agent/x.h:2: <fmt/format.h> in a header", found)
+    def test_a_header_with_a_third_party_header_stays_in_its_folder(self):
+        self.assertEqual(self.problems(device__agent__x_dot_h='#include "core/base/a.h"\n#include <fmt/format.h>\n'), [])
+        found = self.problems(device__agent__x_dot_h='#include "core/base/a.h"\n#include <fmt/format.h>\n',
+                              device__agent__sub__y_dot_cc='#include "device/agent/x.h"\n')
+        self.assertEqual(found, ["src/device/agent/sub/y.cc:1: device/agent/x.h brings <fmt/format.h> along, "
+                                 "so only its own folder may include it"])
 
     def test_an_unknown_third_party_header_is_found(self):
         self.assert_found("<curl/curl.h> belongs to no third-party group",
