@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/product.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/measure_options.h"
+#include "core/base/limits.h"
+#include "core/base/text.h"
+#include "model/runtime/session_options.h"
+
+namespace oree::cli {
+namespace {
+
+constexpr size_t kListMax = 64;
+
+// One table of the file. Keeps the first error, so that the readers below stay lists of keys; finish() also refuses
+// keys that nobody asked for: a misspelt bound must not be a missing one.
+class Table {
+ public:
+  Table(const Json& root, std::string section) : section_(std::move(section)), json_(root.find(section_)) {
+    if (json_ && !json_->is_object()) fail("", "must be a table");
+  }
+  bool present() const { return json_ != nullptr; }
+
+  bool text(const char* key, std::string& out) {
+    const Json* v = take(key);
+    if (!v) return false;
+    if (!v->is_string() || v->as_string().size() > static_cast<size_t>(kTarPathMax)) {
+      fail(key, "must be a text");
+      return false;
+    }
+    out = v->as_string();
+    return true;
+  }
+  void path(const char* key, const std::string& folder, std::string& out) {
+    if (text(key, out)) out = joined(folder, out);
+  }
+  void texts(const char* key, std::vector<std::string>& out) {
+    const Json* v = take(key);
+    if (!v) return;
+    Json one = Json::array();
+    if (v->is_string()) one.push(*v);  // a single text stands for a list of one
+    const Json& list = v->is_string() ? one : *v;
+    if (!list.is_array() || list.items().size() > kListMax) return fail(key, "must be a list of texts");
+    for (const Json& item : list.items()) {
+      if (!item.is_string()) return fail(key, "must be a list of texts");
+      out.push_back(item.as_string());
+    }
+  }
+  void paths(const char* key, const std::string& folder, std::vector<std::string>& out) {
+    texts(key, out);
+    for (std::string& path : out) path = joined(folder, path);
+  }
+  void integers(const char* key, std::vector<int>& out, int min, int max) {
+    const Json* v = take(key);
+    if (!v) return;
+    if (!v->is_array() || v->items().size() > kListMax) return fail(key, "must be a list of whole numbers");
+    for (const Json& item : v->items()) {
+      if (!item.is_int() || item.as_int() < min || item.as_int() > max) {
+        return fail(key, fmt::format("must hold whole numbers from {} to {}", min, max));
+      }
+      out.push_back(static_cast<int>(item.as_int()));
+    }
+  }
+  template <typename Integer>
+  void integer(const char* key, Integer& out, int64_t min, int64_t max) {
+    const Json* v = take(key);
+    if (!v) return;
+    if (!v->is_int() || v->as_int() < min || v->as_int() > max) {
+      return fail(key, fmt::format("must be a whole number from {} to {}", min, max));
+    }
+    out = static_cast<Integer>(v->as_int());
+  }
+  void number(const char* key, double& out, double min, double max) {
+    const Json* v = take(key);
+    if (!v) return;
+    if (!v->is_number() || !(v->as_double() >= min && v->as_double() <= max)) {
+      return fail(key, fmt::format("must be a number from {} to {}", min, max));
+    }
+    out = v->as_double();
+  }
+  void number(const char* key, std::optional<double>& out, double min, double max) {
+    double value = 0;
+    if (!json_ || !json_->find(key)) return;
+    number(key, value, min, max);
+    out = value;
+  }
+  const Json* take(const char* key) {
+    known_.emplace_back(key);
+    return json_ ? json_->find(key) : nullptr;
+  }
+  void need(const char* key, const std::string& value) {
+    if (value.empty()) fail(key, "is missing");
+  }
+  void fail(std::string_view key, std::string_view why) {
+    if (status_.ok()) status_ = Error(Code::kUsage, fmt::format("[{}] {}{}{}", section_, key, key.empty() ? "" : " ", why));
+  }
+  Status finish() {
+    if (!json_) return status_;
+    for (const auto& [key, value] : json_->members()) {
+      if (std::find(known_.begin(), known_.end(), key) == known_.end()) fail(key, "is not a known key");
+    }
+    return status_;
+  }
+
+ private:
+  static std::string joined(const std::string& folder, const std::string& path) {
+    return path.empty() || path[0] == '/' || folder == "." ? path : path_join(folder, path);
+  }
+
+  std::string section_;
+  const Json* json_;
+  std::vector<std::string> known_;
+  Status status_;
+};
+
+Status read_product(const Json& root, Product& p) {
+  Table t(root, "product");
+  t.text("name", p.name);
+  t.need("name", p.name);
+  t.text("version", p.manifest.version);
+  t.need("version", p.manifest.version);
+  t.text("description", p.manifest.description);
+  p.state_folder = p.folder == "." ? ".oree" : path_join(p.folder, ".oree");
+  t.path("state", p.folder, p.state_folder);
+  return t.finish();
+}
+
+Status read_model(const Json& root, Product& p) {
+  Table t(root, "model");
+  t.path("file", p.folder, p.model);
+  t.need("file", p.model);
+  t.paths("variants", p.folder, p.variants);
+  p.manifest.model = p.name;
+  t.text("name", p.manifest.model);
+  return t.finish();
+}
+
+Status load_labels(Files& files, const std::string& path, Recipe& recipe) {
+  OREE_TRY_ASSIGN(Bytes bytes, files.read(path, kConfigBytesMax));
+  auto labels = parse_labels(as_text(bytes));
+  if (!labels.ok()) return labels.error().within(path);
+  recipe.labels = std::move(*labels);
+  return {};
+}
+
+// Either `file`, or the recipe's own tables; `labels` is a file's name, or the list itself.
+Status read_recipe(Files& files, const Json& root, Product& p) {
+  Table t(root, "recipe");
+  if (!t.present()) return {};
+  std::string file, labels;
+  t.path("file", p.folder, file);
+  const Json& section = root["recipe"];
+  if (section["labels"].is_string()) t.path("labels", p.folder, labels);
+  if (!file.empty()) {
+    OREE_TRY(t.finish());
+    OREE_TRY_ASSIGN(p.recipe, load_recipe(files, file, labels));
+    return {};
+  }
+  Json inlined = Json::object();
+  for (const auto& [key, value] : section.members()) {
+    if (key != "file" && !(key == "labels" && value.is_string())) inlined.set(key, value);
+  }
+  auto recipe = recipe_from_json(inlined);
+  if (!recipe.ok()) return Error(Code::kUsage, fmt::format("[recipe] {}", recipe.error().message()));
+  if (!labels.empty()) OREE_TRY(load_labels(files, labels, *recipe));
+  p.recipe = std::move(*recipe);
+  return {};
+}
+
+Status read_data(const Json& root, Product& p) {
+  Table t(root, "data");
+  t.paths("golden", p.folder, p.golden);
+  t.integer("golden_max", p.golden_max, 1, 100);
+  t.integer("golden_random", p.golden_random, 1, 100);
+  t.path("tune", p.folder, p.tune_data);
+  t.path("reference", p.folder, p.reference);
+  t.integer("reference_samples_min", p.reference_samples_min, 1, 1'000'000);
+  if (p.golden.empty() && p.golden_random == 0) t.fail("golden", "is missing");
+  if (!p.golden.empty() && p.golden_random > 0) t.fail("golden", "and golden_random exclude each other");
+  return t.finish();
+}
+
+Status read_tune(const Json& root, Product& p) {
+  Table t(root, "tune");
+  if (!t.present()) return {};
+  ProductTune tune;
+  t.texts("runtimes", tune.runtimes);
+  t.integers("threads", tune.threads, 1, kSessionThreadsMax);
+  t.texts("precisions", tune.precisions);
+  t.texts("providers", tune.providers);
+  t.text("metric", tune.metric);
+  t.number("min_agreement", tune.min_agreement, -1e6, 1e6);
+  t.number("score_min", tune.score_min, 0, 1);
+  t.number("iou_min", tune.iou_min, 0, 1);
+  t.number("latency_ms_max", tune.latency_ms_max, 0, 1e9);
+  t.integer("memory_bytes_max", tune.memory_bytes_max, 0, INT64_MAX);
+  t.integer("samples_max", tune.samples_max, 1, 100'000);
+  t.integer("rounds", tune.rounds, 2, 10'000);
+  p.tune = std::move(tune);
+  return t.finish();
+}
+
+Status read_bundle(const Json& root, Product& p) {
+  Table t(root, "bundle");
+  Manifest& m = p.manifest;
+  t.texts("device_types", m.device_types);
+  if (m.device_types.empty()) t.fail("device_types", "is missing");
+  t.text("runtime", m.runtime);
+  t.integer("threads", m.options.threads, 1, kSessionThreadsMax);
+  t.text("provider", m.options.provider);
+  t.text("precision", m.options.precision);
+  t.integer("probation_seconds", m.probation_seconds, 0, int64_t{30} * 24 * 3600);
+  t.number("relative_error_max", m.golden.relative_error_max, 0, 1e6);
+  t.number("cosine_min", m.golden.cosine_min, -1, 1);
+  t.number("latency_ms_max", m.golden.latency_ms_p95_max, 0, 1e9);
+  t.integer("memory_bytes_max", m.golden.memory_bytes_max, 0, INT64_MAX);
+  t.integer("runs", m.golden.runs, 1, 100'000);
+  t.integer("warmup_runs", m.golden.warmup_runs, 0, 100'000);
+  const Json& section = root["bundle"];
+  for (const char* key : {"runtime", "threads", "provider", "precision"}) {
+    if (p.tune && section.find(key)) t.fail(key, "is for tune to choose: take it away, or take [tune] away");
+  }
+  if (!p.tune && m.runtime.empty()) t.fail("runtime", "is missing (or a [tune] that chooses it)");
+  if (!parse_precision(m.options.precision).ok()) t.fail("precision", "must be f32, default, bf16 or f16");
+  return t.finish();
+}
+
+Status read_sign(const Json& root, Product& p) {
+  Table t(root, "sign");
+  if (!t.present()) return {};
+  ProductSign sign;
+  t.path("key", p.folder, sign.key);
+  t.need("key", sign.key);
+  t.paths("trusted", p.folder, sign.trusted);
+  if (sign.trusted.empty()) sign.trusted.push_back(sign.key + ".pub");
+  p.sign = std::move(sign);
+  return t.finish();
+}
+
+Status read_publish(const Json& root, Product& p) {
+  Table t(root, "publish");
+  if (!t.present()) return {};
+  ProductPublish publish;
+  t.text("server", publish.server);
+  t.need("server", publish.server);
+  t.text("token_env", publish.token_env);
+  t.path("token_file", p.folder, publish.token_file);
+  t.path("ca", p.folder, publish.ca);
+  t.text("notes", publish.notes);
+  t.texts("device_types", publish.device_types);
+  p.publish = std::move(publish);
+  if (!p.sign) t.fail("", "needs a [sign]: devices refuse what is not signed");
+  return t.finish();
+}
+
+Status read_all(Files& files, const Json& root, Product& p) {
+  constexpr std::string_view kSections[] = {"product", "model", "recipe", "data", "tune", "bundle", "sign", "publish"};
+  for (const auto& [key, value] : root.members()) {
+    if (std::find(std::begin(kSections), std::end(kSections), key) == std::end(kSections)) {
+      return Error(Code::kUsage, fmt::format("[{}] is not a known table", key));
+    }
+  }
+  OREE_TRY(read_product(root, p));
+  OREE_TRY(read_model(root, p));
+  OREE_TRY(read_data(root, p));
+  OREE_TRY(read_tune(root, p));
+  OREE_TRY(read_bundle(root, p));
+  OREE_TRY(read_sign(root, p));
+  OREE_TRY(read_publish(root, p));
+  for (auto [text, what] : {std::pair(&p.manifest.model, "the model's name"), std::pair(&p.manifest.version, "the version")}) {
+    if (Status good = check_name(*text, what); !good.ok()) return Error(Code::kUsage, good.error().message());
+  }
+  for (const std::string& type : p.manifest.device_types) {
+    if (Status good = check_name(type, "a device type"); !good.ok()) return Error(Code::kUsage, good.error().message());
+  }
+  return read_recipe(files, root, p);
+}
+
+}  // namespace
+
+Result<Product> load_product(Files& files, const std::string& path) {
+  OREE_TRY_ASSIGN(Bytes bytes, files.read(path, kConfigBytesMax));
+  auto root = parse_toml(as_text(bytes));
+  if (!root.ok()) return Error(Code::kUsage, fmt::format("{}: {}", path, root.error().message()));
+  Product product;
+  product.file = path;
+  product.folder = path_parent(path);
+  Status read = read_all(files, *root, product);
+  if (!read.ok()) return read.error().within(path);
+  return product;
+}
+
+}  // namespace oree::cli

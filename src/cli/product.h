@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Product: what oree.toml says (docs/formats/product.md). Paths in it are relative to the file's own folder; here they
+// are joined to it already.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/codec/json.h"
+#include "core/io/files.h"
+#include "deliver/bundle/manifest.h"
+#include "model/recipe/recipe.h"
+
+namespace oree::cli {
+
+struct ProductTune {
+  std::vector<std::string> runtimes, precisions, providers;  // empty: all that this machine has
+  std::vector<int> threads;
+  std::string metric = "auto";
+  std::optional<double> min_agreement;
+  double score_min = 0.5, iou_min = 0.5;  // detector: what counts as found, and as the same box
+  double latency_ms_max = 0;              // p95; 0: no bound
+  int64_t memory_bytes_max = 0;           // 0: no bound
+  int samples_max = 100, rounds = 30;
+};
+
+struct ProductSign {
+  std::string key;                        // secret key file
+  std::vector<std::string> trusted;       // public keys that the verify step uses; empty: key.pub
+};
+
+struct ProductPublish {
+  std::string server, ca, notes;
+  std::string token_file, token_env = "OREE_TOKEN";
+  std::vector<std::string> device_types;  // empty: the bundle's
+};
+
+struct Product {
+  std::string file, folder;
+  std::string state_folder;               // what the steps make and remember
+  std::string name;
+  std::string model;                      // file
+  std::vector<std::string> variants;      // further files of the same model that tune may choose from
+  std::optional<Recipe> recipe;
+  std::vector<std::string> golden;        // data sets
+  std::string tune_data;                  // data set; "" = the first golden one
+  int golden_max = 4, golden_random = 0;
+  std::string reference;
+  int64_t reference_samples_min = 100;
+  Manifest manifest;                      // model, version, device types, rules …; runtime and options when not tuned
+  std::optional<ProductTune> tune;        // absent: manifest.runtime and options are given
+  std::optional<ProductSign> sign;
+  std::optional<ProductPublish> publish;
+};
+
+// kUsage names the section and key that is wrong, missing or unknown; kNotFound, kInvalid for the files it names.
+Result<Product> load_product(Files& files, const std::string& path);
+
+}  // namespace oree::cli

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/ship_steps.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/limits.h"
+#include "core/base/text.h"
+
+namespace oree::cli {
+namespace {
+
+constexpr int kStateFormat = 1;
+constexpr int kTreeDepthMax = 16;
+constexpr int64_t kChunkBytes = 1 << 20;
+
+struct StepState {
+  std::string fingerprint, result;
+  std::vector<std::pair<std::string, std::string>> outputs;  // path, digest
+};
+
+class State {
+ public:
+  State(Files& files, std::string path) : files_(files), path_(std::move(path)), json_(load()) {}
+
+  StepState get(const std::string& step) const {
+    const Json& stored = json_["steps"][step];
+    StepState state{stored["fingerprint"].as_string(), stored["result"].as_string(), {}};
+    for (const auto& [path, digest] : stored["outputs"].members()) state.outputs.emplace_back(path, digest.as_string());
+    return state;
+  }
+
+  Status put(const std::string& step, const StepState& state) {
+    Json outputs = Json::object();
+    for (const auto& [path, digest] : state.outputs) outputs.set(path, digest);
+    Json steps = json_["steps"].is_object() ? json_["steps"] : Json::object();
+    steps.set(step, Json().set("fingerprint", state.fingerprint).set("result", state.result).set("outputs", outputs));
+    json_.set("format", kStateFormat).set("steps", steps);
+    OREE_TRY(files_.make_dirs(path_parent(path_)));
+    return files_.write_atomic(path_, as_bytes(json_.dump(2) + "\n"));
+  }
+
+ private:
+  Json load() {
+    auto bytes = files_.read(path_, kConfigBytesMax);
+    if (!bytes.ok()) return Json::object();
+    auto json = Json::parse(as_text(*bytes));
+    return json.ok() && (*json)["format"].as_int() == kStateFormat ? *json : Json::object();
+  }
+
+  Files& files_;
+  std::string path_;
+  Json json_;
+};
+
+bool outputs_stand(Files& files, const StepState& state) {
+  return std::all_of(state.outputs.begin(), state.outputs.end(), [&](const auto& output) {
+    auto digest = file_digest(files, output.first);
+    return digest.ok() && *digest == output.second;
+  });
+}
+
+Result<StepState> run_step(Files& files, const Step& step, const std::string& fingerprint) {
+  OREE_TRY_ASSIGN(StepOutcome outcome, step.run());
+  StepState state{fingerprint, outcome.result, {}};
+  for (const std::string& path : outcome.outputs) {
+    OREE_TRY_ASSIGN(std::string digest, file_digest(files, path));
+    state.outputs.emplace_back(path, digest);
+  }
+  return state;
+}
+
+}  // namespace
+
+Fingerprint& Fingerprint::add(std::string_view name, std::string_view text) {
+  // Lengths in front: "a" + "bc" and "ab" + "c" differ.
+  hash_.update(as_bytes(fmt::format("{}:{}{}:", name.size(), name, text.size())));
+  hash_.update(as_bytes(text));
+  return *this;
+}
+
+Fingerprint& Fingerprint::add_json(std::string_view name, const Json& json) { return add(name, std::string_view(json.dump())); }
+
+Fingerprint& Fingerprint::add_path(std::string_view name, const std::string& path) {
+  add(name, std::string_view());
+  if (!path.empty() && status_.ok()) status_ = add_tree(path, 0);
+  return *this;
+}
+
+Status Fingerprint::add_tree(const std::string& path, int depth) {
+  OREE_TRY_ASSIGN(FileInfo info, files_.info(path));
+  if (!info.directory) {
+    OREE_TRY_ASSIGN(std::string digest, file_digest(files_, path));
+    add(path_name(path), digest);
+    return {};
+  }
+  if (depth == kTreeDepthMax) return Error(Code::kExhausted, fmt::format("{}: folders lie over {} deep", path, kTreeDepthMax));
+  OREE_TRY_ASSIGN(std::vector<std::string> names, files_.list(path));
+  add(path_name(path), std::to_string(names.size()));
+  for (const std::string& name : names) OREE_TRY(add_tree(path_join(path, name), depth + 1));
+  return {};
+}
+
+Result<std::string> Fingerprint::finish() {
+  OREE_TRY(status_);
+  return digest_text(hash_.finish());
+}
+
+Result<std::string> file_digest(Files& files, const std::string& path) {
+  OREE_TRY_ASSIGN(std::unique_ptr<ReadFile> file, files.open(path));
+  Sha256 hash;
+  for (int64_t offset = 0; offset < file->size();) {
+    OREE_TRY_ASSIGN(Bytes chunk, file->read_at(offset, kChunkBytes));
+    if (chunk.empty()) return Error(Code::kConflict, fmt::format("{}: became shorter while it was read", path));
+    hash.update(chunk);
+    offset += static_cast<int64_t>(chunk.size());
+  }
+  return digest_text(hash.finish());
+}
+
+StepsReport run_steps(const Ports& ports, const std::string& state_file, const std::vector<Step>& steps,
+                      const StepOptions& options, const std::function<void(const std::string& step)>& announce) {
+  StepsReport report;
+  bool known = options.only.empty();
+  std::string names;
+  for (const Step& step : steps) {
+    known = known || step.name == options.only;
+    names += (names.empty() ? "" : ", ") + step.name;
+    report.steps.push_back({step.name, "not reached", 0, {}});
+  }
+  if (!known) {
+    return {{}, Error(Code::kUsage, fmt::format("there is no step '{}'; this product has {}", options.only, names))};
+  }
+  Files& files = *ports.files;
+  State state(files, state_file);
+  bool pending = false;  // a dry run passed a step that would run: what follows it would too
+  for (size_t i = 0; i < steps.size(); ++i) {
+    StepReport& line = report.steps[i];
+    if (!options.only.empty() && steps[i].name != options.only) {
+      line.status = "left out";
+      continue;
+    }
+    if (pending) {
+      line.status = "would run";
+      continue;
+    }
+    if (announce) announce(line.name);
+    int64_t start_ns = ports.clock->monotonic_ns();
+    auto fingerprint = steps[i].fingerprint();
+    StepState before = state.get(line.name);
+    Status done = fingerprint.ok() ? Status() : Status(fingerprint.error());
+    if (done.ok() && !options.force && before.fingerprint == *fingerprint && outputs_stand(files, before)) {
+      line.status = "up to date";
+      line.result = before.result;
+      continue;
+    }
+    if (done.ok() && options.dry_run) {
+      line.status = "would run";
+      pending = true;
+      continue;
+    }
+    if (done.ok()) {
+      auto after = run_step(files, steps[i], *fingerprint);
+      if (after.ok()) line.result = after->result;
+      done = after.ok() ? state.put(line.name, *after) : Status(after.error());
+    }
+    line.seconds = static_cast<double>(ports.clock->monotonic_ns() - start_ns) * 1e-9;
+    line.status = done.ok() ? "done" : "failed";
+    if (done.ok()) continue;
+    line.result = done.error().message();
+    report.status = done.error().within(line.name);
+    break;
+  }
+  return report;
+}
+
+Json steps_to_json(const std::vector<StepReport>& steps) {
+  Json list = Json::array();
+  for (const StepReport& s : steps) {
+    list.push(Json().set("step", s.name).set("status", s.status).set("seconds", s.seconds).set("result", s.result));
+  }
+  return list;
+}
+
+std::string steps_text(const std::vector<StepReport>& steps) {
+  TextTable table{{"step", "status", "time", "result"}, {false, false, true}, {}};
+  for (const StepReport& s : steps) {
+    table.rows.push_back({s.name, s.status, s.status == "done" || s.status == "failed" ? fmt::format("{:.1f} s", s.seconds) : "", s.result});
+  }
+  return table.text();
+}
+
+}  // namespace oree::cli
