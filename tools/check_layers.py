@@ -69,8 +69,9 @@ def check_entries(layers):
     return problems
 
 
-def scan(src, modules, groups, plain):
+def scan(src, modules, layers):
     """Reads every include of every source. Fills Module.used; returns the problems that need no permission to be wrong."""
+    groups, plain, every_test = layers["third_party"], layers.get("plain", []), layers.get("every_test", [])
     problems, exposing, includers = [], {}, {}
     for path in sorted(p for p in src.rglob("*") if p.suffix in (".h", ".cc", ".c") and p.is_file()):
         rel = path.relative_to(src).as_posix()
@@ -98,7 +99,8 @@ def scan(src, modules, groups, plain):
                 if group is None:
                     problems.append(f"{where}: <{header}> belongs to no third-party group of the list")
                     continue
-                modules[name].used["test_uses" if test else "uses"].add((group, where))
+                if not (test and group in every_test):
+                    modules[name].used["test_uses" if test else "uses"].add((group, where))
                 if path.suffix == ".h" and group not in plain:
                     exposing[rel] = f"<{header}>"
     # A header of ours that shows somebody else's types is an inner one: only its own folder may include it.
@@ -144,11 +146,12 @@ def check(root, layers_file):
     src = root / "src"
     modules = {name: Module(name, entry) for name, entry in layers["modules"].items()}
     problems = check_entries(layers)
-    problems += scan(src, modules, layers["third_party"], layers.get("plain", []))
+    problems += scan(src, modules, layers)
     problems += [f"{name}: listed, but there are no sources in src/{name}" for name, m in modules.items() if not m.has_sources]
     for module in modules.values():
         problems += check_permissions(module)
     named = {g for m in modules.values() for key in ("uses", "test_uses") for g in m.entry.get(key, [])}
+    named |= set(layers.get("every_test", []))
     problems += [f"third_party: no module may use {group}" for group in layers["third_party"] if group not in named]
     return problems, modules
 
