@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fleet/server/releases.h"
+
+#include <algorithm>
+
+#include "core/base/limits.h"
+#include "core/base/text.h"
+
+namespace oree {
+namespace {
+
+constexpr char kColumns[] = "SELECT id, model, version, digest, size, device_types, notes, created_ms, withdrawn_ms FROM releases ";
+
+StoredRelease release_of(const DbRow& row) {
+  StoredRelease r;
+  r.id = row.text(0);
+  r.release.model = row.text(1);
+  r.release.version = row.text(2);
+  r.release.digest = row.text(3);
+  r.release.size = row.integer(4);
+  if (auto types = Json::parse(row.text(5)); types.ok()) {
+    for (const Json& type : types->items()) r.release.device_types.push_back(type.as_string());
+  }
+  r.release.notes = row.text(6);
+  r.created_ms = row.integer(7);
+  if (!row.is_null(8)) r.withdrawn_ms = row.integer(8);
+  return r;
+}
+
+std::vector<StoredRelease> releases_of(const std::vector<DbRow>& rows) {
+  std::vector<StoredRelease> out;
+  for (const DbRow& row : rows) out.push_back(release_of(row));
+  return out;
+}
+
+std::vector<std::string> sorted_types(std::vector<std::string> types) {
+  std::sort(types.begin(), types.end());
+  types.erase(std::unique(types.begin(), types.end()), types.end());
+  return types;
+}
+
+Status same_as_before(const StoredRelease& old, const Release& release) {
+  std::string what = release.model + " " + release.version;
+  if (old.release.digest != release.digest) {
+    return Error(Code::kConflict, what + " was published with sha256:" + old.release.digest + ", not sha256:" +
+                                      release.digest + ": give the new bytes a new version");
+  }
+  if (old.withdrawn_ms) return Error(Code::kConflict, what + " was withdrawn: publish a new version");
+  if (old.release.device_types != sorted_types(release.device_types)) {
+    return Error(Code::kConflict, what + " was published for other device types: publish a new version");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string release_id(const std::string& model, const std::string& version) { return model + "@" + version; }
+
+Result<bool> ReleaseStore::publish(const Release& release, const std::optional<DriftReference>& reference, int64_t now_ms) {
+  bool fresh = false;
+  std::string id = release_id(release.model, release.version);
+  Status done = db_.transaction([&]() -> Status {
+    auto old = get(id);
+    if (old.ok()) return same_as_before(*old, release);
+    if (old.error().code() != Code::kNotFound) return old.error();
+    OREE_TRY_ASSIGN(auto count, db_.query("SELECT count(*) FROM releases"));
+    if (count[0].integer(0) >= kFleetReleasesMax) {
+      return Error(Code::kExhausted, "expected at most " + std::to_string(kFleetReleasesMax) + " releases");
+    }
+    Json types = Json(Json::Array{});
+    for (const auto& type : sorted_types(release.device_types)) types.push(type);
+    DbValue kept = reference ? DbValue(drift_reference_to_json(*reference).dump()) : DbValue();
+    OREE_TRY(db_.exec("INSERT INTO releases(id, model, version, digest, size, device_types, notes, reference, created_ms)"
+                      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                      {id, release.model, release.version, release.digest, release.size, types.dump(), release.notes, kept, now_ms}));
+    for (const Json& type : types.items()) {
+      OREE_TRY(db_.exec("INSERT INTO release_types VALUES(?, ?, ?)", {release.model, type.as_string(), id}));
+    }
+    fresh = true;
+    return {};
+  });
+  OREE_TRY(done);
+  return fresh;
+}
+
+Status ReleaseStore::withdraw(const std::string& id, int64_t now_ms) {
+  OREE_TRY(get(id));
+  OREE_TRY(db_.exec("UPDATE releases SET withdrawn_ms = ? WHERE id = ? AND withdrawn_ms IS NULL", {now_ms, id}));
+  return {};
+}
+
+Result<StoredRelease> ReleaseStore::latest(const std::string& model, const std::string& device_type) {
+  OREE_TRY_ASSIGN(auto rows, db_.query(std::string(kColumns) +
+                                           "WHERE withdrawn_ms IS NULL AND id IN (SELECT release_id FROM release_types"
+                                           " WHERE model = ? AND device_type = ?)",
+                                       {model, device_type}));
+  const DbRow* best = nullptr;
+  for (const DbRow& row : rows) {
+    if (!best || compare_versions(row.text(2), best->text(2)) > 0) best = &row;
+  }
+  if (best) return release_of(*best);
+  OREE_TRY_ASSIGN(auto any, db_.query("SELECT count(*), count(withdrawn_ms) FROM releases WHERE model = ?", {model}));
+  if (any[0].integer(0) == 0) return Error(Code::kNotFound, "no model named " + model + " was ever published");
+  if (any[0].integer(0) == any[0].integer(1)) return Error(Code::kNotFound, "every release of " + model + " was withdrawn");
+  return Error(Code::kNotFound, "no release of " + model + " is for device type " + device_type);
+}
+
+Result<StoredRelease> ReleaseStore::get(const std::string& id) {
+  OREE_TRY_ASSIGN(auto rows, db_.query(std::string(kColumns) + "WHERE id = ?", {id}));
+  if (rows.empty()) return Error(Code::kNotFound, "no release " + id);
+  return release_of(rows[0]);
+}
+
+Result<std::vector<StoredRelease>> ReleaseStore::list(const std::string& after_id, int64_t limit) {
+  OREE_TRY_ASSIGN(auto rows, db_.query(std::string(kColumns) + "WHERE id > ? ORDER BY id LIMIT ?", {after_id, limit}));
+  return releases_of(rows);
+}
+
+Result<std::vector<StoredRelease>> ReleaseStore::newest(int64_t limit) {
+  OREE_TRY_ASSIGN(auto rows, db_.query(std::string(kColumns) + "ORDER BY created_ms DESC, id LIMIT ?", {limit}));
+  return releases_of(rows);
+}
+
+Result<std::optional<DriftReference>> ReleaseStore::reference(const std::string& model, const std::string& version) {
+  OREE_TRY_ASSIGN(auto rows, db_.query("SELECT reference FROM releases WHERE id = ?", {release_id(model, version)}));
+  if (rows.empty() || rows[0].is_null(0)) return std::optional<DriftReference>();
+  OREE_TRY_ASSIGN(Json json, Json::parse(rows[0].text(0)));
+  OREE_TRY_ASSIGN(DriftReference reference, drift_reference_from_json(json));
+  return std::optional<DriftReference>(std::move(reference));
+}
+
+}  // namespace oree
