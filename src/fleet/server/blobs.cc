@@ -9,7 +9,9 @@ namespace oree {
 Status BlobStore::open() {
   OREE_TRY(files_.remove_all(path_join(folder_, "uploads")));
   OREE_TRY(files_.make_dirs(path_join(folder_, "uploads")));
-  return files_.make_dirs(path_join(folder_, "blobs/sha256"));
+  OREE_TRY(files_.make_dirs(path_join(folder_, "blobs/sha256")));
+  OREE_TRY(files_.sync_dir(path_join(folder_, "blobs")));
+  return files_.sync_dir(folder_);
 }
 
 std::string BlobStore::path(const std::string& digest) const {

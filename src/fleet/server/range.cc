@@ -8,7 +8,7 @@
 namespace oree {
 namespace {
 
-constexpr int64_t kHuge = int64_t{1} << 60;  // larger positions mean the same
+constexpr int64_t kHuge = int64_t{1} << 59;  // larger positions mean the same; ten times this still fits
 
 // Digits only; -1 when there is anything else, or nothing.
 int64_t position(std::string_view text) {
