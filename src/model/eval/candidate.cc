@@ -23,7 +23,8 @@ std::string candidate_text(const Candidate& candidate, bool with_model) {
 Json candidate_to_json(const Candidate& candidate) {
   Json json = Json::object();
   json.set("model", candidate.model).set("runtime", candidate.runtime);
-  for (const auto& [key, value] : session_options_to_json(candidate.options).members()) json.set(key, value);
+  Json options = session_options_to_json(candidate.options);
+  for (const auto& [key, value] : options.members()) json.set(key, value);
   return json;
 }
 

@@ -57,6 +57,9 @@ std::unique_ptr<Dataset> noise_dataset(const std::vector<TensorInfo>& inputs, si
 // Indices of up to `max` samples, spread evenly over `size` (a video's frames are alike near each other). max 0: all.
 std::vector<size_t> spread_indices(size_t size, size_t max);
 
+// kInvalid, with the index of the first one, when a float tensor holds NaN or infinity.
+Status check_finite(const Tensor& tensor, const std::string& name);
+
 // COCO's annotation file, bounded. Class index: the category's name among `labels`; without labels, its rank by id.
 struct CocoImage {
   std::string file_name;

@@ -10,6 +10,4 @@ namespace oree {
 Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string& path, const std::vector<TensorInfo>& infos);
 std::unique_ptr<Dataset> make_array_folder(Files& files, std::vector<std::string> paths, const std::vector<TensorInfo>& infos);
 
-Status check_finite(const Tensor& tensor, const std::string& name);
-
 }  // namespace oree

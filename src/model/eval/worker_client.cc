@@ -99,7 +99,8 @@ Result<Json> Worker::ask(const Json& command, int64_t timeout_ms) {
 Result<Worker::Opened> Worker::open(const Candidate& candidate) {
   Json command = Json::object();
   command.set("cmd", "open");
-  for (const auto& [key, value] : candidate_to_json(candidate).members()) command.set(key, value);
+  Json fields = candidate_to_json(candidate);
+  for (const auto& [key, value] : fields.members()) command.set(key, value);
   OREE_TRY_ASSIGN(Json reply, ask(command, settings_.open_timeout_ms));
   Opened opened;
   OREE_TRY_ASSIGN(opened.load_ms, reply.get_double("load_ms"));

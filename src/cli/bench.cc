@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "cli/context.h"
+#include "cli/measure_options.h"
+#include "core/base/text.h"
+#include "model/eval/measure.h"
+#include "model/runtime/registry.h"
+
+namespace oree::cli {
+namespace {
+
+struct BenchOptions {
+  std::vector<std::string> models;
+  std::string runtimes = "all", threads, precisions = "f32", provider, input;
+  int rounds = 20, runs = 10, warmup = 5;
+  double seconds = 0;
+  uint64_t seed = 1;
+};
+
+// Only what the user named and cannot run is worth a row; "all" quietly means those that can.
+Result<std::vector<Candidate>> candidates_of(const BenchOptions& options, int cores) {
+  OREE_TRY_ASSIGN(auto named, parse_list(options.runtimes, "--runtimes"));
+  OREE_TRY_ASSIGN(auto precisions, parse_list(options.precisions, "--precision"));
+  OREE_TRY_ASSIGN(auto threads, parse_thread_list(options.threads));
+  if (threads.empty()) threads.push_back(std::max(1, cores));
+  std::vector<Candidate> candidates;
+  for (const std::string& model : options.models) {
+    OREE_TRY_ASSIGN(ModelFormat format, detect_format(model));
+    if (format == ModelFormat::kUnknown) return Error(Code::kInvalid, model + ": neither ONNX, TFLite nor OpenVINO IR");
+    std::vector<std::string> runtimes = named;
+    if (named.empty()) {
+      for (const std::string& name : backend_names()) {
+        const RuntimeInfo& info = backend(name).info();
+        bool reads = std::find(info.formats.begin(), info.formats.end(), format_name(format)) != info.formats.end();
+        if (info.available && reads) runtimes.push_back(name);
+      }
+      if (runtimes.empty()) return Error(Code::kUnavailable, fmt::format("{}: no engine of this machine reads {}; see oree runtimes", model, format_name(format)));
+    }
+    for (const std::string& runtime : runtimes) {
+      std::vector<std::string> wanted = precisions;
+      OREE_TRY(make_candidate(model, runtime, 1, "f32", ""));
+      if (wanted.empty()) wanted = backend(runtime).info().precisions;
+      for (const std::string& precision : wanted) {
+        for (int count : threads) {
+          OREE_TRY_ASSIGN(Candidate candidate, make_candidate(model, runtime, count, precision, options.provider));
+          candidates.push_back(std::move(candidate));
+        }
+      }
+    }
+  }
+  return candidates;
+}
+
+std::string table_of(const std::vector<Measurement>& sorted, bool many_models) {
+  TextTable table{{"candidate", "computes in", "p50 ms", "p95", "p99", "mean", "per s", "peak memory", "load ms"},
+                  {false, false, true, true, true, true, true, true, true},
+                  {}};
+  std::string refusals;
+  bool spins = false;
+  for (const Measurement& m : sorted) {
+    std::string name = candidate_text(m.candidate, many_models);
+    if (m.refused) {
+      refusals += fmt::format("refused  {}: {}\n", name, m.refused->message());
+      continue;
+    }
+    auto precision = m.facts.find("precision");
+    const LatencySummary& l = m.latency;
+    auto ms = [](double v) { return fmt::format("{:.3f}", v); };
+    table.rows.push_back({name, precision == m.facts.end() ? "?" : precision->second, ms(l.p50), ms(l.p95), ms(l.p99), ms(l.mean),
+                          fmt::format("{:.1f}", m.throughput), human_bytes(m.rss_bytes_peak), fmt::format("{:.0f}", m.load_ms)});
+    spins = spins || m.idle_cpu_percent > 5;
+  }
+  std::string text = table.rows.empty() ? "" : table.text();
+  if (spins) text += "Some engine kept computing while it should have waited: figures may have disturbed each other (--json tells which).\n";
+  return text + refusals;
+}
+
+Status bench(Context& context, const BenchOptions& options) {
+  int cores = context.ports.sensors->identity().cpu_cores;
+  if (options.rounds < 1 || options.runs < 1 || options.runs > kTurnRunsMax || options.warmup < 0 || options.warmup > kTurnRunsMax) {
+    return Error(Code::kUsage, fmt::format("--rounds, --runs and --warmup: expected 1 to {} runs", kTurnRunsMax));
+  }
+  OREE_TRY_ASSIGN(auto candidates, candidates_of(options, cores));
+  if (!options.input.empty()) OREE_TRY(context.ports.files->info(options.input).ok() ? Status() : Status(context.ports.files->info(options.input).error()));
+  MeasurePlan plan;
+  // A bound in seconds alone means: as many rounds as fit.
+  plan.rounds = options.seconds > 0 ? 1'000'000 : options.rounds;
+  plan.seconds_max = options.seconds;
+  plan.runs_per_round = options.runs;
+  plan.warmup = options.warmup;
+  plan.seed = options.seed;
+  plan.input_npz = options.input;
+  Progress bar("bench", options.seconds > 0 ? 0 : options.rounds);
+  plan.progress = [&](int done, int) { bar.update(done); };
+  std::vector<Measurement> results = measure(context.ports, {}, candidates, plan);
+  std::stable_sort(results.begin(), results.end(), [](const Measurement& a, const Measurement& b) {
+    if (a.refused.has_value() != b.refused.has_value()) return !a.refused;
+    return a.latency.p50 < b.latency.p50;
+  });
+  Json document = Json::object(), list = Json::array();
+  for (const Measurement& m : results) list.push(measurement_to_json(m));
+  document.set("input", options.input.empty() ? "seeded noise" : options.input).set("seed", static_cast<int64_t>(options.seed));
+  document.set("runs_per_round", options.runs).set("candidates", list);
+  bar.update(0);
+  print_result(context, document, table_of(results, options.models.size() > 1));
+  if (results[0].refused) return results[0].refused->within("nothing could be measured: " + candidate_text(results[0].candidate));
+  return {};
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Context& context) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* command = add_command(app, context, "bench", "Measure latency, memory and load time of models in every engine",
+                                  "  oree bench detector.tflite --threads 1,2 --precision f32,default",
+                                  [&context, options] { return bench(context, *options); });
+  command->add_option("models", options->models, "ONNX, TFLite or OpenVINO IR files")->required();
+  command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite")->capture_default_str();
+  command->add_option("--threads", options->threads, "Thread counts, such as 1,2,4; default: every core");
+  command->add_option("--precision", options->precisions, "f32, default (the engine's own choice), bf16, f16, or all")->capture_default_str();
+  command->add_option("--provider", options->provider, "Execution provider; default: the engine's best CPU path");
+  command->add_option("--rounds", options->rounds, "Interleaved rounds over all candidates")->capture_default_str();
+  command->add_option("--runs", options->runs, "Timed inferences of a candidate in each round")->capture_default_str();
+  command->add_option("--warmup", options->warmup, "Untimed inferences before the first round")->capture_default_str();
+  command->add_option("--seconds", options->seconds, "Run rounds for this long instead");
+  command->add_option("--input", options->input, "Inputs, npz keyed by input name; default: seeded noise");
+  command->add_option("--seed", options->seed, "Of the noise and of the order within rounds")->capture_default_str();
+}
+
+}  // namespace oree::cli

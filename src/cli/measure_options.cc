@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/measure_options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/base/limits.h"
+#include "core/base/text.h"
+#include "model/runtime/registry.h"
+#include "model/runtime/session_options.h"
+
+namespace oree::cli {
+
+Result<std::vector<std::string>> parse_list(const std::string& text, const std::string& option) {
+  if (text.empty() || text == "all") return std::vector<std::string>{};
+  std::vector<std::string> items = split(text, ',');
+  for (const std::string& item : items) {
+    if (item.empty()) return Error(Code::kUsage, fmt::format("{}: expected a list such as a,b, found '{}'", option, text));
+  }
+  return items;
+}
+
+Result<std::vector<int>> parse_thread_list(const std::string& text) {
+  OREE_TRY_ASSIGN(std::vector<std::string> items, parse_list(text, "--threads"));
+  std::vector<int> threads;
+  for (const std::string& item : items) {
+    int count = 0;
+    auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), count);
+    if (error != std::errc() || end != item.data() + item.size() || count < 1 || count > kSessionThreadsMax) {
+      return Error(Code::kUsage, fmt::format("--threads: expected numbers of 1 to {}, found '{}'", kSessionThreadsMax, item));
+    }
+    threads.push_back(count);
+  }
+  return threads;
+}
+
+Result<std::optional<Recipe>> load_recipe(Files& files, const std::string& path, const std::string& labels_path) {
+  std::optional<Recipe> none;
+  if (path.empty()) return labels_path.empty() ? Result<std::optional<Recipe>>(none) : Error(Code::kUsage, "--labels needs --recipe");
+  OREE_TRY_ASSIGN(Bytes file, files.read(path, kConfigBytesMax));
+  auto json = Json::parse(as_text(file));
+  if (!json.ok()) return json.error().within(path);
+  auto recipe = recipe_from_json(*json);
+  if (!recipe.ok()) return recipe.error().within(path);
+  if (!labels_path.empty()) {
+    OREE_TRY_ASSIGN(Bytes text, files.read(labels_path, kConfigBytesMax));
+    auto labels = parse_labels(as_text(text));
+    if (!labels.ok()) return labels.error().within(labels_path);
+    recipe->labels = std::move(labels).value();
+  }
+  return std::optional<Recipe>(std::move(recipe).value());
+}
+
+Result<Candidate> make_candidate(const std::string& model, const std::string& runtime, int threads, const std::string& precision,
+                                 const std::string& provider) {
+  Candidate candidate{model, runtime, {threads, provider, precision}};
+  OREE_TRY_ASSIGN(candidate.options.precision, parse_precision(precision));
+  OREE_TRY_ASSIGN(ModelFormat format, detect_format(model));
+  if (runtime.empty()) {
+    OREE_TRY_ASSIGN(candidate.runtime, default_backend(format));
+  }
+  const auto& names = backend_names();
+  if (std::find(names.begin(), names.end(), candidate.runtime) == names.end()) {
+    return Error(Code::kUsage, fmt::format("runtime: expected {}, found '{}'", fmt::join(names, ", "), runtime));
+  }
+  return candidate;
+}
+
+}  // namespace oree::cli

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options that bench, eval and tune share.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/io/files.h"
+#include "model/eval/candidate.h"
+#include "model/recipe/recipe.h"
+
+namespace oree::cli {
+
+// "a,b" -> {"a", "b"}; "all" and "" -> {}. kUsage names an empty item.
+Result<std::vector<std::string>> parse_list(const std::string& text, const std::string& option);
+Result<std::vector<int>> parse_thread_list(const std::string& text);
+
+// A recipe file; labels from `labels_path` when given ("" = the recipe's own).
+Result<std::optional<Recipe>> load_recipe(Files& files, const std::string& path, const std::string& labels_path);
+
+// One way to run `model`: runtime "" is the natural engine of its format. kUsage on a runtime that does not exist.
+Result<Candidate> make_candidate(const std::string& model, const std::string& runtime, int threads, const std::string& precision,
+                                 const std::string& provider);
+
+}  // namespace oree::cli

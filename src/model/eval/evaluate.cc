@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/eval/evaluate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/limits.h"
+#include "core/codec/npy.h"
+
+namespace oree {
+namespace {
+
+class Evaluation {
+ public:
+  Evaluation(const Ports& ports, const EvalRequest& request)
+      : ports_(ports), request_(request), recipe_(request.recipe),
+        scratch_(path_join(request.scratch_dir, fmt::format(".scratch-{:x}", ports.random->next_u64()))) {}
+  ~Evaluation() { (void)ports_.files->remove_all(scratch_); }
+  Result<EvalResult> run(const std::function<void(size_t, size_t)>& progress);
+
+ private:
+  enum class Kind { kAgreement, kBoxes, kLabels };
+  Status start();
+  Status choose_kind();
+  Status add(size_t index);
+  Result<NamedTensors> infer(Worker& worker, const char* output);
+  Status score(const Sample& sample, const NamedTensors& outputs);
+  Status finish();
+  std::string label_name(int label) const {
+    bool named = recipe_ && label >= 0 && static_cast<size_t>(label) < recipe_->labels.size();
+    return named ? recipe_->labels[static_cast<size_t>(label)] : fmt::format("class {}", label);
+  }
+
+  const Ports& ports_;
+  const EvalRequest& request_;
+  std::optional<Recipe> recipe_;
+  std::string scratch_;
+  Kind kind_ = Kind::kAgreement;
+  EvalResult result_;
+  std::unique_ptr<Worker> worker_, reference_;
+  std::unique_ptr<Dataset> dataset_;
+  std::vector<OutputInfo> outputs_;
+  std::optional<AgreementMeter> meter_;
+  std::unique_ptr<Decoder> decoder_;
+  F1 f1_;
+  AveragePrecision precision_;
+  ClassAccuracy accuracy_;
+};
+
+Status Evaluation::start() {
+  OREE_TRY(ports_.files->make_dirs(scratch_));
+  OREE_TRY_ASSIGN(worker_, Worker::start(ports_, request_.worker));
+  OREE_TRY_ASSIGN(Worker::Opened opened, worker_->open(request_.model));
+  result_.facts = opened.facts;
+  for (const TensorInfo& info : opened.outputs) outputs_.push_back({info.name, info.shape});
+  OREE_TRY_ASSIGN(dataset_, open_dataset(*ports_.files, request_.data, request_.recipe, opened.inputs));
+  if (request_.reference) {
+    OREE_TRY_ASSIGN(reference_, Worker::start(ports_, request_.worker));
+    auto reference = reference_->open(*request_.reference);
+    if (!reference.ok()) return reference.error().within("the reference");
+  }
+  return choose_kind();
+}
+
+Status Evaluation::choose_kind() {
+  std::string metric = request_.metric;
+  if (reference_) {
+    AgreementSettings settings{metric, request_.score_min, request_.iou_min, request_.seed};
+    OREE_TRY_ASSIGN(AgreementMeter meter, AgreementMeter::make(settings, recipe_, outputs_));
+    meter_.emplace(std::move(meter));
+    OREE_TRY_ASSIGN(result_.metric, resolve_metric(metric, recipe_));
+    return {};
+  }
+  if (!dataset_->has_boxes() && !dataset_->has_labels()) {
+    return Error(Code::kUsage, request_.data.path + ": has no labels; give a reference model (--reference) or labelled data");
+  }
+  kind_ = dataset_->has_boxes() ? Kind::kBoxes : Kind::kLabels;
+  if (!recipe_) {
+    recipe_.emplace();
+    recipe_->kind = "tensor";
+    recipe_->decoder.kind = "classifier";
+  }
+  bool detector = recipe_->decoder.kind == "ssd" || recipe_->decoder.kind == "yolov8";
+  if (detector != (kind_ == Kind::kBoxes) || (!detector && recipe_->decoder.kind != "classifier")) {
+    return Error(Code::kUsage, fmt::format("{}: {} do not go with a recipe whose decoder is '{}'", request_.data.path,
+                                           kind_ == Kind::kBoxes ? "boxes" : "class labels", recipe_->decoder.kind));
+  }
+  if (metric == "auto") metric = kind_ == Kind::kBoxes ? "f1" : "top1";
+  bool known = kind_ == Kind::kBoxes ? metric == "f1" || metric == "map" : metric == "top1" || metric == "topk";
+  if (!known) {
+    return Error(Code::kUsage, fmt::format("metric: expected auto, {} for these labels, found '{}'",
+                                           kind_ == Kind::kBoxes ? "f1 or map" : "top1 or topk", metric));
+  }
+  result_.metric = metric;
+  Recipe lenient = *recipe_;
+  // Average precision looks at the whole ranking, F1 from score_min up; only the recipe's own NMS stays.
+  lenient.decoder.score_min = kind_ == Kind::kBoxes ? std::min(lenient.decoder.score_min, 0.01) : 0;
+  lenient.decoder.results_max = std::max(lenient.decoder.results_max, kind_ == Kind::kBoxes ? 100 : request_.top_k);
+  OREE_TRY_ASSIGN(decoder_, make_decoder(lenient, outputs_));
+  return {};
+}
+
+Result<NamedTensors> Evaluation::infer(Worker& worker, const char* output) {
+  std::string path = path_join(scratch_, output);
+  OREE_TRY(worker.outputs(path_join(scratch_, "in.npz"), path));
+  OREE_TRY_ASSIGN(Bytes file, ports_.files->read(path, kModelBytesMax));
+  return read_npz(file);
+}
+
+Status Evaluation::score(const Sample& sample, const NamedTensors& outputs) {
+  std::vector<const Tensor*> ordered;
+  for (const NamedTensor& tensor : outputs) {
+    ordered.push_back(&tensor.tensor);
+    Status finite = check_finite(tensor.tensor, tensor.name);
+    if (!finite.ok()) return finite.error().within(sample.name + ": the model's output");
+  }
+  if (kind_ == Kind::kLabels) {
+    OREE_TRY_ASSIGN(auto answers, decoder_->classifications(ordered));
+    accuracy_.add(answers, *sample.label, request_.top_k);
+    return {};
+  }
+  OREE_TRY_ASSIGN(auto detections, decoder_->detections(ordered, sample.placement));
+  f1_ += match_f1(detections, *sample.truths, request_.score_min, request_.iou_min);
+  precision_.add(detections, *sample.truths);
+  return {};
+}
+
+Status Evaluation::add(size_t index) {
+  OREE_TRY_ASSIGN(Sample sample, dataset_->read(index));
+  OREE_TRY_ASSIGN(Bytes npz, write_npz(sample.inputs));
+  OREE_TRY_ASSIGN(auto file, ports_.files->create(path_join(scratch_, "in.npz")));
+  OREE_TRY(file->write(npz));
+  file.reset();
+  OREE_TRY_ASSIGN(NamedTensors outputs, infer(*worker_, "out.npz"));
+  if (!reference_) return score(sample, outputs);
+  OREE_TRY_ASSIGN(NamedTensors expected, infer(*reference_, "ref.npz"));
+  return meter_->add(outputs, expected, sample.placement);
+}
+
+Status Evaluation::finish() {
+  auto& figures = result_.figures;
+  if (meter_) {
+    OREE_TRY_ASSIGN(Agreement a, meter_->result());
+    figures = {{a.metric, a.value}, {"sqnr_db", a.sqnr_db}, {"cosine", a.cosine}, {"max_abs_error", a.max_abs_error},
+               {"max_relative_error", a.max_relative_error}};
+    if (a.metric == "cosine") figures.erase(figures.begin() + 2);
+    result_.agreement = a;
+  } else if (kind_ == Kind::kBoxes) {
+    AveragePrecision::Scores scores = precision_.scores();
+    figures = {{"f1", f1_.f1()}, {"precision", f1_.precision()}, {"recall", f1_.recall()}, {"map", scores.map},
+               {"map_50", scores.map_50}, {"map_75", scores.map_75}};
+    for (const auto& [label, value] : scores.per_class_50) result_.per_class.emplace_back(label_name(label), value);
+  } else {
+    figures = {{"top1", accuracy_.top1()}, {"topk", accuracy_.topk()}};
+    for (const auto& [label, answers] : accuracy_.confusion) {
+      int64_t all = 0, right = 0;
+      for (const auto& [answer, count] : answers) {
+        all += count;
+        if (answer == label) right += count;
+      }
+      result_.per_class.emplace_back(label_name(label), static_cast<double>(right) / static_cast<double>(all));
+    }
+  }
+  auto main = std::find_if(figures.begin(), figures.end(), [&](const auto& f) { return f.first == result_.metric; });
+  OREE_ASSERT(main != figures.end());
+  std::rotate(figures.begin(), main, main + 1);
+  return {};
+}
+
+Result<EvalResult> Evaluation::run(const std::function<void(size_t, size_t)>& progress) {
+  OREE_TRY(start());
+  std::vector<size_t> indices = spread_indices(dataset_->size(), static_cast<size_t>(std::max(0, request_.samples_max)));
+  for (size_t i = 0; i < indices.size(); ++i) {
+    if (progress) progress(i, indices.size());
+    Status added = add(indices[i]);
+    if (added.ok()) {
+      ++result_.samples;
+      continue;
+    }
+    // Bad data is that sample's fault; a dead engine or a full disk ends it all.
+    Code code = added.error().code();
+    if (code != Code::kInvalid && code != Code::kNotFound) return added.error();
+    if (++result_.samples_refused <= static_cast<int64_t>(kRefusedNamedMax)) result_.refused_samples.push_back(added.error().message());
+  }
+  if (result_.samples == 0) {
+    return Error(Code::kInvalid, fmt::format("{}: no usable sample; the first: {}", request_.data.path, result_.refused_samples[0]));
+  }
+  OREE_TRY(finish());
+  return std::move(result_);
+}
+
+}  // namespace
+
+Result<EvalResult> evaluate(const Ports& ports, const EvalRequest& request, const std::function<void(size_t, size_t)>& progress) {
+  return Evaluation(ports, request).run(progress);
+}
+
+Json eval_to_json(const EvalRequest& request, const EvalResult& result) {
+  Json json = Json::object();
+  json.set("model", candidate_to_json(request.model));
+  if (request.reference) json.set("reference", candidate_to_json(*request.reference));
+  json.set("data", request.data.path).set("metric", result.metric).set("samples", result.samples);
+  Json figures = Json::object(), classes = Json::object(), bad = Json::array(), facts = Json::object();
+  for (const auto& [name, value] : result.figures) figures.set(name, value);
+  for (const auto& [name, value] : result.per_class) classes.set(name, value);
+  for (const std::string& text : result.refused_samples) bad.push(text);
+  for (const auto& [name, value] : result.facts) facts.set(name, value);
+  json.set("figures", figures);
+  if (result.agreement) json.set("agreement", agreement_to_json(*result.agreement));
+  if (!result.per_class.empty()) json.set("per_class", classes);
+  json.set("samples_refused", result.samples_refused).set("refused_samples", bad).set("facts", facts);
+  json.set("score_min", request.score_min).set("iou_min", request.iou_min).set("top_k", request.top_k);
+  return json;
+}
+
+}  // namespace oree
