@@ -80,8 +80,8 @@ def scan(src, modules, layers):
             problems.append(f"src/{rel}: lies in no module of the list")
             continue
         modules[name].has_sources = True
-        # x_test.cc, and test_x.h which only such files include.
-        test = path.stem.endswith("_test") or path.stem.startswith("test_")
+        # x_test.cc, and what only such files include.
+        test = path.stem.endswith(("_test", "_fixture")) or path.stem.startswith("test_")
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             match = INCLUDE.match(line)
             if not match:
