@@ -96,6 +96,7 @@ TEST_CASE("TOML becomes the same value") {
 TEST_CASE("TOML errors name the line, and depth is bounded however it is written") {
   CHECK(why(parse_toml("a = 1\nb = \n")).starts_with("TOML line 2:"));
   CHECK_FALSE(parse_toml("a = 1\na = 2\n").ok());
+  CHECK(parse_toml("[}]").error().code() == Code::kInvalid);  // the parser itself asserts on it
   auto repeat = [](std::string_view s, int n) {
     std::string out;
     for (int i = 0; i < n; ++i) out += s;

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#define TOML_EXCEPTIONS 0
+// The parser asserts on some malformed texts ("[}]"), and with NDEBUG it would assume instead. Here its assertions
+// are errors of the text: it runs with exceptions, which stay inside this file.
+#undef NDEBUG
+namespace oree {
+struct TomlAssertion {};
+[[noreturn]] static void throw_toml_assertion() { throw TomlAssertion(); }
+}  // namespace oree
+#define TOML_ASSERT(expression) ((expression) ? (void)0 : ::oree::throw_toml_assertion())
+#define TOML_EXCEPTIONS 1
 #define TOML_MAX_NESTED_VALUES 64
 #define TOML_ENABLE_FORMATTERS 0
 #include <fmt/format.h>
@@ -108,12 +116,13 @@ Result<Json> parse_toml(std::string_view text) {
   if (dotted_too_deep(text)) {
     return Error(Code::kInvalid, fmt::format("a TOML key has more than {} parts", kJsonDepthMax));
   }
-  toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
-    const toml::parse_error& e = parsed.error();
+  try {
+    return convert(toml::parse(text), 0);
+  } catch (const toml::parse_error& e) {
     return Error(Code::kInvalid, fmt::format("TOML line {}: {}", e.source().begin.line, e.description()));
+  } catch (const TomlAssertion&) {
+    return Error(Code::kInvalid, "TOML: malformed");
   }
-  return convert(parsed.table(), 0);
 }
 
 }  // namespace oree
