@@ -175,7 +175,7 @@ void Agent::follow_drift(const AppStats& stats) {
   log_warn("drift", fmt::format("severe: confidences of {} are {:.3f} from the reference over {} samples", slot.version,
                                 active_.drift.distance, active_.drift.samples));
   // Told now, not at the end of the interval.
-  if (recorder_ && recorder_->close(moment()).ok()) telemetry_wanted_ = true;
+  if (recorder_ && recorder_->close(moment()).ok()) telemetry_wanted_ = polled_.value_or(true);
 }
 
 RecorderMoment Agent::moment() {
@@ -196,7 +196,7 @@ void Agent::keep_telemetry() {
   Status status;
   if (recorder_->close_due(now_ms())) {
     status = recorder_->close(moment());
-    if (status.ok()) telemetry_wanted_ = true;
+    if (status.ok()) telemetry_wanted_ = polled_.value_or(true);  // else the next poll that is answered sends it
   } else if (recorder_->checkpoint_due(now_ms())) {
     status = recorder_->checkpoint(moment());
   }

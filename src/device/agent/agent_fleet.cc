@@ -37,9 +37,9 @@ void Agent::poll_if_due() {
 
 void Agent::on_poll(const Result<HttpResponse>& response) {
   poll_busy_ = false;
-  status_dirty_ = true;
-  status_waits_ = false;
   polled_ = response.ok() && (response->status == 200 || response->status == 404);
+  status_dirty_ = true;
+  status_waits_ = !*polled_;  // a server that does not answer this does not answer that
   if (*polled_) {
     poll_failures_ = 0;
     telemetry_wanted_ = true;

@@ -5,11 +5,15 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include "core/base/log.h"
 
 namespace oree {
 namespace {
+
+// The loop turns several times a second. A longer gap is this machine's sleep, or ours: not the application's silence.
+constexpr int64_t kGapMs = 3'000;
 
 std::string exit_text(const ProcessExit& exit) {
   if (exit.signal != 0) return fmt::format("ended by signal {}", exit.signal);
@@ -44,7 +48,7 @@ std::optional<AppEvent> Supervisor::start() {
   }
   child_ = std::move(child).value();
   ending_ = killed_ = ready_ = said_done_ = false;
-  started_ms_ = heard_ms_ = now_ms();
+  started_ms_ = heard_ms_ = turned_ms_ = now_ms();
   log_info("app", fmt::format("started with {} as process {}", running_.version, child_->pid()));
   return std::nullopt;
 }
@@ -105,6 +109,11 @@ void Supervisor::look_at_exit(std::vector<AppEvent>& events) {
 
 void Supervisor::look_at_deadlines(std::vector<AppEvent>& events) {
   int64_t now = now_ms();
+  int64_t gap = now - std::exchange(turned_ms_, now);
+  if (gap > kGapMs) {
+    started_ms_ += gap;
+    heard_ms_ = now;
+  }
   if (ending_) {
     if (!killed_ && now - ending_ms_ >= config_.app_stop_timeout_ms) {
       killed_ = true;

@@ -66,7 +66,7 @@ class Supervisor {
   bool killed_ = false;
   bool ready_ = false, said_done_ = false;
   Want want_ = Want::kNothing;
-  int64_t start_due_ms_ = 0, started_ms_ = 0, heard_ms_ = 0, ending_ms_ = 0;
+  int64_t start_due_ms_ = 0, started_ms_ = 0, heard_ms_ = 0, ending_ms_ = 0, turned_ms_ = 0;
   int failures_ = 0;
   int64_t bad_lines_ = 0;
 };

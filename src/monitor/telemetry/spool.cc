@@ -144,7 +144,15 @@ Result<std::vector<Report>> TelemetrySpool::peek(int max) {
   std::vector<Report> out;
   for (Entry& entry : entries_) {
     if (static_cast<int>(out.size()) >= max) break;
-    OREE_TRY_ASSIGN(Report report, load(entry));
+    auto loaded = load(entry);
+    if (!loaded.ok() && loaded.error().code() == Code::kNotFound && !entry.offered) {
+      // A rename whose folder could not be synced has failed, and happened all the same.
+      Entry marked = entry;
+      marked.offered = true;
+      loaded = load(marked);
+      if (loaded.ok()) entry.offered = true;
+    }
+    OREE_TRY_ASSIGN(Report report, std::move(loaded));
     if (!entry.offered) {
       Entry marked = entry;
       marked.offered = true;
