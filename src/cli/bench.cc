@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "cli/context.h"
 #include "cli/measure_options.h"
@@ -82,11 +83,15 @@ std::string table_of(const std::vector<Measurement>& sorted, bool many_models) {
 
 Status bench(Context& context, const BenchOptions& options) {
   int cores = context.ports.sensors->identity().cpu_cores;
+  std::optional<double> load = context.ports.sensors->read().load_1min;
   if (options.rounds < 1 || options.runs < 1 || options.runs > kTurnRunsMax || options.warmup < 0 || options.warmup > kTurnRunsMax) {
     return Error(Code::kUsage, fmt::format("--rounds, --runs and --warmup: expected 1 to {} runs", kTurnRunsMax));
   }
   OREE_TRY_ASSIGN(auto candidates, candidates_of(options, cores));
-  if (!options.input.empty()) OREE_TRY(context.ports.files->info(options.input).ok() ? Status() : Status(context.ports.files->info(options.input).error()));
+  if (!options.input.empty()) {
+    auto input = context.ports.files->info(options.input);
+    if (!input.ok()) return input.error();
+  }
   MeasurePlan plan;
   // A bound in seconds alone means: as many rounds as fit.
   plan.rounds = options.seconds > 0 ? 1'000'000 : options.rounds;
@@ -105,9 +110,11 @@ Status bench(Context& context, const BenchOptions& options) {
   Json document = Json::object(), list = Json::array();
   for (const Measurement& m : results) list.push(measurement_to_json(m));
   document.set("input", options.input.empty() ? "seeded noise" : options.input).set("seed", static_cast<int64_t>(options.seed));
-  document.set("runs_per_round", options.runs).set("candidates", list);
+  document.set("runs_per_round", options.runs).set("load_1min", load ? Json(*load) : Json()).set("candidates", list);
   bar.update(0);
-  print_result(context, document, table_of(results, options.models.size() > 1));
+  std::string text = table_of(results, options.models.size() > 1);
+  if (load && *load > 0.5) text += fmt::format("busy: load {:.1f} on {} cores before the start; figures are disturbed by other work\n", *load, cores);
+  print_result(context, document, text);
   if (results[0].refused) return results[0].refused->within("nothing could be measured: " + candidate_text(results[0].candidate));
   return {};
 }

@@ -42,10 +42,14 @@ std::string text_of(const TuneResult& result) {
       table.rows.push_back({name, "-", "-", "-", "-", note});
     } else {
       table.rows.push_back({name, fmt::format("{:.3f}", m.latency.p50), fmt::format("{:.3f}", m.latency.p95), human_bytes(m.rss_bytes_peak),
-                            c->agreement ? fmt::format("{:.4f}", c->agreement->value) : "-", note});
+                            c->agreement ? agreement_text(result.metric, c->agreement->value) : "-", note});
     }
   }
   std::string text = table.text() + "\n" + (result.chosen ? "chosen: " : "") + result.verdict + "\n";
+  if (tune_machine_busy(result)) {
+    text += fmt::format("busy: load {:.1f} on {} cores before the start; figures are disturbed by other work\n", *result.load_1min,
+                        result.machine.cpu_cores);
+  }
   for (const std::string& bad : result.refused_samples) text += "sample refused: " + bad + "\n";
   return text + "report: " + path_join(result.request.out_dir, "report.html") + "\n";
 }

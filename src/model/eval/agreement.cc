@@ -41,6 +41,11 @@ Json agreement_to_json(const Agreement& a) {
   return json.set("max_relative_error", a.max_relative_error);
 }
 
+std::string agreement_text(const std::string& metric, double value) {
+  if (std::isinf(value)) return value > 0 ? "equal" : "broken";
+  return metric == "sqnr" ? fmt::format("{:.1f} dB", value) : fmt::format("{:.4f}", value);
+}
+
 Result<std::string> resolve_metric(const std::string& metric, const std::optional<Recipe>& recipe) {
   std::string kind = recipe ? recipe->decoder.kind : "tensor";
   if (metric == "auto") return std::string(is_detector(kind) ? "f1" : kind == "classifier" ? "top1" : "cosine");

@@ -34,6 +34,9 @@ struct Agreement {
 };
 Json agreement_to_json(const Agreement& agreement);  // infinity as null
 
+// For people: "0.9850", "41.0 dB", "equal" for an infinite ratio, "broken" for outputs that are not finite.
+std::string agreement_text(const std::string& metric, double value);
+
 struct AgreementSettings {
   std::string metric = "auto";         // auto: f1 for detectors, top1 for classifiers, cosine for tensors
   double score_min = 0.5;

@@ -145,7 +145,8 @@ std::string out_of_bounds(const TuneResult& result, const TuneCandidate& c, doub
   *miss = 0;
   if (!c.agreement) return "its agreement with the reference could not be measured";
   if (!(c.agreement->value >= result.min_agreement)) {
-    reasons.push_back(fmt::format("{} {:.4g} is below {:.4g}", result.metric, c.agreement->value, result.min_agreement));
+    reasons.push_back(fmt::format("{} {} is below {}", result.metric, agreement_text(result.metric, c.agreement->value),
+                                  agreement_text(result.metric, result.min_agreement)));
     *miss = std::max(*miss, 1 - c.agreement->value / result.min_agreement);
   }
   double p95 = c.measurement.latency.p95;
@@ -171,8 +172,8 @@ bool better(const TuneCandidate& a, const TuneCandidate& b) {
 std::string verdict_of(const TuneResult& result) {
   const TuneCandidate& best = result.candidates[*result.chosen];
   double p50 = best.measurement.latency.p50;
-  std::string text = fmt::format("{}: p50 {:.2f} ms, p95 {:.2f} ms, {} {:.4g}", candidate_text(best.measurement.candidate, result.request.models.size() > 1),
-                                 p50, best.measurement.latency.p95, result.metric, best.agreement->value);
+  std::string text = fmt::format("{}: p50 {:.2f} ms, p95 {:.2f} ms, {} {}", candidate_text(best.measurement.candidate, result.request.models.size() > 1),
+                                 p50, best.measurement.latency.p95, result.metric, agreement_text(result.metric, best.agreement->value));
   for (const TuneCandidate& c : result.candidates) {
     if (!c.engine_default || c.measurement.latency.count == 0 || &c == &best) continue;
     text += fmt::format("; {:.2f}x as fast as {}'s own default", c.measurement.latency.p50 / p50, c.measurement.candidate.runtime);

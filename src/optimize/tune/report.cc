@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "core/base/text.h"
@@ -14,11 +13,6 @@ namespace {
 
 std::string metric_name(const std::string& metric) {
   return metric == "f1" ? "F1" : metric == "top1" ? "top-1" : metric == "sqnr" ? "SQNR" : metric;
-}
-
-std::string agreement_value(const std::string& metric, double value) {
-  if (std::isinf(value)) return value > 0 ? "equal" : "broken";
-  return metric == "sqnr" ? fmt::format("{:.1f} dB", value) : fmt::format("{:.4f}", value);
 }
 
 std::string fact(std::string_view name, std::string_view value) {
@@ -57,7 +51,7 @@ std::string hero(const TuneResult& result) {
   html += fmt::format(R"(<div class="sub">median of {} inferences on this machine</div></div>)", m.latency.count);
   html += bars(result);
   html += R"(<div class="facts">)";
-  html += fact(fmt::format("agreement with the float reference ({})", metric_name(a.metric)), agreement_value(a.metric, a.value));
+  html += fact(fmt::format("agreement with the float reference ({})", metric_name(a.metric)), agreement_text(a.metric, a.value));
   if (a.metric == "f1" || a.metric == "top1") html += fact("95 % interval", fmt::format("{:.3f} to {:.3f}", a.low, a.high));
   html += fact(a.metric == "f1" ? "objects compared" : "samples compared", std::to_string(a.metric == "f1" ? a.objects : a.samples));
   html += fact("p95 / p99", fmt::format("{:.2f} / {:.2f} ms", m.latency.p95, m.latency.p99));
@@ -69,22 +63,23 @@ std::string table_row(const TuneResult& result, const TuneCandidate& c) {
   const Measurement& m = c.measurement;
   bool chosen = result.chosen && &c == &result.candidates[*result.chosen];
   std::string tag = chosen                ? R"(<span class="tag">chosen</span>)"
+                    : m.refused && m.refused->code() == Code::kConflict ? R"(<span class="tag plain">same as another</span>)"
                     : m.refused           ? R"(<span class="tag plain">refused</span>)"
                     : c.within_bounds     ? R"(<span class="tag plain">within bounds</span>)"
                                           : R"(<span class="tag bad">out of bounds</span>)";
-  std::string row = fmt::format(R"(<tr class="{} {}"><td>{}</td>)", report_engine_class(m.candidate.runtime), chosen ? "win" : m.refused ? "out" : "",
-                                report_candidate_label(result, c));
+  std::string note = html_escape(c.note);
+  if (c.engine_default) note += (note.empty() ? "" : "; ") + std::string("the engine as it comes");
+  if (m.latency.count > 0 && !c.final_round) note += (note.empty() ? "" : "; ") + std::string("figures of the screening");
+  std::string row = fmt::format(R"(<tr class="{} {}"><td>{}<p>{}</p></td>)", report_engine_class(m.candidate.runtime),
+                                chosen ? "win" : m.refused ? "out" : "", report_candidate_label(result, c), note);
   if (m.latency.count == 0) {
     row += R"(<td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td>)";
   } else {
     row += fmt::format(R"(<td class="n">{:.2f}</td><td class="n">{:.2f}</td><td class="n">{:.2f}</td><td class="n">{:.0f}</td><td class="n">{}</td><td class="n">{}</td>)",
                        m.latency.p50, m.latency.p95, m.latency.p99, m.throughput, html_escape(human_bytes(m.rss_bytes_peak)),
-                       c.agreement ? agreement_value(result.metric, c.agreement->value) : "–");
+                       c.agreement ? agreement_text(result.metric, c.agreement->value) : "–");
   }
-  std::string note = html_escape(c.note);
-  if (c.engine_default) note = (note.empty() ? "" : note + "; ") + std::string("the engine as it comes");
-  if (m.latency.count > 0 && !c.final_round) note += (note.empty() ? "" : "; ") + std::string("screening figures");
-  return row + fmt::format(R"(<td>{}</td><td class="note">{}</td></tr>)", tag, note);
+  return row + fmt::format("<td>{}</td></tr>", tag);
 }
 
 std::string table(const TuneResult& result) {
@@ -96,7 +91,7 @@ std::string table(const TuneResult& result) {
   });
   std::string html = R"(<section><h2>Every candidate</h2><p class="lead">Milliseconds an inference; refused ones with their reason.</p>)"
                      R"(<div class="scroll"><table><tr><th>candidate</th><th class="n">p50</th><th class="n">p95</th><th class="n">p99</th>)"
-                     R"(<th class="n">per second</th><th class="n">peak memory</th><th class="n">agreement</th><th></th><th>note</th></tr>)";
+                     R"(<th class="n">per second</th><th class="n">peak memory</th><th class="n">agreement</th><th></th></tr>)";
   for (const TuneCandidate* c : rows) html += table_row(result, *c);
   return html + "</table></div></section>";
 }
@@ -130,6 +125,7 @@ std::string method(const TuneResult& result) {
   std::string html = "<section><h2>How this was measured</h2><dl>";
   html += term("machine", fmt::format("{}, {} cores, {}, {}", m.cpu_model.empty() ? m.architecture : m.cpu_model, m.cpu_cores,
                                       human_bytes(m.memory_total_bytes), m.os));
+  if (result.load_1min) html += term("load at the start", fmt::format("{:.2f}", *result.load_1min));
   html += term("engines", engines) + term("reference", candidate_text(result.reference, true)) + term("bounds", bounds);
   html += term("data", result.data_text) + term("agreement", agreement);
   html += term("latency", fmt::format("each candidate in a process of its own; all screened alone, then up to {} finalists and every engine's own default in up to {} "
@@ -150,6 +146,10 @@ std::string tune_report_html(const TuneResult& result) {
   std::string html = R"(<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">)";
   html += fmt::format("<title>{} tuned by Orée</title><style>{}</style></head><body><main>", html_escape(models), kReportStyle);
   html += fmt::format(R"(<header><div class="kicker">Orée tune · {}</div><h1>{}</h1></header>)", html_escape(result.created), html_escape(models));
+  if (tune_machine_busy(result)) {
+    html += fmt::format(R"(<section class="warn">The machine was busy when this began (load {:.1f} on {} cores): other work slowed these figures. Compare them with care, and tune again when it rests.</section>)",
+                        *result.load_1min, result.machine.cpu_cores);
+  }
   html += hero(result);
   if (std::string plot = report_pareto_svg(result); !plot.empty()) {
     html += R"(<section><h2>Speed against agreement</h2><p class="lead">Up and to the left is better. The line joins those that nothing beats in both; the ring marks the chosen one.</p>)" +

@@ -19,7 +19,7 @@ std::vector<double> linear_ticks(double low, double high, int count) {
   double unit = raw / power;
   double step = power * (unit < 1.5 ? 1 : unit < 3.5 ? 2 : unit < 7.5 ? 5 : 10);
   std::vector<double> ticks;
-  for (double t = std::ceil(low / step - 1e-9) * step; t <= high + step * 1e-9; t += step) ticks.push_back(t);
+  for (double t = std::ceil(low / step - 1e-9) * step; t <= high + step * 1e-9; t += step) ticks.push_back(std::abs(t) < step * 1e-6 ? 0 : t);
   return ticks;
 }
 
@@ -47,8 +47,8 @@ bool is_chosen(const TuneResult& result, const TuneCandidate* c) { return result
 
 std::string tooltip(const TuneResult& result, const TuneCandidate& c) {
   const LatencySummary& l = c.measurement.latency;
-  return fmt::format("<title>{}: p50 {:.2f}, p95 {:.2f}, p99 {:.2f} ms; {} {:.4g}; {}</title>", report_candidate_label(result, c), l.p50,
-                     l.p95, l.p99, result.metric, c.agreement->value, html_escape(human_bytes(c.measurement.rss_bytes_peak)));
+  return fmt::format("<title>{}: p50 {:.2f}, p95 {:.2f}, p99 {:.2f} ms; {} {}; {}</title>", report_candidate_label(result, c), l.p50,
+                     l.p95, l.p99, result.metric, agreement_text(result.metric, c.agreement->value), html_escape(human_bytes(c.measurement.rss_bytes_peak)));
 }
 
 // A label's place is taken when another one's box would touch it.
@@ -125,7 +125,7 @@ std::string report_pareto_svg(const TuneResult& result) {
                           report_engine_class(c->measurement.candidate.runtime), c->within_bounds ? "dot" : "open", cx, cy, tooltip(result, *c));
       if (is_chosen(result, c)) dots += fmt::format(R"(<circle class="ring" cx="{:.1f}" cy="{:.1f}" r="11"/>)", cx, cy);
       std::string text = report_candidate_label(result, *c);
-      double half = 3.3 * static_cast<double>(text.size());
+      double half = 3.4 * static_cast<double>(text.size());
       for (double dy : {-15.0, 25.0, -31.0, 41.0}) {
         double tx = std::clamp(cx, left + half, width - right - half);
         if (cy + dy < top + 8 || cy + dy > height - bottom - 4) continue;

@@ -32,11 +32,12 @@ svg .dot{fill:var(--c);stroke:var(--card);stroke-width:1.5}svg .open{fill:var(--
 svg .tick{stroke:var(--c);stroke-opacity:.42}svg .p50{stroke:var(--c);stroke-width:3.5}svg .p95{stroke:var(--ink);stroke-width:1.5}
 .bars i{background:var(--c)}.key{display:flex;flex-wrap:wrap;gap:4px 20px;font-size:13px;color:var(--soft);margin:0 0 8px}
 .key span::before{content:"";display:inline-block;width:11px;height:11px;border-radius:50%;background:var(--c);margin-right:7px;vertical-align:-1px}
-.key .hollow::before{background:none;border:2px solid var(--faint)}
+.key .hollow::before{background:none;border:2px solid var(--faint);vertical-align:-2px}
 table{border-collapse:collapse;width:100%;font-size:13.5px}th{font-weight:550;color:var(--soft);text-align:left;font-size:12.5px}
 th,td{padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td:first-child{white-space:nowrap}td:first-child::before{content:"";display:inline-block;width:9px;height:9px;border-radius:50%;background:var(--c);margin-right:9px}
-tr.out td{color:var(--faint)}tr.win td{background:var(--goodbg)}tr.win td:first-child{font-weight:650}td.note{color:var(--soft);min-width:210px;overflow-wrap:anywhere}
+td:first-child{white-space:nowrap;min-width:290px}td:first-child::before{content:"";display:inline-block;width:9px;height:9px;border-radius:50%;background:var(--c);margin-right:9px}
+tr.out td{color:var(--faint)}tr.win td{background:var(--goodbg)}tr.win td:first-child{font-weight:650}td p{margin:2px 0 0 18px;color:var(--soft);font-size:12.5px;font-weight:400;max-width:46ch;white-space:normal;overflow-wrap:anywhere}
+.warn{background:var(--badbg);color:var(--bad);border-color:transparent;padding:12px 24px}
 .tag{font-size:11.5px;padding:1px 8px;border-radius:20px;white-space:nowrap;background:var(--goodbg);color:var(--good);font-weight:600}.tag.bad{background:var(--badbg);color:var(--bad)}
 .tag.plain{background:none;border:1px solid var(--line);color:var(--soft);font-weight:500}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:6px 22px;margin:0;font-size:14px}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}

@@ -68,6 +68,7 @@ Status Tuner::prepare() {
     return Error(Code::kUsage, fmt::format("tune: metric {} needs data (--data): noise has nothing to find", result_.metric));
   }
   result_.machine = ports_.sensors->identity();
+  result_.load_1min = ports_.sensors->read().load_1min;
   result_.created = utc_text(ports_.clock->wall_ms());
   machine_.cores = std::max(1, result_.machine.cpu_cores);
   if (request.threads.empty()) request.threads = default_threads(machine_.cores);
@@ -277,6 +278,8 @@ Result<TuneResult> Tuner::run() {
 }
 
 }  // namespace
+
+bool tune_machine_busy(const TuneResult& result) { return result.load_1min && *result.load_1min > 0.5; }
 
 Result<TuneResult> tune(const Ports& ports, const TuneRequest& request, const TuneProgress& progress) {
   return Tuner(ports, request, progress).run();

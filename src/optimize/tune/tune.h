@@ -62,8 +62,11 @@ struct TuneResult {
   int samples = 0;
   SystemIdentity machine;
   std::map<std::string, std::string> engines;  // name -> version
+  std::optional<double> load_1min;       // of the machine before anything was measured
   std::string created;                   // RFC 3339
 };
+
+bool tune_machine_busy(const TuneResult& result);  // other work took over half of a core: figures are disturbed
 
 using TuneProgress = std::function<void(std::string_view stage, int64_t done, int64_t total)>;
 

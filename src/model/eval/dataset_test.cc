@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/eval/dataset.h"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "core/codec/npy.h"
+#include "core/io/fake/fake_files.h"
+
+namespace oree {
+namespace {
+
+const std::vector<TensorInfo> kInput{{"x", Dtype::kFloat32, {1, 2}}};
+
+void put(Files& files, const std::string& path, ByteView bytes) {
+  REQUIRE(files.make_dirs(path_parent(path)).ok());
+  REQUIRE(files.write_atomic(path, bytes).ok());
+}
+
+Tensor floats(Shape shape, std::vector<float> values) {
+  Tensor tensor(Dtype::kFloat32, std::move(shape));
+  std::copy(values.begin(), values.end(), tensor.as<float>().begin());
+  return tensor;
+}
+
+Bytes npz(NamedTensors tensors) {
+  auto bytes = write_npz(tensors);
+  REQUIRE(bytes.ok());
+  return *bytes;
+}
+
+Bytes small_png(uint8_t value) {
+  Image image{4, 4, Image::Order::kRgb, Bytes(48, value)};
+  auto png = encode_png(view_of(image));
+  REQUIRE(png.ok());
+  return *png;
+}
+
+Recipe image_recipe(const std::string& decoder) {
+  Recipe recipe;
+  recipe.image.width = recipe.image.height = 2;
+  recipe.decoder.kind = decoder;
+  recipe.labels = {"cat", "dog"};
+  return recipe;
+}
+const std::vector<TensorInfo> kImageInput{{"image", Dtype::kFloat32, {1, 3, 2, 2}}};
+
+}  // namespace
+
+TEST_CASE("stacked arrays with labels give one sample a row") {
+  FakeFiles files;
+  Tensor labels(Dtype::kInt64, {3});
+  labels.as<int64_t>()[1] = 5;
+  put(files, "d/a.npz", npz({{"inputs", floats({3, 2}, {1, 2, 3, 4, 5, 6})}, {"labels", labels}}));
+  auto data = open_dataset(files, {"d/a.npz", ""}, std::nullopt, kInput);
+  REQUIRE(data.ok());
+  REQUIRE((*data)->size() == 3);
+  CHECK((*data)->has_labels());
+  auto sample = (*data)->read(1);
+  REQUIRE(sample.ok());
+  CHECK(sample->label == 5);
+  CHECK(sample->inputs[0].tensor == floats({1, 2}, {3, 4}));
+}
+
+TEST_CASE("arrays that fit the model as they are, are one sample") {
+  FakeFiles files;
+  put(files, "d/a.npz", npz({{"x", floats({1, 2}, {1, 2})}}));
+  put(files, "d/b.npy", write_npy(floats({1, 2}, {3, 4})));
+  auto one = open_dataset(files, {"d/a.npz", ""}, std::nullopt, kInput);
+  REQUIRE(one.ok());
+  CHECK((*one)->size() == 1);
+  auto folder = open_dataset(files, {"d", ""}, std::nullopt, kInput);
+  REQUIRE(folder.ok());
+  REQUIRE((*folder)->size() == 2);
+  CHECK((*folder)->read(1)->inputs[0].name == "x");
+}
+
+TEST_CASE("bad samples are named: NaN, another shape, a torn file") {
+  FakeFiles files;
+  put(files, "d/1.npz", npz({{"x", floats({1, 2}, {1, std::numeric_limits<float>::quiet_NaN()})}}));
+  put(files, "d/2.npz", npz({{"x", floats({3}, {1, 2, 3})}}));
+  Bytes whole = npz({{"x", floats({1, 2}, {1, 2})}});
+  put(files, "d/3.npz", ByteView(whole).first(whole.size() / 2));
+  auto data = open_dataset(files, {"d", ""}, std::nullopt, kInput);
+  REQUIRE(data.ok());
+  REQUIRE((*data)->size() == 3);
+  for (size_t i = 0; i < 3; ++i) {
+    auto sample = (*data)->read(i);
+    REQUIRE_FALSE(sample.ok());
+    CHECK(sample.error().code() == Code::kInvalid);
+    CHECK(sample.error().message().find("d/" + std::to_string(i + 1)) != std::string::npos);
+  }
+}
+
+TEST_CASE("class folders take their index from the recipe's labels") {
+  FakeFiles files;
+  put(files, "d/dog/1.png", small_png(9));
+  put(files, "d/cat/2.png", small_png(10));
+  put(files, "d/cat/broken.png", as_bytes("no picture"));
+  auto data = open_dataset(files, {"d", ""}, image_recipe("classifier"), kImageInput);
+  REQUIRE(data.ok());
+  REQUIRE((*data)->size() == 3);
+  CHECK((*data)->has_labels());
+  CHECK((*data)->read(0)->label == 0);
+  CHECK_FALSE((*data)->read(1).ok());
+  CHECK((*data)->read(2)->label == 1);
+  put(files, "d/bird/3.png", small_png(11));
+  CHECK_FALSE(open_dataset(files, {"d", ""}, image_recipe("classifier"), kImageInput).ok());
+}
+
+TEST_CASE("a recipe that does not fill the model's input is refused before any sample") {
+  FakeFiles files;
+  put(files, "d/1.png", small_png(9));
+  std::vector<TensorInfo> other{{"image", Dtype::kFloat32, {1, 3, 4, 4}}};
+  auto data = open_dataset(files, {"d", ""}, image_recipe("ssd"), other);
+  REQUIRE_FALSE(data.ok());
+  CHECK(data.error().message().find("1x3x4x4") != std::string::npos);
+  CHECK_FALSE(open_dataset(files, {"d", ""}, std::nullopt, kImageInput).ok());
+  CHECK(open_dataset(files, {"nowhere", ""}, std::nullopt, kImageInput).error().code() == Code::kNotFound);
+}
+
+TEST_CASE("COCO annotations become boxes of the recipe's classes") {
+  const char* json = R"({"images": [{"id": 7, "file_name": "a/1.png"}, {"id": 9, "file_name": "2.png"}],
+    "categories": [{"id": 3, "name": "dog"}, {"id": 1, "name": "bird"}],
+    "annotations": [{"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "iscrowd": 1},
+                    {"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4]}]})";
+  auto images = parse_coco(json, {"cat", "dog"});
+  REQUIRE(images.ok());
+  REQUIRE(images->size() == 2);
+  REQUIRE((*images)[0].truths.size() == 1);
+  const TruthBox& truth = (*images)[0].truths[0];
+  CHECK(truth.label == 1);
+  CHECK(truth.crowd);
+  CHECK(truth.box.x1 == 4);
+  CHECK(truth.box.y1 == 6);
+  auto by_rank = parse_coco(json, {});
+  REQUIRE(by_rank.ok());
+  CHECK((*by_rank)[0].truths[0].label == 1);
+  CHECK((*by_rank)[0].truths[1].label == 0);
+}
+
+TEST_CASE("COCO annotations that lead astray are refused") {
+  for (const char* json : {
+           "{}", "[]", R"({"images": [], "categories": [], "annotations": []})",
+           R"({"images": [{"id": 1, "file_name": "../x.png"}], "categories": [{"id": 1, "name": "dog"}], "annotations": []})",
+           R"({"images": [{"id": 1, "file_name": "/x.png"}], "categories": [{"id": 1, "name": "dog"}], "annotations": []})",
+           R"({"images": [{"id": 1, "file_name": "x"}, {"id": 1, "file_name": "y"}], "categories": [{"id": 1, "name": "dog"}], "annotations": []})",
+           R"({"images": [], "categories": [{"id": 1, "name": "dog"}], "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0,0,1,1]}]})",
+           R"({"images": [{"id": 1, "file_name": "x"}], "categories": [{"id": 1, "name": "dog"}], "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0,0,1]}]})",
+           R"({"images": [{"id": 1, "file_name": "x"}], "categories": [{"id": 1, "name": "dog"}], "annotations": [{"image_id": 1, "category_id": 2, "bbox": [0,0,1,1]}]})"}) {
+    CAPTURE(json);
+    CHECK_FALSE(parse_coco(json, {"dog"}).ok());
+  }
+}
+
+TEST_CASE("samples are spread evenly and without repeats") {
+  CHECK(spread_indices(10, 0).size() == 10);
+  CHECK(spread_indices(10, 4) == std::vector<size_t>{0, 2, 5, 7});
+  CHECK(spread_indices(3, 100) == std::vector<size_t>{0, 1, 2});
+}
+
+}  // namespace oree

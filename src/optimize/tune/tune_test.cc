@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/tune/tune.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+
+#include "optimize/tune/plan.h"
+#include "os/posix/posix_ports.h"
+
+namespace oree {
+namespace {
+
+RuntimeInfo engine(const std::string& name, std::vector<std::string> formats, std::vector<std::string> precisions) {
+  RuntimeInfo info;
+  info.name = name;
+  info.available = true;
+  info.formats = std::move(formats);
+  info.precisions = std::move(precisions);
+  info.providers = {"cpu"};
+  return info;
+}
+
+TuneMachine machine() {
+  TuneMachine m;
+  m.runtimes = {engine("onnxruntime", {"onnx"}, {"f32", "default"}), engine("openvino", {"onnx", "tflite"}, {"default", "f32", "bf16"}),
+                engine("tflite", {"tflite"}, {"f32", "default"})};
+  m.runtimes[2].available = false;
+  m.runtimes[2].absent["tflite"] = "no library here; get it so";
+  m.formats = {ModelFormat::kTflite};
+  m.cores = 2;
+  return m;
+}
+
+TuneRequest request_for(const std::string& model) {
+  TuneRequest request;
+  request.models = {model};
+  return request;
+}
+
+TuneCandidate measured(const std::string& runtime, double p50, double p95, double agreement) {
+  TuneCandidate c;
+  c.measurement.candidate = {"m.onnx", runtime, {}};
+  c.measurement.latency = {10, p50, 0, p50, p50, p95, p95, p95};
+  c.measurement.latency_ms = {p50, p95};
+  c.measurement.rss_bytes_peak = 100 << 20;
+  c.agreement = Agreement{};
+  c.agreement->metric = "f1";
+  c.agreement->value = agreement;
+  c.final_round = true;
+  return c;
+}
+
+TuneResult result_of(std::vector<TuneCandidate> candidates) {
+  TuneResult result;
+  result.request = request_for("m.onnx");
+  result.metric = "f1";
+  result.min_agreement = 0.98;
+  result.reference = {"m.onnx", "onnxruntime", {}};
+  result.candidates = std::move(candidates);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("the plan is ordered, and what cannot run is there once with its reason") {
+  auto plan = plan_candidates(request_for("m.tflite"), machine());
+  REQUIRE(plan.ok());
+  std::vector<std::string> texts;
+  for (const TuneCandidate& c : *plan) {
+    texts.push_back((c.measurement.refused ? "- " : c.engine_default ? "* " : "+ ") + candidate_text(c.measurement.candidate));
+  }
+  CHECK(texts == std::vector<std::string>{"- onnxruntime cpu 1 thread f32", "+ openvino cpu 1 thread f32", "+ openvino cpu 2 threads f32",
+                                          "+ openvino cpu 1 thread default", "* openvino cpu 2 threads default",
+                                          "+ openvino cpu 1 thread bf16", "+ openvino cpu 2 threads bf16", "- tflite cpu 1 thread f32"});
+  CHECK((*plan)[0].note.find("cannot read tflite") != std::string::npos);
+  CHECK(plan->back().note == "no library here; get it so");
+}
+
+TEST_CASE("a precision or provider that an engine lacks is refused, one that nobody knows is a usage error") {
+  TuneRequest request = request_for("m.tflite");
+  request.runtimes = {"openvino"};
+  request.precisions = {"f16"};
+  auto plan = plan_candidates(request, machine());
+  REQUIRE(plan.ok());
+  REQUIRE(plan->size() == 1);
+  CHECK((*plan)[0].measurement.refused);
+  request.precisions = {};
+  request.providers = {"cuda"};
+  plan = plan_candidates(request, machine());
+  REQUIRE(plan.ok());
+  REQUIRE(plan->size() == 1);
+  CHECK((*plan)[0].note.find("cuda") != std::string::npos);
+  request.precisions = {"int3"};
+  CHECK(plan_candidates(request, machine()).error().code() == Code::kUsage);
+  request.precisions = {};
+  request.runtimes = {"abacus"};
+  CHECK(plan_candidates(request, machine()).error().code() == Code::kUsage);
+}
+
+TEST_CASE("the fastest within the bound is chosen, not the fastest") {
+  TuneResult result = result_of({measured("tflite", 4.4, 5, 1), measured("openvino", 2.6, 3, 0.985), measured("onnxruntime", 2.0, 3, 0.97)});
+  choose_candidate(result);
+  REQUIRE(result.chosen);
+  CHECK(*result.chosen == 1);
+  CHECK_FALSE(result.candidates[2].within_bounds);
+  CHECK(result.candidates[2].note.find("0.97") != std::string::npos);
+}
+
+TEST_CASE("medians within a hundredth are a tie that the p95 decides") {
+  TuneResult result = result_of({measured("tflite", 4.00, 9, 1), measured("openvino", 4.03, 5, 1)});
+  choose_candidate(result);
+  REQUIRE(result.chosen);
+  CHECK(*result.chosen == 1);
+}
+
+TEST_CASE("with nothing in bounds, the verdict names the nearest misses") {
+  TuneResult result = result_of({measured("tflite", 4, 5, 0.5), measured("openvino", 3, 4, 0.97)});
+  choose_candidate(result);
+  CHECK_FALSE(result.chosen);
+  CHECK(result.verdict.find("openvino") < result.verdict.find("tflite"));
+  result.min_agreement = 0.4;
+  result.request.latency_ms_max = 3.5;
+  result.request.memory_bytes_max = 50 << 20;
+  choose_candidate(result);
+  CHECK_FALSE(result.chosen);
+  CHECK(result.verdict.find("peak memory 100 MiB is over 50 MiB") != std::string::npos);
+}
+
+TEST_CASE("a candidate without agreement is never chosen, nor is one of the screening alone") {
+  TuneCandidate blind = measured("tflite", 1, 1, 1);
+  blind.agreement.reset();
+  TuneCandidate early = measured("onnxruntime", 1, 1, 1);
+  early.final_round = false;
+  TuneResult result = result_of({blind, early, measured("openvino", 3, 4, 1)});
+  choose_candidate(result);
+  REQUIRE(result.chosen);
+  CHECK(*result.chosen == 2);
+}
+
+TEST_CASE("only what was slower in every round is dropped, and never what must stay") {
+  auto rounds = [](std::vector<double> p50) {
+    Measurement m;
+    m.round_p50_ms = std::move(p50);
+    return m;
+  };
+  std::vector<Measurement> so_far{rounds({2, 2, 2, 2, 2, 2}), rounds({3, 3, 3, 3, 3, 3}), rounds({3, 3, 3, 2, 3, 3}), rounds({4, 4, 4, 4, 4, 4}),
+                                  rounds({1, 1, 1, 1, 1, 1})};
+  auto slow = clearly_slower(so_far, {true, true, true, true, false}, {false, false, false, true, true});
+  REQUIRE(slow.size() == 1);
+  CHECK(slow[0].first == 1);
+  for (Measurement& m : so_far) m.round_p50_ms.resize(5);
+  CHECK(clearly_slower(so_far, {true, true, true, true, true}, {false, false, false, false, false}).empty());
+}
+
+TEST_CASE("the report escapes what others wrote and loads nothing") {
+  TuneResult result = result_of({measured("openvino", 3, 4, 0.99), measured("<script>alert(1)</script>", 5, 6, 1)});
+  result.request.models = {"<img src=x onerror=y>.onnx"};
+  result.data_text = "\"><b>";
+  result.refused_samples = {"<i>bad</i>"};
+  result.machine.cpu_model = "<u>cpu</u>";
+  result.candidates[1].note = "<s>note</s>";
+  result.candidates[1].measurement.facts["precision"] = "<q>";
+  choose_candidate(result);
+  std::string html = tune_report_html(result);
+  for (const char* bad : {"<script", "<img", "<b>\"", "\"><b>", "<i>bad", "<u>", "<s>", "<q>", "http://", "https://", "url(", "@import", "src="}) {
+    CAPTURE(bad);
+    // The escaped model's name keeps the harmless text of its attribute.
+    if (std::string(bad) == "src=") continue;
+    CHECK(html.find(bad) == std::string::npos);
+  }
+  CHECK(html.find("&lt;script&gt;") != std::string::npos);
+}
+
+TEST_CASE("a report can be drawn when nothing ran, when one ran, and with infinite agreement") {
+  TuneResult none = result_of({});
+  choose_candidate(none);
+  CHECK(tune_report_html(none).find("Nothing chosen") != std::string::npos);
+  TuneResult equal = result_of({measured("openvino", 3, 4, std::numeric_limits<double>::infinity())});
+  equal.metric = "sqnr";
+  equal.min_agreement = 20;
+  choose_candidate(equal);
+  REQUIRE(equal.chosen);
+  std::string html = tune_report_html(equal);
+  for (const char* bad : {"nan", "\"inf", " inf "}) {
+    CAPTURE(bad);
+    CHECK(html.find(bad) == std::string::npos);
+  }
+  CHECK(html.find("equal") != std::string::npos);
+}
+
+namespace {
+
+// Where the fetched engines and models lie; "" when this checkout has none.
+std::string deps_folder() {
+  const char* named = std::getenv("OREE_DEPS");
+  std::string folder = named != nullptr ? named : std::string(OREE_SOURCE_DIR) + "/.deps";
+  if (named == nullptr) setenv("OREE_DEPS", folder.c_str(), 1);
+  return std::filesystem::exists(folder + "/models/nmp.tflite") ? folder : "";
+}
+
+struct Folder {
+  std::string path;
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "oree-tune-XXXXXX").string();
+    path = mkdtemp(name.data()) != nullptr ? name : "";
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+};
+
+}  // namespace
+
+TEST_CASE("the choice is read back from the file that was written; other files are refused") {
+  PosixPorts posix;
+  Folder folder;
+  TuneResult result = result_of({measured("openvino", 3, 4, 0.99)});
+  choose_candidate(result);
+  auto write = [&](const std::string& text) {
+    REQUIRE(posix.ports().files->write_atomic(folder.path + "/tune.json", as_bytes(text)).ok());
+    return read_tune_choice(*posix.ports().files, folder.path + "/tune.json");
+  };
+  auto choice = write(tune_to_json(result).dump());
+  REQUIRE(choice.ok());
+  CHECK(choice->candidate == result.candidates[0].measurement.candidate);
+  CHECK(choice->latency_ms_p95 == 4);
+  CHECK(choice->agreement == 0.99);
+  result.min_agreement = 1;
+  choose_candidate(result);
+  CHECK(write(tune_to_json(result).dump()).error().code() == Code::kRefused);
+  for (const char* text : {"", "{}", "[]", R"({"format": 1})", R"({"format": 1, "chosen": 3})", R"({"format": 1, "chosen": {"model": "x"}})"}) {
+    CAPTURE(text);
+    CHECK(write(text).error().code() == Code::kInvalid);
+  }
+  CHECK(read_tune_choice(*posix.ports().files, folder.path + "/absent.json").error().code() == Code::kNotFound);
+}
+
+TEST_CASE("the documented example is a tune report") {
+  PosixPorts posix;
+  Folder folder;
+  Files& files = *posix.ports().files;
+  auto document = files.read(std::string(OREE_SOURCE_DIR) + "/docs/formats/tune.md", 1 << 20);
+  REQUIRE(document.ok());
+  std::string text(as_text(*document));
+  size_t begin = text.find("```json\n") + 8;
+  REQUIRE(files.write_atomic(folder.path + "/tune.json", as_bytes(text.substr(begin, text.find("```", begin) - begin))).ok());
+  auto choice = read_tune_choice(files, folder.path + "/tune.json");
+  REQUIRE(choice.ok());
+  CHECK(choice->candidate.runtime == "openvino");
+  CHECK(choice->candidate.options.threads == 2);
+}
+
+TEST_CASE("a tune whose reference cannot run says so and leaves nothing behind") {
+  std::string deps = deps_folder();
+  if (deps.empty()) {
+    MESSAGE("skipped: no fetched engines and models here");
+    return;
+  }
+  PosixPorts posix;
+  Folder folder;
+  TuneRequest request = request_for(deps + "/models/nmp.tflite");
+  request.out_dir = folder.path + "/out";
+  request.worker.argv = {"/bin/sh", "-c", "exit 9"};
+  auto dead = tune(posix.ports(), request);
+  REQUIRE_FALSE(dead.ok());
+  CHECK(dead.error().message().find("reference") != std::string::npos);
+  CHECK(std::filesystem::is_empty(request.out_dir));
+}
+
+}  // namespace oree
