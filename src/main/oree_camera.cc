@@ -37,9 +37,10 @@ A source is a file, rtsp://, http://, /dev/videoN, or "gst:" and the elements of
 Each alarm is one JSON line on standard output. SIGTERM and SIGINT end it in order. Exit status: docs/exit-codes.md.)";
 
 struct Options {
-  std::string config_file, source, bundle, model, recipe, labels, runtime, store;
+  std::string config_file, source, confidences_file, bundle, model, recipe, labels, runtime, store;
   SessionOptions session;
   CameraLimits limits;
+  int64_t plain_every = 0;  // 0: frames are annotated
   std::optional<double> threshold;
   bool loop = false, every_frame = false, json = false, verbose = false;
 };
@@ -175,6 +176,11 @@ Status watch(const Options& options) {
   if (agent) agent->finish();
   webhook_thread.reset();
 
+  if (!options.confidences_file.empty()) {
+    Json samples = Json::array();
+    for (double sample : summary.samples) samples.push(sample);
+    OREE_TRY(ports.files->write_atomic(options.confidences_file, as_bytes(samples.dump())));
+  }
   if (options.json) {
     Json json = summary_to_json(summary);
     json.set("reconnects", source.reconnects()).set("webhook_delivered", webhook.delivered()).set("webhook_refused", webhook.refused());
@@ -202,8 +208,12 @@ void add_options(CLI::App& app, Options& o) {
   app.add_flag("--loop", o.loop, "A file starts again at its end");
   app.add_flag("--every-frame", o.every_frame, "A file as fast as it can be worked through, dropping nothing");
   app.add_option("--max-frames", o.limits.frames_max, "Stop after so many frames")->check(CLI::NonNegativeNumber);
-  app.add_option("--frames-out", o.limits.frames_folder, "Write annotated frames there");
-  app.add_option("--annotate", o.limits.frames_every, "Of the frames each N-th")->check(CLI::PositiveNumber)->capture_default_str();
+  auto* out = app.add_option("--frames-out", o.limits.frames_folder, "Write frames there, as JPEG");
+  auto* annotate = app.add_option("--annotate", o.limits.frames_every, "Each N-th frame, with boxes and zones drawn")->check(CLI::PositiveNumber);
+  app.add_option("--plain", o.plain_every, "Each N-th frame as it came: data for golden samples and tuning")
+      ->check(CLI::PositiveNumber)->excludes(annotate)->needs(out);
+  annotate->needs(out);
+  app.add_option("--confidences-out", o.confidences_file, "Write the confidence samples there, a JSON array: a drift reference");
   app.add_flag("--json", o.json, "The summary as a last JSON line on standard output");
   app.add_flag("--verbose", o.verbose, "Log more to standard error");
 }
@@ -235,6 +245,10 @@ int main(int argc, char** argv) {
   }
   if (!options.model.empty() && options.recipe.empty()) {
     return oree::report(options, oree::Error(oree::Code::kUsage, "--model needs --recipe"));
+  }
+  if (options.plain_every > 0) {
+    options.limits.frames_every = options.plain_every;
+    options.limits.frames_plain = true;
   }
   if (options.verbose) oree::set_log_level(oree::LogLevel::kDebug);
   ::signal(SIGPIPE, SIG_IGN);

@@ -69,13 +69,13 @@ class GstFrameSource : public FrameSource {
     }
     if (state == GST_STATE_CHANGE_FAILURE || state == GST_STATE_CHANGE_ASYNC) {
       OREE_TRY(check_bus());
-      if (state == GST_STATE_CHANGE_FAILURE) return Error(Code::kUnavailable, options_.uri + ": cannot be opened");
+      if (state == GST_STATE_CHANGE_FAILURE) return Error(live_ ? Code::kUnavailable : Code::kInvalid, options_.uri + ": cannot be opened");
       if (!live_) return Error(Code::kInvalid, options_.uri + ": gives no picture");
     }
     if (options_.start_s > 0 || options_.stop_s > 0) OREE_TRY(seek());
     if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
       OREE_TRY(check_bus());
-      return Error(Code::kUnavailable, options_.uri + ": cannot be played");
+      return Error(live_ ? Code::kUnavailable : Code::kInvalid, options_.uri + ": cannot be played");
     }
     return {};
   }

@@ -27,7 +27,8 @@ void AgentLink::flush(int64_t now_ns, bool force) {
   if (!send_ || !drain()) return;
   if (!force && now_ns - stats_sent_ns_ < kAppStatsIntervalMs * 1'000'000) return;
   Json message = Json::object().set("type", "stats");
-  for (const auto& [key, value] : app_stats_to_json(stats_).members()) message.set(key, value);
+  const Json counts = app_stats_to_json(stats_);
+  for (const auto& [key, value] : counts.members()) message.set(key, value);
   if (!send_(message.dump())) return;
   stats_ = AppStats{};
   stats_sent_ns_ = now_ns;

@@ -79,6 +79,7 @@ class Watch {
   void count_samples() {
     for (double sample : tracker_.take_samples()) {
       summary_.confidence.add(sample);
+      if (summary_.samples.size() < kSamplesKeptMax) summary_.samples.push_back(sample);
       agent_.stats().confidence.add(sample);
     }
   }
@@ -107,9 +108,9 @@ class Watch {
       event.version = parts_.model_version;
       ++summary_.events;
       ++agent_.stats().events;
-      recorder_.push({std::move(event), "", copy, marks});
+      recorder_.push({std::move(event), "", copy, marks, false});
     }
-    if (wanted) recorder_.push({std::nullopt, path_join(limits_.frames_folder, fmt::format("frame-{:06d}.jpg", frame.index)), copy, marks});
+    if (wanted) recorder_.push({std::nullopt, path_join(limits_.frames_folder, fmt::format("frame-{:06d}.jpg", frame.index)), copy, marks, limits_.frames_plain});
   }
 
   void report(bool last = false) {

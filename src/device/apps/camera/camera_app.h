@@ -28,10 +28,13 @@ struct CameraParts {
   std::function<bool()> stop;         // asked between frames
 };
 
+inline constexpr size_t kSamplesKeptMax = 1 << 20;
+
 struct CameraLimits {
   int64_t frames_max = 0;             // 0: none
-  std::string frames_folder;          // "": no annotated frames
+  std::string frames_folder;          // "": no frames are written
   int64_t frames_every = 1;           // each N-th processed frame is written there
+  bool frames_plain = false;          // as it came; else with boxes and zones drawn
 };
 
 struct CameraSummary {
@@ -41,6 +44,7 @@ struct CameraSummary {
   double fps = 0;
   std::map<std::string, ExponentialHistogram> stage_ms;  // capture, preprocess, infer, decode, total
   ConfidenceHistogram confidence;     // one sample a track and stretch
+  std::vector<double> samples;        // the same in order, the first kSamplesKeptMax of them: a drift reference
 };
 Json summary_to_json(const CameraSummary& summary);
 std::string summary_to_text(const CameraSummary& summary);

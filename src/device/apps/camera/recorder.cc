@@ -43,10 +43,11 @@ int64_t Recorder::failures() const {
 
 Status Recorder::record(Recording& recording) {
   Bytes jpeg;
-  if (quality_ > 0) {
+  int quality = recording.event ? quality_ : kFrameFileQuality;
+  if (quality > 0) {
     OREE_TRY_ASSIGN(Image picture, yuv_to_image(recording.frame.view));
-    annotate(picture, recording.marks, zones_);
-    OREE_TRY_ASSIGN(jpeg, encode_jpeg(view_of(picture), quality_));
+    if (!recording.plain) annotate(picture, recording.marks, zones_);
+    OREE_TRY_ASSIGN(jpeg, encode_jpeg(view_of(picture), quality));
   }
   if (recording.event) return store_->add(*recording.event, jpeg);
   return files_.write_atomic(recording.file, jpeg);

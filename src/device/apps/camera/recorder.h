@@ -19,16 +19,19 @@ namespace oree {
 
 inline constexpr size_t kRecorderQueueMax = 8;  // frames in flight: 8 x 3 MB at 1080p
 
+inline constexpr int kFrameFileQuality = 95;    // JPEG, of frames written for people and as data
+
 struct Recording {
   std::optional<Event> event;     // stored with the picture as its snapshot
   std::string file;               // else the picture goes to this file
   Frame frame;                    // in memory of its own (copy_frame)
   std::vector<Mark> marks;
+  bool plain = false;             // nothing is drawn
 };
 
 class Recorder {
  public:
-  // With quality 0 events are stored without pictures. Starts the thread.
+  // `quality` is that of snapshots; 0: events are stored without. Starts the thread.
   Recorder(Files& files, EventStore* store, std::vector<Zone> zones, int quality);
   ~Recorder();                          // finishes what is queued
 

@@ -66,13 +66,25 @@ void Tracker::associate(const std::vector<Detection>& detections, double score_m
 }
 
 void Tracker::close_window(Track& track, int64_t now_ms, bool last) {
-  // A track's tail gives a sample only when it is long enough to mean something, or the only one.
+  // A track's tail gives a sample only when it is long enough to mean something.
   bool enough = last ? track.window_count_ >= rules_.hits_confirm : track.window_count_ > 0;
   if (track.confirmed && enough) samples_.push_back(track.window_sum_ / track.window_count_);
-  track.sampled_ = track.sampled_ || enough;
   track.window_sum_ = 0;
   track.window_count_ = 0;
   track.window_start_ms_ = now_ms;
+}
+
+void Tracker::watch_emptiness(const std::vector<Detection>& detections, int64_t now_ms) {
+  bool busy = std::any_of(tracks_.begin(), tracks_.end(), [](const Track& t) { return t.confirmed; });
+  if (busy || empty_since_ms_ < 0) {
+    empty_since_ms_ = busy ? -1 : now_ms;
+    empty_best_ = 0;
+  }
+  if (busy || !rules_.sample_empty) return;
+  for (const Detection& d : detections) empty_best_ = std::max(empty_best_, d.score);
+  if (now_ms - empty_since_ms_ < rules_.sample_ms) return;
+  samples_.push_back(empty_best_);
+  empty_since_ms_ = -1;
 }
 
 void Tracker::update(const std::vector<Detection>& detections, int64_t now_ms) {
@@ -103,6 +115,7 @@ void Tracker::update(const std::vector<Detection>& detections, int64_t now_ms) {
     take(track, detections[d], now_ms);
     tracks_.push_back(track);
   }
+  watch_emptiness(detections, now_ms);
 }
 
 std::vector<double> Tracker::take_samples() { return std::exchange(samples_, {}); }
@@ -110,6 +123,7 @@ std::vector<double> Tracker::take_samples() { return std::exchange(samples_, {})
 void Tracker::finish() {
   for (Track& track : tracks_) close_window(track, now_ms_, true);
   tracks_.clear();
+  empty_since_ms_ = -1;
 }
 
 }  // namespace oree

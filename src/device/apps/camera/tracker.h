@@ -17,6 +17,9 @@ struct TrackerRules {
   int hits_confirm = 3;          // detections until a track is believed
   int64_t lost_ms = 1500;        // a confirmed track without detection lives that long
   int64_t sample_ms = 5000;      // a track gives a confidence sample each such stretch of its life
+  // A stretch without any confirmed track gives the best score that was seen in it, 0 when there was none: a model
+  // that went blind must not go silent. A reference from the same stream holds its quiet hours too.
+  bool sample_empty = true;
   int tracks_max = 1024;         // new ones beyond are not followed
 };
 
@@ -39,7 +42,6 @@ struct Track {
   double window_sum_ = 0;
   int window_count_ = 0;
   int64_t window_start_ms_ = 0;
-  bool sampled_ = false;
 };
 
 class Tracker {
@@ -60,11 +62,14 @@ class Tracker {
   void associate(const std::vector<Detection>& detections, double score_min, double iou_min, std::vector<bool>& used, int64_t now_ms);
   void take(Track& track, const Detection& detection, int64_t now_ms);
   void close_window(Track& track, int64_t now_ms, bool last);
+  void watch_emptiness(const std::vector<Detection>& detections, int64_t now_ms);
 
   TrackerRules rules_;
   std::vector<Track> tracks_;
   std::vector<double> samples_;
   int64_t next_id_ = 1, now_ms_ = 0, confirmed_total_ = 0;
+  double empty_best_ = 0;        // since empty_since_ms_
+  int64_t empty_since_ms_ = -1;  // -1: not empty
 };
 
 }  // namespace oree
