@@ -21,7 +21,8 @@ function element(tag, attributes, ...children) {
 
 const number = (v, digits) => v === null || v === undefined ? '—'
   : v.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-const megabytes = (v) => v === null || v === undefined ? '—' : number(v / 1048576, v < 104857600 ? 1 : 0) + ' MiB';
+const megabytes = (v) => v === null || v === undefined ? '—' : v < 1048576 ? number(v / 1024, 1) + ' KiB'
+  : number(v / 1048576, v < 104857600 ? 1 : 0) + ' MiB';
 const clockTime = (ms) => new Date(ms).toLocaleTimeString('en', { hour12: false });
 const dateTime = (ms) => new Date(ms).toISOString().replace('T', ' ').slice(0, 16) + ' UTC';
 
@@ -92,7 +93,7 @@ const deviceColumns = [
   ['Temperature', (d) => d.temperature_celsius === null ? '—' : number(d.temperature_celsius, 1) + ' °C', 'number'],
   ['CPU', (d) => d.cpu_percent === null ? '—' : number(d.cpu_percent, 0) + ' %', 'number'],
   ['Memory', (d) => d.memory_used_bytes === null ? '—' : [megabytes(d.memory_used_bytes),
-    element('small', {}, `agent ${megabytes(d.agent_rss_bytes)}, app ${megabytes(d.app_rss_bytes)}`)], 'number'],
+    element('small', {}, `agent ${megabytes(d.agent_rss_bytes)}`), element('small', {}, `app ${megabytes(d.app_rss_bytes)}`)], 'number'],
 ];
 
 function drawDevices() {

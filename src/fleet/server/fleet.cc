@@ -102,10 +102,10 @@ Result<bool> accept_report(Fleet& fleet, const std::string& device, const Report
     OREE_TRY_ASSIGN(fresh, fleet.reports.add(device, report, now_ms));
     if (!fresh) return {};
     // A backlog tells of the past; only what is current may speak for the device now.
-    OREE_TRY_ASSIGN(auto window, fleet.reports.window(device));
+    OREE_TRY_ASSIGN(int64_t newest_ms, fleet.reports.newest_ms(device));
     int64_t interval = std::clamp<int64_t>(report.duration_ms / report.merged_reports, 1000, 86'400'000);
     OREE_TRY(fleet.devices.set_interval(device, interval));
-    if (window->newest_ms > report.end_ms + 1 && window->newest_ms - report.end_ms < 86'400'000) return {};
+    if (newest_ms > report.end_ms && newest_ms - report.end_ms < 86'400'000) return {};
     for (const ModelReport& model : report.models) OREE_TRY(judge_drift_of(fleet, device, model, now_ms));
     return judge_temperature(fleet, device, report, now_ms);
   });

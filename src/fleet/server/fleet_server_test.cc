@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fstream>
+#include <iterator>
 #include <set>
 
 #include "core/base/limits.h"
@@ -30,6 +32,14 @@ TEST_CASE("the document names every route of the router and no other") {
     CHECK((route.handle || route.stream));
   }
   CHECK(documented == routed);
+}
+
+TEST_CASE("the published document is the one that is served") {
+  FleetFixture f;
+  std::ifstream file(std::string(OREE_SOURCE_DIR) + "/docs/formats/openapi.json");
+  std::string published((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  INFO("make it anew: curl URL/openapi.json > docs/formats/openapi.json");
+  CHECK((published == f.call("GET", "/openapi.json").body));
 }
 
 TEST_CASE("every route keeps to its access") {

@@ -18,7 +18,7 @@ Json path_params(const Route& route) {
   for (const std::string& part : split(route.pattern, '/')) {
     if (part.empty() || part.front() != '{') continue;
     std::string name = part.substr(1, part.size() - 2);
-    Json schema = name == "hex" ? ref("Digest") : route.tag == "alerts" ? Json().set("type", "integer").set("minimum", 0)
+    Json schema = name == "hex" ? ref("Digest") : route.tag == "alerts" ? Json().set("type", "integer").set("minimum", 0).set("maximum", int64_t{1} << 49)
                 : name == "name" || route.tag == "devices" || route.tag == "telemetry" ? ref("Name") : Json().set("type", "string").set("minLength", 1);
     list.push(Json().set("name", name).set("in", "path").set("required", true).set("schema", std::move(schema)));
   }

@@ -13,6 +13,9 @@ constexpr char kBasics[] = R"json({
 "Empty": {"type": "object"},
 "Document": {"type": "object"},
 "Name": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"},
+"OptionalName": {"type": ["string", "null"], "pattern": "^([A-Za-z0-9][A-Za-z0-9._-]{0,127})?$"},
+"OptionalDigest": {"type": ["string", "null"], "pattern": "^((sha256:)?[0-9a-fA-F]{64})?$"},
+"OptionalText": {"type": ["string", "null"], "maxLength": 1024, "pattern": "^[^\\u0000-\\u0008\\u000b-\\u001f]*$", "description": "at most 4096 bytes"},
 "Digest": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
 "Milliseconds": {"type": "integer", "description": "Unix time in milliseconds"},
 "Health": {"type": "object", "required": ["status", "version"], "properties": {"status": {"const": "ok"}, "version": {"type": "string"}}},
@@ -41,11 +44,11 @@ constexpr char kDevices[] = R"json({
 "NewToken": {"type": "object", "required": ["id", "token"], "properties": {"id": {"type": "string"}, "token": {"type": "string"}}},
 "DeviceStatus": {"type": "object", "required": ["device_type"], "properties": {
   "device_type": {"$ref": "#/components/schemas/Name"}, "agent_version": {"type": ["string", "null"], "maxLength": 128}, "architecture": {"type": ["string", "null"], "maxLength": 128},
-  "cpu_model": {"type": ["string", "null"]}, "os": {"type": ["string", "null"]}, "model": {"type": ["string", "null"], "description": "running now; \"\" when none"},
-  "version": {"type": ["string", "null"]}, "bundle_digest": {"type": ["string", "null"]},
+  "cpu_model": {"$ref": "#/components/schemas/OptionalText"}, "os": {"$ref": "#/components/schemas/OptionalText"}, "model": {"$ref": "#/components/schemas/OptionalName", "description": "running now; \"\" when none"},
+  "version": {"$ref": "#/components/schemas/OptionalName"}, "bundle_digest": {"$ref": "#/components/schemas/OptionalDigest"},
   "state": {"enum": ["", "idle", "downloading", "installing", "proving", "probation", "failed", null]},
-  "update_version": {"type": ["string", "null"]}, "update_digest": {"type": ["string", "null"]}, "update_outcome": {"enum": ["", "committed", "rolled_back", "refused", null]},
-  "update_reason": {"type": ["string", "null"]}, "update_detail": {"type": ["string", "null"]},
+  "update_version": {"$ref": "#/components/schemas/OptionalName"}, "update_digest": {"$ref": "#/components/schemas/OptionalDigest"}, "update_outcome": {"enum": ["", "committed", "rolled_back", "refused", null]},
+  "update_reason": {"$ref": "#/components/schemas/OptionalName"}, "update_detail": {"$ref": "#/components/schemas/OptionalText"},
   "update_seq": {"type": ["integer", "null"], "minimum": 0, "description": "grows with each finished update"}, "telemetry_pending": {"type": ["integer", "null"], "minimum": 0}}},
 "Device": {"type": "object", "required": ["id", "device_type", "created_ms", "last_seen_ms", "state", "status"], "properties": {
   "id": {"type": "string"}, "device_type": {"type": "string"}, "created_ms": {"$ref": "#/components/schemas/Milliseconds"}, "last_seen_ms": {"type": ["integer", "null"]},
@@ -58,7 +61,9 @@ constexpr char kDevices[] = R"json({
 
 constexpr char kTelemetry[] = R"json({
 "ConfidenceHistogram": {"type": "object", "description": "256 equal bins on [0, 1], sparse", "required": ["n", "bins"], "properties": {"n": {"type": "integer", "minimum": 0}, "bins": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}}},
-"ExponentialHistogram": {"type": "object", "description": "OpenTelemetry exponential layout, milliseconds"},
+"ExponentialHistogram": {"type": "object", "description": "OpenTelemetry exponential layout, milliseconds: bucket i holds (base^i, base^(i+1)], base = 2^(2^-scale)", "required": ["n", "zero", "sum", "min", "max", "scale", "buckets"], "properties": {
+  "n": {"type": "integer", "minimum": 0}, "zero": {"type": "integer", "minimum": 0}, "sum": {"type": "number"}, "min": {"type": "number"}, "max": {"type": "number"},
+  "scale": {"type": "integer", "minimum": -10, "maximum": 20}, "buckets": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}}},
 "Drift": {"type": "object", "required": ["level", "distance", "samples"], "properties": {"level": {"enum": ["unknown", "none", "warn", "severe"]}, "distance": {"type": "number"}, "samples": {"type": "integer", "minimum": 0}}},
 "ModelReport": {"type": "object", "required": ["model", "version", "bundle_digest", "predictions", "frames_dropped", "events", "confidence", "latency_ms", "drift"], "properties": {
   "model": {"type": "string", "maxLength": 128}, "version": {"type": "string", "maxLength": 128}, "bundle_digest": {"type": "string", "maxLength": 128},

@@ -94,6 +94,11 @@ Result<std::shared_ptr<const DeviceWindow>> ReportStore::window(const std::strin
   return made;
 }
 
+Result<int64_t> ReportStore::newest_ms(const std::string& device) {
+  OREE_TRY_ASSIGN(auto rows, db_.query("SELECT max(at_ms) FROM reports WHERE device_id = ?", {device}));
+  return rows[0].integer(0);
+}
+
 Result<DeviceWindow> ReportStore::merge(const std::string& device) {
   OREE_TRY_ASSIGN(auto rows, db_.query("SELECT at_ms, body FROM reports WHERE device_id = ? AND at_ms > (SELECT max(at_ms) FROM"
                                        " reports WHERE device_id = ?) - ? ORDER BY at_ms DESC, received_ms DESC, seq DESC LIMIT ?",

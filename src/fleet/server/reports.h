@@ -39,6 +39,7 @@ class ReportStore {
   // false when this (boot_id, seq) is here already.
   Result<bool> add(const std::string& device, const Report& report, int64_t now_ms);
   Result<std::shared_ptr<const DeviceWindow>> window(const std::string& device);  // cached until the next add()
+  Result<int64_t> newest_ms(const std::string& device);  // by the device's time; 0 without reports
   // By the device's time, oldest first. The JSON that the device sent, with "received_ms".
   Result<std::vector<Json>> list(const std::string& device, int64_t since_ms, int64_t until_ms, int64_t limit);
   void forget(const std::string& device);               // of the cache
