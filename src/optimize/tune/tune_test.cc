@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -266,6 +267,42 @@ TEST_CASE("a tune whose reference cannot run says so and leaves nothing behind")
   REQUIRE_FALSE(dead.ok());
   CHECK(dead.error().message().find("reference") != std::string::npos);
   CHECK(std::filesystem::is_empty(request.out_dir));
+}
+
+TEST_CASE("a real model is tuned in real processes, and every trace but the two files is removed") {
+  std::string deps = deps_folder(), program = std::string(OREE_BIN_DIR) + "/oree";
+  if (deps.empty() || !std::filesystem::exists(program) || !backend("tflite").info().available) {
+    MESSAGE("skipped: needs the oree program, a fetched TFLite and models");
+    return;
+  }
+  PosixPorts posix;
+  Folder folder;
+  TuneRequest request = request_for(deps + "/models/nmp.tflite");
+  request.out_dir = folder.path + "/out";
+  request.runtimes = {"tflite", "onnxruntime"};
+  request.threads = {1};
+  request.rounds = 2;
+  request.samples_max = 2;
+  request.worker.argv = {program, "worker"};
+  auto result = tune(posix.ports(), request);
+  INFO((result.ok() ? result->verdict : result.error().message()));
+  REQUIRE(result.ok());
+  REQUIRE(result->chosen);
+  const TuneCandidate& best = result->candidates[*result->chosen];
+  CHECK(best.measurement.candidate.runtime == "tflite");
+  CHECK(best.measurement.latency.count == 20);
+  CHECK(best.measurement.rss_bytes_peak > best.measurement.rss_bytes_baseline);
+  CHECK(best.agreement->value > 0.999);
+  // The engine's default is f32 here: told as the same computation, and the flag went to the one that was measured.
+  CHECK(best.engine_default);
+  bool duplicate = false;
+  for (const TuneCandidate& c : result->candidates) duplicate = duplicate || c.note.find("the same computation") == 0;
+  CHECK(duplicate);
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(request.out_dir)) names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  CHECK(names == std::vector<std::string>{"report.html", "tune.json"});
+  CHECK(read_tune_choice(*posix.ports().files, request.out_dir + "/tune.json").ok());
 }
 
 }  // namespace oree
