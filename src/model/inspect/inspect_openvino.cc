@@ -51,8 +51,11 @@ std::string port_name(const OpenvinoPort& port, const OpenvinoLayer& layer) {
   return port.names.empty() ? layer.name : port.names;
 }
 
-void weights(const OpenvinoLayer& layer, ModelSummary& out) {
-  if (layer.outputs.empty()) return;
+// Equal constants share their bytes in the .bin file: those are counted once.
+void weights(const OpenvinoLayer& layer, std::set<std::string>& counted, ModelSummary& out) {
+  auto offset = layer.data.find("offset"), size = layer.data.find("size");
+  if (layer.outputs.empty() || offset == layer.data.end() || size == layer.data.end()) return;
+  if (!counted.insert(offset->second + "+" + size->second).second) return;
   ElementType element = layer.outputs[0].element;
   int64_t elements = volume(layer.outputs[0].shape);
   if (elements < 0) return;
@@ -69,6 +72,7 @@ Status summarise_openvino(ByteView bytes, int64_t weights_size, ModelSummary& ou
   out.versions["ir"] = file.version;
   auto runtime = file.rt_info.find("Runtime_version");
   if (runtime != file.rt_info.end()) out.producer = "OpenVINO " + runtime->second;
+  std::set<std::string> counted;
   std::map<int64_t, const OpenvinoLayer*> by_id;
   for (const OpenvinoLayer& layer : file.layers) by_id[layer.id] = &layer;
   for (const OpenvinoLayer& layer : file.layers) {
@@ -84,7 +88,7 @@ Status summarise_openvino(ByteView bytes, int64_t weights_size, ModelSummary& ou
       }
       out.outputs.push_back({name, port.element.name, port.shape, true});
     } else if (layer.type == "Const") {
-      weights(layer, out);
+      weights(layer, counted, out);
     } else {
       ++out.ops[layer.type];
       int64_t macs = cost(layer);

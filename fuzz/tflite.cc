@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/inspect/summary_parts.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  oree::ModelSummary summary;
+  oree::Status status = oree::summarise_tflite({data, size}, summary);
+  OREE_ASSERT(!status.ok() || summary.macs >= 0);
+  return 0;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "core/base/limits.h"
+#include "model/runtime/files/element_type.h"
+#include "model/runtime/files/onnx_file.h"
+#include "model/runtime/files/openvino_file.h"
+#include "model/runtime/files/tflite_file.h"
+
+namespace oree {
+namespace {
+
+Bytes load(const char* name) {
+  std::ifstream in(std::string(OREE_SOURCE_DIR) + "/fuzz/corpus/" + name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Protobuf by hand: a length-delimited field, and a number.
+std::string field(int number, const std::string& body) {
+  std::string size;
+  size_t n = body.size();
+  for (; n >= 128; n >>= 7) size += static_cast<char>((n & 0x7f) | 0x80);
+  return std::string(1, static_cast<char>(number << 3 | 2)) + size + static_cast<char>(n) + body;
+}
+std::string number(int id, uint64_t v) {
+  std::string out(1, static_cast<char>(id << 3));
+  for (; v >= 128; v >>= 7) out += static_cast<char>((v & 0x7f) | 0x80);
+  return out + static_cast<char>(v);
+}
+Result<OnnxFile> onnx_with(const std::string& initializer) {
+  // Parsed only to be judged: the views inside would not outlive this function.
+  static std::string file;
+  file = number(1, 8) + field(7, field(5, initializer)) + field(8, number(2, 17));
+  return read_onnx(as_bytes(file));
+}
+
+TEST_CASE("every prefix of a model file is refused or read, never walked out of") {
+  for (const char* name : {"onnx/small.onnx", "onnx/odd.onnx"}) {
+    Bytes file = load(name);
+    REQUIRE(read_onnx(file).ok());
+    for (size_t n = 0; n < file.size(); ++n) (void)read_onnx(Bytes(file.begin(), file.begin() + static_cast<int64_t>(n)));
+    CHECK(!read_onnx(ByteView(file).first(file.size() / 2)).ok());
+  }
+  Bytes tflite = load("tflite/small.tflite");
+  REQUIRE(read_tflite(tflite).ok());
+  for (size_t n = 0; n < tflite.size(); ++n) {
+    (void)read_tflite(Bytes(tflite.begin(), tflite.begin() + static_cast<int64_t>(n)));
+  }
+  CHECK(!read_tflite(ByteView(tflite).first(tflite.size() / 2)).ok());
+  Bytes xml = load("openvino/small.xml");
+  REQUIRE(read_openvino(xml, 432).ok());
+  size_t refused = 0;
+  for (size_t n = 0; n < xml.size() - 8; ++n) refused += !read_openvino(ByteView(xml).first(n), 432).ok();
+  CHECK(refused == xml.size() - 8);
+}
+
+TEST_CASE("tensors must have the bytes that their shape asks for") {
+  std::string floats = number(1, 2) + number(1, 3) + number(2, 1) + field(8, "w");
+  CHECK(onnx_with(floats + field(9, std::string(24, '\0'))).ok());
+  CHECK(onnx_with(floats + field(9, std::string(23, '\0'))).error().message().find("'w'") != std::string::npos);
+  CHECK(onnx_with(floats + field(4, std::string(24, '\0'))).ok());
+  std::string huge = number(1, uint64_t{1} << 30) + number(2, 1) + field(8, "w");
+  CHECK(onnx_with(huge + field(4, "1234")).error().code() == Code::kInvalid);
+  std::string overflow = number(1, uint64_t{1} << 40) + number(1, uint64_t{1} << 40) + number(2, 1);
+  CHECK(onnx_with(overflow).error().code() == Code::kInvalid);
+  CHECK(onnx_with(number(1, ~uint64_t{0}) + number(2, 1)).error().code() == Code::kInvalid);  // dimension -1
+}
+
+TEST_CASE("a model may not name files outside of its folder") {
+  auto external = [](const std::string& where) {
+    return onnx_with(number(1, 4) + number(2, 1) + field(8, "w") + field(13, field(1, "location") + field(2, where)) +
+                     number(14, 1));
+  };
+  CHECK(external("weights.bin").ok());
+  CHECK(external("parts/weights..bin").ok());
+  for (const char* bad : {"/etc/passwd", "../weights.bin", "a/../../b", "..", ""}) {
+    CAPTURE(bad);
+    CHECK(external(bad).error().code() == Code::kInvalid);
+  }
+}
+
+TEST_CASE("graphs nested beyond the limit are refused") {
+  auto nested = [](int depth) {
+    std::string graph;
+    for (int i = 0; i < depth; ++i) graph = field(1, field(4, "If") + field(5, field(6, graph)));
+    std::string file = number(1, 8) + field(7, graph) + field(8, number(2, 17));
+    return read_onnx(as_bytes(file)).ok();
+  };
+  CHECK(nested(kModelNestingMax));
+  CHECK(!nested(kModelNestingMax + 1));
+}
+
+TEST_CASE("a flatbuffer's wrong index is found wherever it is") {
+  Bytes file = load("tflite/small.tflite");
+  Result<TfliteFile> good = read_tflite(file);
+  REQUIRE(good.ok());
+  CHECK(tflite_op_name(good->subgraphs[0].ops[0]) == "CONV_2D");
+  CHECK(good->subgraphs[0].ops[0].inputs == std::vector<int32_t>{0, 1, -1});
+  // The inputs of the first op lie in the file as 3, 0, 1, -1: each index beyond the tensors must be refused.
+  const int32_t pattern[4] = {3, 0, 1, -1};
+  size_t found = 0;
+  for (size_t at = 0; at + sizeof pattern <= file.size(); at += 4) {
+    if (std::memcmp(file.data() + at, pattern, sizeof pattern) != 0) continue;
+    ++found;
+    for (int32_t wrong : {9, 1000000, -2, INT32_MIN}) {
+      Bytes broken = file;
+      std::memcpy(broken.data() + at + 8, &wrong, 4);
+      CHECK(read_tflite(broken).error().code() == Code::kInvalid);
+    }
+  }
+  CHECK(found == 1);
+}
+
+TEST_CASE("element types have their names in numpy's words") {
+  CHECK(onnx_element(1).dtype == Dtype::kFloat32);
+  CHECK(onnx_element(7).dtype == Dtype::kInt64);
+  CHECK(onnx_element(10).dtype == Dtype::kFloat16);
+  CHECK(onnx_element(16).dtype == std::nullopt);
+  CHECK(onnx_element(-1).bits == 0);
+  CHECK(onnx_element(1000).bits == 0);
+  CHECK(tflite_element(9).dtype == Dtype::kInt8);
+  CHECK(tflite_element(0).dtype == Dtype::kFloat32);
+  CHECK(openvino_element("FP16").dtype == Dtype::kFloat16);
+  CHECK(openvino_element("nonsense").bits == 0);
+}
+
+}  // namespace
+}  // namespace oree
