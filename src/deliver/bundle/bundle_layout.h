@@ -20,7 +20,7 @@
 
 namespace oree {
 
-inline constexpr int64_t kBundleChunkBytes = 1 << 20;  // memory that a pass over a bundle takes
+inline constexpr int64_t kBundleChunkBytes = 64 << 10;  // memory that a pass over a bundle takes
 
 struct BundleLayout {
   std::unique_ptr<ReadFile> file;

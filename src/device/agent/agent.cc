@@ -71,8 +71,8 @@ Status Agent::open() {
 void Agent::turn(int64_t wait_ms) {
   jobs_.run_finished();
   save_late();
-  watch_app(wait_ms);
   start_app();
+  watch_app(wait_ms);
   look_at_proof();
   resume_if_due();
   keep_telemetry();
