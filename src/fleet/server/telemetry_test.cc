@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <thread>
+
 #include "core/base/limits.h"
 #include "fleet/server/fleet_fixture.h"
 
@@ -221,6 +224,39 @@ TEST_CASE("heat is an alert with hysteresis") {
   CHECK(send(80.0) == 1);
   CHECK(send(76.0) == 1);
   CHECK(send(74.9) == 0);
+}
+
+TEST_CASE("many threads at once lose and repeat nothing") {
+  FleetFixture f;
+  std::vector<std::string> tokens;
+  for (int d = 0; d < 4; ++d) tokens.push_back(f.add_device("d" + std::to_string(d)));
+  auto post = [&](int d, int64_t seq) {
+    std::string body = Json().set("reports", Json::array().push(report_to_json(f.report(seq)))).dump();
+    ServerRequest head{"POST", "/api/v1/devices/d" + std::to_string(d) + "/telemetry", {{"authorization", "Bearer " + tokens[static_cast<size_t>(d)]}}, "x"};
+    RequestPlan plan = f.server->begin(head);
+    return plan.sink && !plan.sink->write(as_bytes(body)) && plan.sink->finish().status == 200;
+  };
+  auto get = [&](const char* path) {
+    RequestPlan plan = f.server->begin({"GET", path, {{"authorization", "Bearer " + f.operator_token}}, "x"});
+    return plan.sink && plan.sink->finish().status == 200;
+  };
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int d = 0; d < 8; ++d) {  // two threads a device send the same reports
+    threads.emplace_back([&, d] {
+      for (int64_t seq = 1; seq <= 12; ++seq) wrong += !post(d % 4, seq);
+    });
+  }
+  threads.emplace_back([&] {
+    for (int i = 0; i < 20; ++i) {
+      wrong += !get("/api/v1/overview") + !get("/metrics");
+      f.server->tick();
+    }
+  });
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  CHECK(f.server->fleet().counters.reports_accepted == 48);
+  CHECK(f.server->fleet().counters.reports_repeated == 48);
 }
 
 TEST_CASE("old reports go") {
