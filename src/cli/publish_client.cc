@@ -67,7 +67,7 @@ class Client {
     OREE_TRY_ASSIGN(HttpResponse response, http_.send(request));
     if (response.status / 100 == 2) return response.status == 201;
     if (response.status == 409) {
-      return Error(Code::kConflict, fmt::format("{}: {} {} is published there with other content{}. A version never changes: raise it",
+      return Error(Code::kConflict, fmt::format("{}: {} {} is published there with other content{}. Raise the version",
                                                 plan_.server, release.model, release.version, reason_of(response)));
     }
     return refusal(plan_, response, "the release");

@@ -97,7 +97,7 @@ TEST_CASE("the same version with other content is a conflict that says what to d
   auto other = publish_bundle(shelf.ports, shelf.plan());
   REQUIRE_FALSE(other.ok());
   CHECK(other.error().code() == Code::kConflict);
-  CHECK(other.error().message().find("detector 1.0.0 is published there with other content: has another digest. A version never changes: raise it") !=
+  CHECK(other.error().message().find("detector 1.0.0 is published there with other content: has another digest. Raise the version") !=
         std::string::npos);
   shelf.put("1.0.1", "model two");
   CHECK(publish_bundle(shelf.ports, shelf.plan()).ok());

@@ -27,13 +27,19 @@ class State {
   StepState get(const std::string& step) const {
     const Json& stored = json_["steps"][step];
     StepState state{stored["fingerprint"].as_string(), stored["result"].as_string(), {}};
-    for (const auto& [path, digest] : stored["outputs"].members()) state.outputs.emplace_back(path, digest.as_string());
+    for (const auto& [path, digest] : stored["outputs"].members()) {
+      state.outputs.emplace_back(path.starts_with('/') ? path : path_join(path_parent(path_), path), digest.as_string());
+    }
     return state;
   }
 
   Status put(const std::string& step, const StepState& state) {
     Json outputs = Json::object();
-    for (const auto& [path, digest] : state.outputs) outputs.set(path, digest);
+    // Relative to the state's folder where they lie in it: the product may be shipped from any working directory.
+    std::string folder = path_parent(path_) + "/";
+    for (const auto& [path, digest] : state.outputs) {
+      outputs.set(path.starts_with(folder) ? path.substr(folder.size()) : path, digest);
+    }
     Json steps = json_["steps"].is_object() ? json_["steps"] : Json::object();
     steps.set(step, Json().set("fingerprint", state.fingerprint).set("result", state.result).set("outputs", outputs));
     json_.set("format", kStateFormat).set("steps", steps);

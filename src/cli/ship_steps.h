@@ -3,8 +3,9 @@
 // nothing of models: a step is a name, a fingerprint of its inputs and a function.
 //
 // State: one JSON file, replaced atomically after every step: {"format": 1, "steps": {NAME: {"fingerprint", "result",
-// "outputs": {PATH: SHA-256}}}}. A step is up to date when its fingerprint is the stored one and its outputs are still
-// the very files that it left. A state file that cannot be read means that nothing is known: everything is done again.
+// "outputs": {PATH: SHA-256}}}}, paths relative to it. A step is up to date when its fingerprint is the stored one and
+// its outputs are still the very files that it left. A state file that cannot be read means that nothing is known:
+// everything is done again.
 #pragma once
 
 #include <functional>
@@ -38,7 +39,7 @@ Result<std::string> file_digest(Files& files, const std::string& path);  // SHA-
 
 struct StepOutcome {
   std::string result;                // one line for people
-  std::vector<std::string> outputs;  // files that the step made
+  std::vector<std::string> outputs;  // files that the step made: in the folder of the state file, or absolute
 };
 
 struct Step {

@@ -43,7 +43,7 @@ struct Chain {
   }
   StepsReport go(const StepOptions& options = {}) {
     ran.clear();
-    return run_steps(ports, "state/ship.json", {step("copy", "a", "b", 1), step("double", "b", "c", 2), step("tell", "c", "", 0)}, options);
+    return run_steps(ports, "ship.json", {step("copy", "a", "b", 1), step("double", "b", "c", 2), step("tell", "c", "", 0)}, options);
   }
 };
 
@@ -102,7 +102,7 @@ TEST_CASE("only, force and dry-run") {
   StepsReport told = chain.go(dry);
   CHECK(chain.ran.empty());
   CHECK(statuses(told) == Names{"would run", "would run", "would run"});
-  CHECK_FALSE(chain.files.exists("state/ship.json"));
+  CHECK_FALSE(chain.files.exists("ship.json"));
   CHECK(statuses(chain.go(only("copy"))) == Names{"done", "left out", "left out"});
   CHECK(statuses(chain.go(dry)) == Names{"up to date", "would run", "would run"});
   CHECK(statuses(chain.go(only("tell"))) == Names{"left out", "left out", "failed"});  // its input is not there
@@ -120,7 +120,7 @@ TEST_CASE("a broken or strange state file means that nothing is known") {
   for (const char* text : {"", "{", "[]", "7", R"({"format":99,"steps":{}})", R"({"format":1,"steps":[1]})",
                            R"({"format":1,"steps":{"copy":{"fingerprint":7,"outputs":[]}}})"}) {
     Chain chain;
-    chain.files.put("state/ship.json", text);
+    chain.files.put("ship.json", text);
     CAPTURE(text);
     CHECK(chain.go().status.ok());
     CHECK(chain.ran == Names{"copy", "double", "tell"});
@@ -143,6 +143,29 @@ TEST_CASE("whichever operation on the disk fails, the next run ends in the right
     if (passed) break;
     CHECK(report.status.error().code() == Code::kExhausted);
   }
+}
+
+TEST_CASE("what lies beside the state is found again from another working directory") {
+  FakeFiles files;
+  FakeClock clock;
+  Ports ports;
+  ports.files = &files;
+  ports.clock = &clock;
+  int ran = 0;
+  auto go = [&](const std::string& folder) {
+    Step step{"make", [&] { return Fingerprint(files).add("x", "1").finish(); },
+              [&, folder]() -> Result<StepOutcome> {
+                ++ran;
+                files.put(folder + "/out/b", "made");
+                return StepOutcome{"made", {folder + "/out/b"}};
+              }};
+    return run_steps(ports, folder + "/ship.json", {step}, {});
+  };
+  REQUIRE(go("shop/.oree").status.ok());
+  files.put(".oree/ship.json", files.text("shop/.oree/ship.json"));  // the same folder, as seen from within shop
+  files.put(".oree/out/b", files.text("shop/.oree/out/b"));
+  CHECK(go(".oree").status.ok());
+  CHECK(ran == 1);
 }
 
 TEST_CASE("a fingerprint tells names, contents and places apart") {
