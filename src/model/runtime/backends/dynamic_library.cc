@@ -11,6 +11,20 @@
 
 #include "core/base/text.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define OREE_UNDER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define OREE_UNDER_ASAN 1
+#endif
+#endif
+
+#ifdef OREE_UNDER_ASAN
+// What OpenVINO and its thread library keep until the process ends is not ours to free. The name is the sanitizer's own.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libopenvino\nleak:libtbb\n"; }
+#endif
+
 namespace oree {
 namespace {
 
@@ -62,6 +76,9 @@ std::vector<std::string> matches(const std::string& folder, const std::string& p
 }  // namespace
 
 Result<DynamicLibrary> DynamicLibrary::open(const std::string& name) {
+#ifdef OREE_UNDER_ASAN
+  setenv("TBB_ENABLE_SANITIZERS", "1", 0);  // else TBB opens its helper in a way that the sanitizer refuses
+#endif
   DynamicLibrary library;
   library.handle_ = dlopen(name.c_str(), kOpenFlags);
   if (library.handle_ == nullptr) {
