@@ -97,6 +97,8 @@ TEST_CASE("TOML errors name the line, and depth is bounded however it is written
   CHECK(why(parse_toml("a = 1\nb = \n")).starts_with("TOML line 2:"));
   CHECK_FALSE(parse_toml("a = 1\na = 2\n").ok());
   CHECK(parse_toml("[}]").error().code() == Code::kInvalid);  // the parser itself asserts on it
+  CHECK(why(parse_toml("a = 'é'\nb\xc3\xa9 = 1")) == "TOML line 2: a character beyond ASCII outside of quotes");
+  CHECK(parse_toml("\xef\xbb\xbf\"é\" = 'ü' # ö").ok());
   auto repeat = [](std::string_view s, int n) {
     std::string out;
     for (int i = 0; i < n; ++i) out += s;

@@ -22,6 +22,11 @@ struct TomlAssertion {};
 namespace oree {
 namespace {
 
+bool bare(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+         c == '+' || c == ':';
+}
+
 // Offset just behind the string that starts at i (text[i] is its quote), or the end of the text.
 size_t skip_string(std::string_view text, size_t i) {
   char quote = text[i];
@@ -33,41 +38,48 @@ size_t skip_string(std::string_view text, size_t i) {
     } else if (many_lines ? text.substr(i, 3) == fence : text[i] == quote) {
       return i + (many_lines ? 3 : 1);
     } else if (text[i] == '\n' && !many_lines) {
-      return i;
+      return i;  // an open string: the parser says so
     }
   }
   return text.size();
 }
 
-// The parser bounds nested values but not dotted keys, and its tables are freed recursively: "a.a.a.a…" of a megabyte
-// would overflow the stack. Counts the longest run of key parts that only dots and blanks join.
-bool dotted_too_deep(std::string_view text) {
+// Two things that the parser does not survive, looked for outside of strings and comments. It bounds nested values but
+// not dotted keys, and frees its tables recursively: "a.a.a.a…" of a megabyte would overflow the stack. And it runs into
+// undefined behaviour on some letters beyond ASCII, which TOML 1.0 allows in quoted keys only.
+Status check_outside_strings(std::string_view text) {
   int dots = 0;
   bool joined = false;  // a dot came since the last key part
-  for (size_t i = 0; i < text.size();) {
+  size_t line = 1;
+  auto bad = [&](std::string_view what) { return Error(Code::kInvalid, fmt::format("TOML line {}: {}", line, what)); };
+  for (size_t i = text.starts_with("\xef\xbb\xbf") ? 3 : 0; i < text.size();) {
     char c = text[i];
+    size_t start = i;
+    if (static_cast<unsigned char>(c) >= 0x80) return bad("a character beyond ASCII outside of quotes");
     if (c == '#') {
       i = std::min(text.find('\n', i), text.size());
     } else if (c == ' ' || c == '\t') {
       ++i;
     } else if (c == '.') {
-      if (++dots > kJsonDepthMax) return true;
+      if (++dots > kJsonDepthMax) return bad(fmt::format("a key has more than {} parts", kJsonDepthMax));
       joined = true;
       ++i;
-    } else if (c == '"' || c == '\'') {
-      if (!joined) dots = 0;
-      joined = false;
-      i = skip_string(text, i);
     } else {
       if (!joined) dots = 0;
       joined = false;
-      // A bare key to its end; anything else ends the run, since no dot can follow it.
-      size_t start = i;
-      while (i < text.size() && std::string_view(" \t\n.#\"'=[]{},").find(text[i]) == std::string_view::npos) ++i;
-      if (i == start) ++i;
+      if (c == '"' || c == '\'') {
+        i = skip_string(text, i);
+        line += static_cast<size_t>(std::count(text.begin() + static_cast<ptrdiff_t>(start),
+                                               text.begin() + static_cast<ptrdiff_t>(i), '\n'));
+      } else if (bare(c)) {
+        while (i < text.size() && bare(text[i])) ++i;
+      } else {
+        line += c == '\n';
+        ++i;
+      }
     }
   }
-  return false;
+  return {};
 }
 
 template <typename T>
@@ -113,9 +125,7 @@ Result<Json> parse_toml(std::string_view text) {
   if (text.size() > static_cast<size_t>(kConfigBytesMax)) {
     return Error(Code::kInvalid, fmt::format("TOML of {} bytes is above the limit of {}", text.size(), kConfigBytesMax));
   }
-  if (dotted_too_deep(text)) {
-    return Error(Code::kInvalid, fmt::format("a TOML key has more than {} parts", kJsonDepthMax));
-  }
+  OREE_TRY(check_outside_strings(text));
   try {
     return convert(toml::parse(text), 0);
   } catch (const toml::parse_error& e) {
