@@ -87,8 +87,10 @@ TEST_CASE("a file is played whole, in part, and from an address") {
   Folder folder;
   std::string path = folder.path + "/a video with spaces.avi";
   {
-    auto made = open("gst:videotestsrc num-buffers=50 ! video/x-raw,width=64,height=48,framerate=25/1 ! jpegenc ! tee name=t "
-                     "t. ! queue ! avimux ! filesink location=\"" + path + "\" t. ! queue ! jpegdec");
+    auto made = open(
+        "gst:videotestsrc num-buffers=50 ! video/x-raw,width=64,height=48,framerate=25/1 ! jpegenc ! tee name=t "
+        "t. ! queue ! avimux ! filesink location=\"" +
+        path + "\" t. ! queue ! jpegdec");
     REQUIRE_MESSAGE(made.ok(), made.error().message());
     REQUIRE(all(**made).ok());
   }
@@ -98,7 +100,8 @@ TEST_CASE("a file is played whole, in part, and from an address") {
   REQUIRE_MESSAGE(frames.ok(), frames.error().message());
   CHECK(frames->size() == 50);
   CHECK(frames->front().view.full_range);  // as JPEG is
-  auto part = open_gst_source({"file://" + folder.path + "/a%20video%20with%20spaces.avi", true, 0.4, 1.2}, posix_clock);
+  auto part =
+      open_gst_source({"file://" + folder.path + "/a%20video%20with%20spaces.avi", true, 0.4, 1.2}, posix_clock);
   REQUIRE_MESSAGE(part.ok(), part.error().message());
   frames = all(**part);
   REQUIRE(frames.ok());
@@ -119,7 +122,10 @@ TEST_CASE("what cannot be played is told apart") {
   CHECK(code(folder.path) == Code::kInvalid);
   CHECK(code(folder.file("empty.avi", "")) == Code::kInvalid);
   CHECK(code(folder.file("garbage.avi", std::string(5000, '\x5a'))) != Code::kInternal);
-  std::string header("RIFF\xff\xff\x00\x00" "AVI LIST", 16);
+  std::string header(
+      "RIFF\xff\xff\x00\x00"
+      "AVI LIST",
+      16);
   CHECK(code(folder.file("cut.avi", header + std::string(100, '\0'))) == Code::kInvalid);
   CHECK(code("gst:videotestsrc ! no_such_element") == Code::kUnsupported);
   CHECK(code("gst:videotestsrc ! (") == Code::kUsage);
@@ -143,7 +149,7 @@ TEST_CASE("a source can be left at any moment") {
 TEST_CASE("cameras are live, files are not") {
   CHECK(is_live_uri("rtsp://camera/1"));
   CHECK(is_live_uri("/dev/video0"));
-  CHECK_FALSE(is_live_uri("/home/videos/a.avi"));
+  CHECK_FALSE(is_live_uri("videos/a.avi"));
   CHECK_FALSE(is_live_uri("gst:videotestsrc"));
 }
 
