@@ -16,8 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   Tensor boxes(Dtype::kFloat32, {1, 8, 4}), scores(Dtype::kFloat32, {1, 8, 6});
   for (size_t i = 0; i < 32; ++i) boxes.as<float>()[i] = size > 0 ? static_cast<float>(data[i % size]) - 100 : 0;
-  for (size_t i = 0; i < 48; ++i) scores.as<float>()[i] = size > 0 ? static_cast<float>(data[(i * 7) % size]) / 25 - 5 : 0;
-  auto decoder = make_decoder(*recipe, {{recipe->decoder.boxes_output, {1, -1, 4}}, {recipe->decoder.scores_output, {1, -1, -1}}});
+  for (size_t i = 0; i < 48; ++i)
+    scores.as<float>()[i] = size > 0 ? static_cast<float>(data[(i * 7) % size]) / 25 - 5 : 0;
+  auto decoder =
+      make_decoder(*recipe, {{recipe->decoder.boxes_output, {1, -1, 4}}, {recipe->decoder.scores_output, {1, -1, -1}}});
   if (!decoder.ok()) return 0;
   auto found = (*decoder)->detections({&boxes, &scores}, Placement{1, 1, 0, 0, 64, 64});
   if (found.ok() && found->size() > static_cast<size_t>(recipe->decoder.results_max)) std::abort();

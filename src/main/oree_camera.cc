@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // oree-camera: watches a camera or a video with the model of a bundle. Wiring only.
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -141,7 +141,8 @@ Status watch(const Options& options) {
   OREE_TRY_ASSIGN(LoadedModel loaded, load_model(options, *ports.files));
   OREE_TRY(ports.files->make_dirs(config.store.folder));
   OREE_TRY_ASSIGN(auto database, SqliteDatabase::open(path_join(config.store.folder, "events.db")));
-  OREE_TRY_ASSIGN(auto store, EventStore::open(*ports.files, *database, config.store, !config.webhook.url.empty(), config.webhook.pending_max));
+  OREE_TRY_ASSIGN(auto store, EventStore::open(*ports.files, *database, config.store, !config.webhook.url.empty(),
+                                               config.webhook.pending_max));
 
   BeastHttpClient http;
   Webhook webhook(http, *store, *ports.clock, *ports.random, config.webhook);
@@ -152,7 +153,9 @@ Status watch(const Options& options) {
   ReconnectRules rules;
   rules.live = is_live_uri(s.uri);
   rules.loop = s.loop;
-  ReconnectingSource source(*ports.clock, rules, [&] { return open_gst_source({s.uri, s.every_frame, s.start_s, s.stop_s}, *ports.clock); });
+  ReconnectingSource source(*ports.clock, rules, [&] {
+    return open_gst_source({s.uri, s.every_frame, s.start_s, s.stop_s}, *ports.clock);
+  });
 
   CameraParts parts;
   parts.ports = ports;
@@ -183,7 +186,9 @@ Status watch(const Options& options) {
   }
   if (options.json) {
     Json json = summary_to_json(summary);
-    json.set("reconnects", source.reconnects()).set("webhook_delivered", webhook.delivered()).set("webhook_refused", webhook.refused());
+    json.set("reconnects", source.reconnects())
+        .set("webhook_delivered", webhook.delivered())
+        .set("webhook_refused", webhook.refused());
     fmt::print("{}\n", Json::object().set("summary", std::move(json)).dump());
   } else {
     fmt::print(stderr, "{}", summary_to_text(summary));
@@ -194,26 +199,38 @@ Status watch(const Options& options) {
 void add_options(CLI::App& app, Options& o) {
   app.footer(kExamples);
   app.set_version_flag("--version", OREE_VERSION);
-  app.add_option("--config", o.config_file, "camera.toml: source, alarms, zones, store, webhook")->check(CLI::ExistingFile);
+  app.add_option("--config", o.config_file, "camera.toml: source, alarms, zones, store, webhook")
+      ->check(CLI::ExistingFile);
   app.add_option("--source", o.source, "Instead of source.uri in camera.toml");
   app.add_option("--store", o.store, "Instead of store.folder in camera.toml");
   app.add_option("--threshold", o.threshold, "Instead of alarm.threshold in camera.toml")->check(CLI::Range(0.0, 1.0));
   auto* bundle = app.add_option("--bundle", o.bundle, "Folder of an unpacked bundle")->envname("OREE_BUNDLE_DIR");
-  auto* model = app.add_option("--model", o.model, "A model file, to try one without a bundle")->check(CLI::ExistingFile)->excludes(bundle);
+  auto* model = app.add_option("--model", o.model, "A model file, to try one without a bundle")
+                    ->check(CLI::ExistingFile)
+                    ->excludes(bundle);
   app.add_option("--recipe", o.recipe, "Its recipe (JSON)")->check(CLI::ExistingFile)->needs(model);
-  app.add_option("--labels", o.labels, "Its labels, one a line, when the recipe has none")->check(CLI::ExistingFile)->needs(model);
+  app.add_option("--labels", o.labels, "Its labels, one a line, when the recipe has none")
+      ->check(CLI::ExistingFile)
+      ->needs(model);
   app.add_option("--runtime", o.runtime, "Its engine")->check(CLI::IsMember(backend_names()))->needs(model);
-  app.add_option("--threads", o.session.threads, "Threads of the engine")->check(CLI::Range(1, 256))->needs(model)->capture_default_str();
+  app.add_option("--threads", o.session.threads, "Threads of the engine")
+      ->check(CLI::Range(1, 256))
+      ->needs(model)
+      ->capture_default_str();
   app.add_option("--precision", o.session.precision, "f32, default, bf16 or f16")->needs(model)->capture_default_str();
   app.add_flag("--loop", o.loop, "A file starts again at its end");
   app.add_flag("--every-frame", o.every_frame, "A file as fast as it can be worked through, dropping nothing");
   app.add_option("--max-frames", o.limits.frames_max, "Stop after so many frames")->check(CLI::NonNegativeNumber);
   auto* out = app.add_option("--frames-out", o.limits.frames_folder, "Write frames there, as JPEG");
-  auto* annotate = app.add_option("--annotate", o.limits.frames_every, "Each N-th frame, with boxes and zones drawn")->check(CLI::PositiveNumber);
+  auto* annotate = app.add_option("--annotate", o.limits.frames_every, "Each N-th frame, with boxes and zones drawn")
+                       ->check(CLI::PositiveNumber);
   app.add_option("--plain", o.plain_every, "Each N-th frame as it came: data for golden samples and tuning")
-      ->check(CLI::PositiveNumber)->excludes(annotate)->needs(out);
+      ->check(CLI::PositiveNumber)
+      ->excludes(annotate)
+      ->needs(out);
   annotate->needs(out);
-  app.add_option("--confidences-out", o.confidences_file, "Write the confidence samples there, a JSON array: a drift reference");
+  app.add_option("--confidences-out", o.confidences_file,
+                 "Write the confidence samples there, a JSON array: a drift reference");
   app.add_flag("--json", o.json, "The summary as a last JSON line on standard output");
   app.add_flag("--verbose", o.verbose, "Log more to standard error");
 }

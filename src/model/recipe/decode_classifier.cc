@@ -22,8 +22,8 @@ class ClassifierDecoder : public Decoder {
     OREE_TRY_ASSIGN(const Tensor* tensor, output_at(outputs, output_));
     OREE_TRY_ASSIGN(std::span<const float> logits, float_values(*tensor, storage_));
     if (logits.empty() || (!recipe_.labels.empty() && logits.size() != recipe_.labels.size())) {
-      return Error(Code::kInvalid, fmt::format("classifier: {} scores expected, one a label; output is {}", recipe_.labels.size(),
-                                               shape_text(tensor->shape())));
+      return Error(Code::kInvalid, fmt::format("classifier: {} scores expected, one a label; output is {}",
+                                               recipe_.labels.size(), shape_text(tensor->shape())));
     }
     std::vector<Classification> results;
     std::vector<double> scores(logits.begin(), logits.end());
@@ -35,7 +35,8 @@ class ClassifierDecoder : public Decoder {
       }
     }
     std::stable_sort(results.begin(), results.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
-    if (results.size() > static_cast<size_t>(recipe_.decoder.results_max)) results.resize(static_cast<size_t>(recipe_.decoder.results_max));
+    if (results.size() > static_cast<size_t>(recipe_.decoder.results_max))
+      results.resize(static_cast<size_t>(recipe_.decoder.results_max));
     for (Classification& r : results) r.score = std::min(r.score, 1.0);  // after sorting: raw logits keep their order
     return results;
   }
@@ -61,8 +62,8 @@ Result<std::unique_ptr<Decoder>> make_classifier_decoder(const Recipe& recipe, c
   const Shape& shape = outputs[index].shape;
   auto count = shape_elements(shape);
   if (count.ok() && !recipe.labels.empty() && *count != static_cast<int64_t>(recipe.labels.size())) {
-    return Error(Code::kInvalid, fmt::format("recipe: {} labels, but output '{}' is {}", recipe.labels.size(), outputs[index].name,
-                                             shape_text(shape)));
+    return Error(Code::kInvalid, fmt::format("recipe: {} labels, but output '{}' is {}", recipe.labels.size(),
+                                             outputs[index].name, shape_text(shape)));
   }
   return std::unique_ptr<Decoder>(std::make_unique<ClassifierDecoder>(recipe, index));
 }

@@ -31,15 +31,16 @@ class SsdDecoder : public Decoder {
     return Error(Code::kUnsupported, "recipe: an SSD detector gives boxes, not a class of the picture");
   }
 
-  Result<std::vector<Detection>> detections(const std::vector<const Tensor*>& outputs, const Placement& placement) override {
+  Result<std::vector<Detection>> detections(const std::vector<const Tensor*>& outputs,
+                                            const Placement& placement) override {
     OREE_TRY_ASSIGN(const Tensor* box_tensor, output_at(outputs, boxes_));
     OREE_TRY_ASSIGN(const Tensor* score_tensor, output_at(outputs, scores_));
     OREE_TRY_ASSIGN(std::span<const float> boxes, float_values(*box_tensor, box_storage_));
     OREE_TRY_ASSIGN(std::span<const float> scores, float_values(*score_tensor, score_storage_));
     size_t n = anchors_.size();
     if (boxes.size() != n * 4 || scores.empty() || scores.size() % n != 0) {
-      return Error(Code::kInvalid, fmt::format("ssd: {} anchors need boxes {}x4 and scores {}xC; found {} and {}", n, n, n,
-                                               shape_text(box_tensor->shape()), shape_text(score_tensor->shape())));
+      return Error(Code::kInvalid, fmt::format("ssd: {} anchors need boxes {}x4 and scores {}xC; found {} and {}", n, n,
+                                               n, shape_text(box_tensor->shape()), shape_text(score_tensor->shape())));
     }
     size_t classes = scores.size() / n;
     std::vector<Detection> candidates;
@@ -49,7 +50,8 @@ class SsdDecoder : public Decoder {
         if (!(raw >= raw_min_) || static_cast<int>(c) == recipe_.decoder.background_class) continue;  // NaN fails too
         double score = recipe_.decoder.activation == "sigmoid" ? 1 / (1 + std::exp(-raw)) : std::min(raw, 1.0);
         Box box;
-        if (decode_box(anchors_[i], boxes.subspan(i * 4, 4), placement, box)) candidates.push_back({box, static_cast<int>(c), score});
+        if (decode_box(anchors_[i], boxes.subspan(i * 4, 4), placement, box))
+          candidates.push_back({box, static_cast<int>(c), score});
       }
     }
     const DecoderRecipe& d = recipe_.decoder;
@@ -80,7 +82,10 @@ Result<std::pair<size_t, size_t>> tell_apart(const std::vector<OutputInfo>& outp
   if (outputs.size() != 2 || is_boxes(outputs[0]) == is_boxes(outputs[1])) {
     std::string found;
     for (const OutputInfo& o : outputs) found += fmt::format(" {} [{}]", o.name, shape_text(o.shape));
-    return Error(Code::kInvalid, "recipe: decoder.boxes_output and decoder.scores_output must be named, their shapes do not tell them apart:" + found);
+    return Error(
+        Code::kInvalid,
+        "recipe: decoder.boxes_output and decoder.scores_output must be named, their shapes do not tell them apart:" +
+            found);
   }
   return is_boxes(outputs[0]) ? std::pair<size_t, size_t>{0, 1} : std::pair<size_t, size_t>{1, 0};
 }
@@ -100,15 +105,15 @@ Result<std::unique_ptr<Decoder>> make_ssd_decoder(const Recipe& recipe, const st
   auto n = static_cast<int64_t>(decoder->anchors());
   auto boxes = shape_elements(outputs[which.first].shape);
   if (boxes.ok() && *boxes != n * 4) {
-    return Error(Code::kInvalid, fmt::format("recipe: the feature maps make {} anchors, but output '{}' is {}", n, outputs[which.first].name,
-                                             shape_text(outputs[which.first].shape)));
+    return Error(Code::kInvalid, fmt::format("recipe: the feature maps make {} anchors, but output '{}' is {}", n,
+                                             outputs[which.first].name, shape_text(outputs[which.first].shape)));
   }
   const Shape& scores = outputs[which.second].shape;
   auto classes = static_cast<int64_t>(recipe.labels.size());
   auto count = shape_elements(scores);
   if (count.ok() && (*count % n != 0 || *count == 0 || (classes > 0 && *count != n * classes))) {
-    return Error(Code::kInvalid, fmt::format("recipe: {} anchors and {} labels, but output '{}' is {}", n, classes, outputs[which.second].name,
-                                             shape_text(scores)));
+    return Error(Code::kInvalid, fmt::format("recipe: {} anchors and {} labels, but output '{}' is {}", n, classes,
+                                             outputs[which.second].name, shape_text(scores)));
   }
   return std::unique_ptr<Decoder>(std::move(decoder));
 }

@@ -27,7 +27,8 @@ Result<Head> read_head(const Shape& shape, size_t labels) {
     }
   }
   std::string channels = labels > 0 ? std::to_string(wanted) : "4+C";
-  return Error(Code::kInvalid, fmt::format("yolov8: output 1x{}xN or 1xNx{} expected, {} found", channels, channels, shape_text(shape)));
+  return Error(Code::kInvalid, fmt::format("yolov8: output 1x{}xN or 1xNx{} expected, {} found", channels, channels,
+                                           shape_text(shape)));
 }
 
 class Yolov8Decoder : public Decoder {
@@ -38,7 +39,8 @@ class Yolov8Decoder : public Decoder {
     return Error(Code::kUnsupported, "recipe: a YOLOv8 detector gives boxes, not a class of the picture");
   }
 
-  Result<std::vector<Detection>> detections(const std::vector<const Tensor*>& outputs, const Placement& placement) override {
+  Result<std::vector<Detection>> detections(const std::vector<const Tensor*>& outputs,
+                                            const Placement& placement) override {
     OREE_TRY_ASSIGN(const Tensor* tensor, output_at(outputs, output_));
     OREE_TRY_ASSIGN(Head head, read_head(tensor->shape(), recipe_.labels.size()));
     OREE_TRY_ASSIGN(std::span<const float> values, float_values(*tensor, storage_));
@@ -64,7 +66,8 @@ class Yolov8Decoder : public Decoder {
       auto at = [&](size_t channel) { return static_cast<double>(values[channel * channel_step + i * box_step]); };
       double x = at(0), y = at(1), w = at(2) / 2, h = at(3) / 2;
       Box box;
-      if (place_box(x - w, y - h, x + w, y + h, placement, box)) candidates.push_back({box, label, std::min(static_cast<double>(score), 1.0)});
+      if (place_box(x - w, y - h, x + w, y + h, placement, box))
+        candidates.push_back({box, label, std::min(static_cast<double>(score), 1.0)});
     }
     const DecoderRecipe& d = recipe_.decoder;
     return non_maximum_suppression(std::move(candidates), d.nms_iou, d.nms_per_class, d.results_max);

@@ -11,17 +11,22 @@ namespace {
 
 std::string list_outputs(const std::vector<OutputInfo>& outputs) {
   std::string text;
-  for (const OutputInfo& o : outputs) text += fmt::format("{}{} [{}]", text.empty() ? "" : ", ", o.name, shape_text(o.shape));
+  for (const OutputInfo& o : outputs)
+    text += fmt::format("{}{} [{}]", text.empty() ? "" : ", ", o.name, shape_text(o.shape));
   return text.empty() ? "none" : text;
 }
 
 class NoDecoder : public Decoder {
  public:
-  Result<std::vector<Detection>> detections(const std::vector<const Tensor*>&, const Placement&) override { return refusal(); }
+  Result<std::vector<Detection>> detections(const std::vector<const Tensor*>&, const Placement&) override {
+    return refusal();
+  }
   Result<std::vector<Classification>> classifications(const std::vector<const Tensor*>&) override { return refusal(); }
 
  private:
-  static Error refusal() { return Error(Code::kUnsupported, "recipe: decoder.kind is tensor, its outputs have no meaning to decode"); }
+  static Error refusal() {
+    return Error(Code::kUnsupported, "recipe: decoder.kind is tensor, its outputs have no meaning to decode");
+  }
 };
 
 }  // namespace
@@ -29,12 +34,14 @@ class NoDecoder : public Decoder {
 Result<size_t> find_output(const std::vector<OutputInfo>& outputs, const std::string& name, const char* key) {
   if (name.empty()) {
     if (outputs.size() == 1) return size_t{0};
-    return Error(Code::kInvalid, fmt::format("recipe: {} must name one of the model's outputs: {}", key, list_outputs(outputs)));
+    return Error(Code::kInvalid,
+                 fmt::format("recipe: {} must name one of the model's outputs: {}", key, list_outputs(outputs)));
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].name == name) return i;
   }
-  return Error(Code::kInvalid, fmt::format("recipe: {} names '{}'; the model's outputs are {}", key, name, list_outputs(outputs)));
+  return Error(Code::kInvalid,
+               fmt::format("recipe: {} names '{}'; the model's outputs are {}", key, name, list_outputs(outputs)));
 }
 
 Result<const Tensor*> output_at(const std::vector<const Tensor*>& outputs, size_t index) {
@@ -55,8 +62,9 @@ Result<std::span<const float>> float_values(const Tensor& tensor, std::vector<fl
       return std::span<const float>(storage);
     }
     default:
-      return Error(Code::kUnsupported, fmt::format("decoder: outputs of type {} cannot be decoded, only floating-point ones",
-                                                   dtype_name(tensor.dtype())));
+      return Error(Code::kUnsupported,
+                   fmt::format("decoder: outputs of type {} cannot be decoded, only floating-point ones",
+                               dtype_name(tensor.dtype())));
   }
 }
 

@@ -18,8 +18,8 @@ double iou(const Box& a, const Box& b);  // 0 when either has no area
 
 struct Detection {
   Box box;
-  int label = -1;      // class index
-  double score = 0;    // 0..1
+  int label = -1;    // class index
+  double score = 0;  // 0..1
 };
 struct Classification {
   int label = -1;
@@ -46,7 +46,8 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
   // Sorted by falling score. kUnsupported when the recipe's kind is not of that sort.
-  virtual Result<std::vector<Detection>> detections(const std::vector<const Tensor*>& outputs, const Placement& placement) = 0;
+  virtual Result<std::vector<Detection>> detections(const std::vector<const Tensor*>& outputs,
+                                                    const Placement& placement) = 0;
   virtual Result<std::vector<Classification>> classifications(const std::vector<const Tensor*>& outputs) = 0;
 };
 struct OutputInfo {  // as the session tells it
@@ -56,6 +57,7 @@ struct OutputInfo {  // as the session tells it
 Result<std::unique_ptr<Decoder>> make_decoder(const Recipe& recipe, const std::vector<OutputInfo>& outputs);
 
 // Greedy non-maximum suppression by falling score (ties: lower label, then lower index first).
-std::vector<Detection> non_maximum_suppression(std::vector<Detection> candidates, double iou_max, bool per_class, int results_max);
+std::vector<Detection> non_maximum_suppression(std::vector<Detection> candidates, double iou_max, bool per_class,
+                                               int results_max);
 
 }  // namespace oree

@@ -26,11 +26,13 @@ cv::Mat to_bgr_or_gray(const ImageView& image) {
 }
 
 Result<Bytes> encode(const char* extension, const ImageView& image, const std::vector<int>& options) {
-  if (image.pixels == nullptr || image.width <= 0 || image.height <= 0) return Error(Code::kInvalid, "image: nothing to encode");
+  if (image.pixels == nullptr || image.width <= 0 || image.height <= 0)
+    return Error(Code::kInvalid, "image: nothing to encode");
   try {
     Bytes out;
     if (!cv::imencode(extension, to_bgr_or_gray(image), out, options)) {
-      return Error(Code::kInternal, fmt::format("image: cannot encode {}x{} as {}", image.width, image.height, extension));
+      return Error(Code::kInternal,
+                   fmt::format("image: cannot encode {}x{} as {}", image.width, image.height, extension));
     }
     return out;
   } catch (const cv::Exception& e) {
@@ -47,14 +49,16 @@ ImageView view_of(const Image& image) {
 Result<Image> decode_image(ByteView file) {
   OREE_TRY_ASSIGN(ImageHeader header, read_image_header(file));
   if (header.width < 1 || header.height < 1 || header.width > kImagePixelsMax / header.height) {
-    return Error(Code::kInvalid, fmt::format("image: {} of {}x{} pixels; at most {} pixels are taken", header.format, header.width,
-                                             header.height, kImagePixelsMax));
+    return Error(Code::kInvalid, fmt::format("image: {} of {}x{} pixels; at most {} pixels are taken", header.format,
+                                             header.width, header.height, kImagePixelsMax));
   }
-  if (file.size() > static_cast<size_t>(std::numeric_limits<int>::max())) return Error(Code::kInvalid, "image: the file is too large");
+  if (file.size() > static_cast<size_t>(std::numeric_limits<int>::max()))
+    return Error(Code::kInvalid, "image: the file is too large");
   try {
     cv::Mat raw(1, static_cast<int>(file.size()), CV_8UC1, const_cast<uint8_t*>(file.data()));
     cv::Mat bgr = cv::imdecode(raw, cv::IMREAD_COLOR);
-    if (bgr.empty() || bgr.type() != CV_8UC3) return Error(Code::kInvalid, fmt::format("image: the {} file is damaged", header.format));
+    if (bgr.empty() || bgr.type() != CV_8UC3)
+      return Error(Code::kInvalid, fmt::format("image: the {} file is damaged", header.format));
     Image image{bgr.cols, bgr.rows, Image::Order::kBgr, {}};
     image.pixels.assign(bgr.datastart, bgr.dataend);
     OREE_ASSERT(image.pixels.size() == bgr.total() * 3);

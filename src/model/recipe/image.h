@@ -34,18 +34,18 @@ ImageView view_of(const Image& image);
 struct YuvView {
   const uint8_t* luma = nullptr;
   int64_t luma_stride = 0;
-  const uint8_t* cb = nullptr;     // I420: the Cb plane; NV12: the plane of Cb, Cr pairs
-  const uint8_t* cr = nullptr;     // I420: the Cr plane; NV12: nullptr
-  int64_t chroma_stride = 0;       // bytes from row to row, of either chroma plane
+  const uint8_t* cb = nullptr;  // I420: the Cb plane; NV12: the plane of Cb, Cr pairs
+  const uint8_t* cr = nullptr;  // I420: the Cr plane; NV12: nullptr
+  int64_t chroma_stride = 0;    // bytes from row to row, of either chroma plane
   int width = 0;
   int height = 0;
-  bool bt709 = false;              // matrix of high-definition video, else BT.601
-  bool full_range = false;         // luma 0..255 (JPEG cameras), else 16..235
+  bool bt709 = false;       // matrix of high-definition video, else BT.601
+  bool full_range = false;  // luma 0..255 (JPEG cameras), else 16..235
 };
 // The whole frame as BGR, for a snapshot. kInvalid when it has no size.
 Result<Image> yuv_to_image(const YuvView& frame);
 
-Result<Image> decode_image(ByteView file);                 // JPEG, PNG, BMP, WebP; kInvalid names what was found
+Result<Image> decode_image(ByteView file);                       // JPEG, PNG, BMP, WebP; kInvalid names what was found
 Result<Bytes> encode_jpeg(const ImageView& image, int quality);  // quality 1..100
 Result<Bytes> encode_png(const ImageView& image);
 

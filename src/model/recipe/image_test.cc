@@ -15,7 +15,8 @@ namespace {
 const Bytes kPixels{10, 20, 30, 40, 50, 60, 255, 0, 128, 0, 0, 0, 255, 255, 255, 1, 2, 3};
 const char* const kBmp =
     "424d4e000000000000003600000028000000030000000200000001001800000000001800000000000000000000000000000000000000"
-    "000000ffffff010203000000" "0a141e28323cff0080000000";
+    "000000ffffff010203000000"
+    "0a141e28323cff0080000000";
 
 Bytes bytes(const char* hex) { return from_hex(hex).value(); }
 
@@ -114,7 +115,11 @@ TEST_CASE("damaged bytes never crash the decoder") {
 
 TEST_CASE("video colours follow BT.601 and BT.709") {
   // Grey, and the primaries' standard codes (limited range): Y, Cb, Cr -> R, G, B.
-  struct Case { bool bt709, full; uint8_t y, cb, cr; int r, g, b; };
+  struct Case {
+    bool bt709, full;
+    uint8_t y, cb, cr;
+    int r, g, b;
+  };
   for (const Case& c : {Case{false, false, 235, 128, 128, 255, 255, 255}, Case{false, false, 16, 128, 128, 0, 0, 0},
                         Case{false, false, 81, 90, 240, 255, 0, 0}, Case{false, false, 145, 54, 34, 0, 255, 0},
                         Case{true, false, 63, 102, 240, 255, 0, 0}, Case{true, false, 173, 42, 26, 0, 255, 0},

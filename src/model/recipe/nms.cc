@@ -15,7 +15,8 @@ double iou(const Box& a, const Box& b) {
   return both / (area_a + area_b - both);
 }
 
-std::vector<Detection> non_maximum_suppression(std::vector<Detection> candidates, double iou_max, bool per_class, int results_max) {
+std::vector<Detection> non_maximum_suppression(std::vector<Detection> candidates, double iou_max, bool per_class,
+                                               int results_max) {
   // Stable: equal score and label keep their index order.
   std::stable_sort(candidates.begin(), candidates.end(), [](const Detection& a, const Detection& b) {
     return a.score != b.score ? a.score > b.score : a.label < b.label;

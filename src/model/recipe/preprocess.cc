@@ -133,8 +133,9 @@ Status check(const ImageRecipe& r, int width, int height, bool pixels, const Ten
     return Error(Code::kInvalid, fmt::format("preprocess: a picture of {}x{} pixels", width, height));
   }
   if (input.dtype() != dtype_of(r) || input.shape() != shape_of(r)) {
-    return Error(Code::kInvalid, fmt::format("preprocess: the recipe makes {} {}, the model's input is {} {}", r.dtype, shape_text(shape_of(r)),
-                                             dtype_name(input.dtype()), shape_text(input.shape())));
+    return Error(Code::kInvalid,
+                 fmt::format("preprocess: the recipe makes {} {}, the model's input is {} {}", r.dtype,
+                             shape_text(shape_of(r)), dtype_name(input.dtype()), shape_text(input.shape())));
   }
   return {};
 }
@@ -154,7 +155,8 @@ cv::Mat in_order(const cv::Mat& small, Image::Order order, const ImageRecipe& r)
 }
 
 // One plane of the frame, cut to the region and resized.
-cv::Mat plane(const uint8_t* data, int64_t stride, int type, const cv::Rect& full, const cv::Rect& from, cv::Size size, int interpolation) {
+cv::Mat plane(const uint8_t* data, int64_t stride, int type, const cv::Rect& full, const cv::Rect& from, cv::Size size,
+              int interpolation) {
   cv::Mat whole(full.height, full.width, type, const_cast<uint8_t*>(data), static_cast<size_t>(stride));
   return resized(whole(from), size, interpolation);
 }
@@ -173,7 +175,8 @@ Result<Placement> preprocess(const ImageRecipe& recipe, const ImageView& image, 
   Geometry g = lay_out(recipe, image.width, image.height);
   try {
     int type = image.order == Image::Order::kGray ? CV_8UC1 : CV_8UC3;
-    cv::Mat small = plane(image.pixels, image.stride, type, {0, 0, image.width, image.height}, g.from, g.to.size(), interpolation_of(recipe));
+    cv::Mat small = plane(image.pixels, image.stride, type, {0, 0, image.width, image.height}, g.from, g.to.size(),
+                          interpolation_of(recipe));
     fill(recipe, in_order(small, image.order, recipe), g.to, input);
   } catch (const cv::Exception& e) {
     return Error(Code::kInternal, fmt::format("preprocess: {}", e.err));
@@ -198,8 +201,11 @@ Result<Placement> preprocess(const ImageRecipe& recipe, const YuvView& frame, Te
       }
     } else {
       bool pairs = frame.cr == nullptr;
-      cv::Mat cb = plane(frame.cb, frame.chroma_stride, pairs ? CV_8UC2 : CV_8UC1, chroma_full, chroma_from, g.to.size(), interpolation);
-      cv::Mat cr = pairs ? cb : plane(frame.cr, frame.chroma_stride, CV_8UC1, chroma_full, chroma_from, g.to.size(), interpolation);
+      cv::Mat cb = plane(frame.cb, frame.chroma_stride, pairs ? CV_8UC2 : CV_8UC1, chroma_full, chroma_from,
+                         g.to.size(), interpolation);
+      cv::Mat cr =
+          pairs ? cb
+                : plane(frame.cr, frame.chroma_stride, CV_8UC1, chroma_full, chroma_from, g.to.size(), interpolation);
       for (int y = 0; y < small.rows; ++y) {
         matrix.convert_row(luma.ptr(y), cb.ptr(y), pairs ? cr.ptr(y) + 1 : cr.ptr(y), pairs ? 2 : 1, false, small.cols,
                            recipe.color == "rgb", small.ptr(y));
@@ -213,7 +219,8 @@ Result<Placement> preprocess(const ImageRecipe& recipe, const YuvView& frame, Te
 }
 
 Result<Image> yuv_to_image(const YuvView& frame) {
-  if (frame.luma == nullptr || frame.cb == nullptr || frame.width < 1 || frame.height < 1 || frame.width > kImagePixelsMax / frame.height) {
+  if (frame.luma == nullptr || frame.cb == nullptr || frame.width < 1 || frame.height < 1 ||
+      frame.width > kImagePixelsMax / frame.height) {
     return Error(Code::kInvalid, fmt::format("a video frame of {}x{} pixels", frame.width, frame.height));
   }
   Image image{frame.width, frame.height, Image::Order::kBgr, {}};

@@ -15,7 +15,8 @@ Image ramp(int width, int height, Image::Order order = Image::Order::kBgr) {
   Image image{width, height, order, {}};
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
-      for (int v : {x * 5 + y * 3, x * 2 + y * 7 + 40, 255 + 512 - x * 3 - y * 2}) image.pixels.push_back(static_cast<uint8_t>(v % 256));
+      for (int v : {x * 5 + y * 3, x * 2 + y * 7 + 40, 255 + 512 - x * 3 - y * 2})
+        image.pixels.push_back(static_cast<uint8_t>(v % 256));
     }
   }
   return image;
@@ -30,7 +31,9 @@ ImageRecipe recipe(int width, int height) {
   return r;
 }
 
-float at(const Tensor& t, int width, int x, int y, int c) { return t.as<float>()[static_cast<size_t>((y * width + x) * 3 + c)]; }
+float at(const Tensor& t, int width, int x, int y, int c) {
+  return t.as<float>()[static_cast<size_t>((y * width + x) * 3 + c)];
+}
 
 Tensor run(const ImageRecipe& r, const Image& image, Placement* placement = nullptr) {
   Tensor input = make_input(r);
@@ -49,14 +52,19 @@ double bilinear(const Image& image, double x, double y, int c) {
   };
   int x0 = static_cast<int>(std::floor(x)), y0 = static_cast<int>(std::floor(y));
   double fx = x - x0, fy = y - y0;
-  return (pixel(x0, y0) * (1 - fx) + pixel(x0 + 1, y0) * fx) * (1 - fy) + (pixel(x0, y0 + 1) * (1 - fx) + pixel(x0 + 1, y0 + 1) * fx) * fy;
+  return (pixel(x0, y0) * (1 - fx) + pixel(x0 + 1, y0) * fx) * (1 - fy) +
+         (pixel(x0, y0 + 1) * (1 - fx) + pixel(x0 + 1, y0 + 1) * fx) * fy;
 }
 
 }  // namespace
 
 TEST_CASE("the three interpolations equal OpenCV's") {
-  struct Case { const char* name; std::array<int, 9> expected; };  // pixels (0,0), (5,3), (15,11)
-  for (const Case& c : {Case{"bilinear", {5, 44, 252, 80, 108, 206, 241, 5, 106}}, Case{"area", {5, 45, 252, 80, 108, 206, 241, 22, 106}},
+  struct Case {
+    const char* name;
+    std::array<int, 9> expected;
+  };  // pixels (0,0), (5,3), (15,11)
+  for (const Case& c : {Case{"bilinear", {5, 44, 252, 80, 108, 206, 241, 5, 106}},
+                        Case{"area", {5, 45, 252, 80, 108, 206, 241, 22, 106}},
                         Case{"nearest", {0, 40, 255, 70, 97, 212, 233, 255, 111}}}) {
     ImageRecipe r = recipe(16, 12);
     r.interpolation = c.name;
@@ -71,7 +79,8 @@ TEST_CASE("the three interpolations equal OpenCV's") {
 }
 
 TEST_CASE("bilinear equals its definition on odd sizes, up and down") {
-  for (auto [w, h, iw, ih] : {std::array{7, 5, 31, 17}, std::array{40, 33, 13, 9}, std::array{1, 1, 5, 3}, std::array{16, 12, 16, 12}}) {
+  for (auto [w, h, iw, ih] :
+       {std::array{7, 5, 31, 17}, std::array{40, 33, 13, 9}, std::array{1, 1, 5, 3}, std::array{16, 12, 16, 12}}) {
     Image image = ramp(iw, ih);
     Tensor t = run(recipe(w, h), image);
     for (int y = 0; y < h; ++y) {
@@ -159,7 +168,8 @@ TEST_CASE("grey comes from colour with BT.601 weights, and colour from grey by r
   CHECK(std::abs(run(r, ramp(37, 23, Image::Order::kRgb)).as<float>()[3 * 16 + 5] - 111.0f) <= 1);
   Image one{2, 1, Image::Order::kGray, {7, 200}};
   Tensor colour = run(recipe(2, 1), one);
-  CHECK(std::vector<float>(colour.as<float>().begin(), colour.as<float>().end()) == std::vector<float>{7, 7, 7, 200, 200, 200});
+  CHECK(std::vector<float>(colour.as<float>().begin(), colour.as<float>().end()) ==
+        std::vector<float>{7, 7, 7, 200, 200, 200});
 }
 
 TEST_CASE("a video frame gives the tensor that its converted picture gives") {
@@ -194,7 +204,8 @@ TEST_CASE("a video frame gives the tensor that its converted picture gives") {
       run(r, image, &q);
       CHECK(p->offset_x == q.offset_x);
       CHECK(p->scale_y == q.scale_y);
-      for (size_t i = 0; i < want.as<float>().size(); ++i) REQUIRE(std::abs(want.as<float>()[i] - got.as<float>()[i]) <= 4);
+      for (size_t i = 0; i < want.as<float>().size(); ++i)
+        REQUIRE(std::abs(want.as<float>()[i] - got.as<float>()[i]) <= 4);
     }
   }
   ImageRecipe r = recipe(30, 40);

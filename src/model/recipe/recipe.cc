@@ -96,7 +96,8 @@ class Reader {
   void numbers(const char* key, std::array<double, N>& out, double min, double max) {
     const Json* v = take(key);
     if (v == nullptr) return;
-    if (!v->is_array() || v->items().size() != N) return fail(name(key), fmt::format("must be an array of {} numbers", N));
+    if (!v->is_array() || v->items().size() != N)
+      return fail(name(key), fmt::format("must be an array of {} numbers", N));
     for (size_t i = 0; i < N; ++i) check_number(fmt::format("{}[{}]", name(key), i), v->items()[i], min, max, out[i]);
   }
   void numbers(const char* key, std::vector<double>& out, size_t count_max, double min, double max) {
@@ -106,7 +107,8 @@ class Reader {
       return fail(name(key), fmt::format("must be an array of 1 to {} numbers", count_max));
     }
     out.assign(v->items().size(), 0);
-    for (size_t i = 0; i < out.size(); ++i) check_number(fmt::format("{}[{}]", name(key), i), v->items()[i], min, max, out[i]);
+    for (size_t i = 0; i < out.size(); ++i)
+      check_number(fmt::format("{}[{}]", name(key), i), v->items()[i], min, max, out[i]);
   }
   const Json* take(const char* key) {
     known_.push_back(key);
@@ -256,7 +258,8 @@ Result<Recipe> recipe_from_json(const Json& json) {
   if (decoder == nullptr) return Error(Code::kInvalid, "recipe: decoder is missing");
   OREE_TRY(read_decoder(*decoder, recipe.decoder));
   if (recipe.kind == "tensor" && (recipe.decoder.kind == "ssd" || recipe.decoder.kind == "yolov8")) {
-    return Error(Code::kInvalid, fmt::format("recipe: decoder.kind {} finds boxes in a picture: kind must be image", recipe.decoder.kind));
+    return Error(Code::kInvalid, fmt::format("recipe: decoder.kind {} finds boxes in a picture: kind must be image",
+                                             recipe.decoder.kind));
   }
   if (labels != nullptr) {
     if (!labels->is_array() || labels->items().size() > kLabelsMax) {

@@ -20,29 +20,29 @@ struct ImageRecipe {
   double scale = 1.0;
   std::array<double, 3> mean{0, 0, 0};
   std::array<double, 3> std{1, 1, 1};
-  std::string layout = "nchw";             // "nchw", "nhwc"
-  std::string dtype = "float32";           // "float32", "uint8", "int8" (quantized by zero_point and quant_scale)
-  double quant_scale = 1.0;                // for int8/uint8: q = round(v / quant_scale) + zero_point
+  std::string layout = "nchw";    // "nchw", "nhwc"
+  std::string dtype = "float32";  // "float32", "uint8", "int8" (quantized by zero_point and quant_scale)
+  double quant_scale = 1.0;       // for int8/uint8: q = round(v / quant_scale) + zero_point
   int zero_point = 0;
 };
 
 // SSD anchors as the TensorFlow Object Detection API's ssd_anchor_generator lays them.
 struct SsdAnchors {
-  std::vector<int> feature_maps;           // side lengths, e.g. 19, 10, 5, 3, 2, 1
+  std::vector<int> feature_maps;  // side lengths, e.g. 19, 10, 5, 3, 2, 1
   double scale_min = 0.2, scale_max = 0.95;
   std::vector<double> ratios{1, 2, 0.5, 3, 1.0 / 3};
-  bool reduce_first_layer = true;          // first layer: 3 anchors (0.1 ratio 1; scale ratio 2; scale ratio 1/2)
-  double interpolated_ratio = 1.0;         // an extra anchor of the geometric-mean scale; 0: none
+  bool reduce_first_layer = true;   // first layer: 3 anchors (0.1 ratio 1; scale ratio 2; scale ratio 1/2)
+  double interpolated_ratio = 1.0;  // an extra anchor of the geometric-mean scale; 0: none
   std::array<double, 4> box_factors{10, 10, 5, 5};  // y, x, h, w
 };
 
 struct DecoderRecipe {
-  std::string kind;                        // "classifier", "ssd", "yolov8", "tensor" (no decoding)
-  std::string boxes_output, scores_output; // ssd: names; "" = told apart by shape
-  std::string output;                      // yolov8, classifier: name; "" = the only output
-  std::string activation = "none";         // classifier: "none", "softmax"; ssd scores: "none", "sigmoid"
-  int background_class = -1;               // ssd, classifier: class index to ignore; -1: none
-  double score_min = 0.25;                 // results below are not reported
+  std::string kind;                         // "classifier", "ssd", "yolov8", "tensor" (no decoding)
+  std::string boxes_output, scores_output;  // ssd: names; "" = told apart by shape
+  std::string output;                       // yolov8, classifier: name; "" = the only output
+  std::string activation = "none";          // classifier: "none", "softmax"; ssd scores: "none", "sigmoid"
+  int background_class = -1;                // ssd, classifier: class index to ignore; -1: none
+  double score_min = 0.25;                  // results below are not reported
   double nms_iou = 0.45;
   bool nms_per_class = true;
   int results_max = 100;
@@ -50,10 +50,10 @@ struct DecoderRecipe {
 };
 
 struct Recipe {
-  std::string kind = "image";              // "image"; "tensor": inputs are given as arrays
+  std::string kind = "image";  // "image"; "tensor": inputs are given as arrays
   ImageRecipe image;
   DecoderRecipe decoder;
-  std::vector<std::string> labels;         // class index -> name; may be empty
+  std::vector<std::string> labels;  // class index -> name; may be empty
 };
 
 Json recipe_to_json(const Recipe& recipe);

@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-
 namespace oree {
 namespace {
 
@@ -77,7 +76,8 @@ TEST_CASE("what is wrong is named by its key") {
   has(R"({"image":{"width":8,"height":4,"mean":[1,2]},"decoder":{"kind":"tensor"}})", "array of 3 numbers");
   has(R"({"image":{"width":8,"height":4,"dtype":"uint8","zero_point":-3},"decoder":{"kind":"tensor"}})", "zero_point");
   has("{" + image + R"(,"decoder":{"kind":"ssd","anchors":{"feature_maps":[1024,1024]}}})", "more than");
-  has("{" + image + R"(,"decoder":{"kind":"ssd","activation":"softmax","anchors":{"feature_maps":[2]}}})", "none or sigmoid");
+  has("{" + image + R"(,"decoder":{"kind":"ssd","activation":"softmax","anchors":{"feature_maps":[2]}}})",
+      "none or sigmoid");
   has("{" + image + R"(,"decoder":{"kind":"tensor"},"labels":["a",3]})", "label 1 must be a text");
   has("{" + image + R"(,"decoder":{"kind":"tensor"},"labels":["a\nb"]})", "control character");
   has(R"({"kind":"tensor","decoder":{"kind":"yolov8"}})", "kind must be image");

@@ -15,13 +15,15 @@ std::vector<Anchor> cell_anchors(const SsdAnchors& spec, size_t layer) {
   auto scale_at = [&](size_t i) {
     if (i >= layers) return 1.0;
     if (layers == 1) return spec.scale_min;
-    return spec.scale_min + (spec.scale_max - spec.scale_min) * static_cast<double>(i) / static_cast<double>(layers - 1);
+    return spec.scale_min +
+           (spec.scale_max - spec.scale_min) * static_cast<double>(i) / static_cast<double>(layers - 1);
   };
   double scale = scale_at(layer);
   if (layer == 0 && spec.reduce_first_layer) return {shaped(0.1, 1), shaped(scale, 2), shaped(scale, 0.5)};
   std::vector<Anchor> anchors;
   for (double ratio : spec.ratios) anchors.push_back(shaped(scale, ratio));
-  if (spec.interpolated_ratio > 0) anchors.push_back(shaped(std::sqrt(scale * scale_at(layer + 1)), spec.interpolated_ratio));
+  if (spec.interpolated_ratio > 0)
+    anchors.push_back(shaped(std::sqrt(scale * scale_at(layer + 1)), spec.interpolated_ratio));
   return anchors;
 }
 

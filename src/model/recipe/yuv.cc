@@ -27,8 +27,8 @@ YuvMatrix::YuvMatrix(bool bt709, bool full_range) {
 
 uint8_t YuvMatrix::gray(uint8_t luma) const { return byte(luma_gain_ * (luma - luma_offset_) + (1 << (kBits - 1))); }
 
-void YuvMatrix::convert_row(const uint8_t* luma, const uint8_t* cb, const uint8_t* cr, int chroma_stride, bool halved, int width,
-                            bool rgb, uint8_t* out) const {
+void YuvMatrix::convert_row(const uint8_t* luma, const uint8_t* cb, const uint8_t* cr, int chroma_stride, bool halved,
+                            int width, bool rgb, uint8_t* out) const {
   int red_at = rgb ? 0 : 2;
   for (int x = 0; x < width; ++x) {
     int c = (halved ? x / 2 : x) * chroma_stride;

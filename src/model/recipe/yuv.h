@@ -14,8 +14,8 @@ class YuvMatrix {
  public:
   YuvMatrix(bool bt709, bool full_range);
   // `halved`: two pixels share a chroma sample. Writes width*3 bytes in B, G, R order, or R, G, B.
-  void convert_row(const uint8_t* luma, const uint8_t* cb, const uint8_t* cr, int chroma_stride, bool halved, int width, bool rgb,
-                   uint8_t* out) const;
+  void convert_row(const uint8_t* luma, const uint8_t* cb, const uint8_t* cr, int chroma_stride, bool halved, int width,
+                   bool rgb, uint8_t* out) const;
   // Luma alone, spread to 0..255.
   uint8_t gray(uint8_t luma) const;
 

@@ -36,7 +36,8 @@ YuvView view_of(const GstVideoFrame& f) {
   view.luma_stride = GST_VIDEO_FRAME_PLANE_STRIDE(&f, 0);
   view.cb = static_cast<const uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&f, 1));
   view.chroma_stride = GST_VIDEO_FRAME_PLANE_STRIDE(&f, 1);
-  if (GST_VIDEO_FRAME_FORMAT(&f) == GST_VIDEO_FORMAT_I420) view.cr = static_cast<const uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&f, 2));
+  if (GST_VIDEO_FRAME_FORMAT(&f) == GST_VIDEO_FORMAT_I420)
+    view.cr = static_cast<const uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&f, 2));
   view.width = GST_VIDEO_FRAME_WIDTH(&f);
   view.height = GST_VIDEO_FRAME_HEIGHT(&f);
   view.bt709 = f.info.colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_BT709;
@@ -60,16 +61,19 @@ class GstFrameSource : public FrameSource {
 
   Status open() {
     live_ = is_live_uri(options_.uri);
-    OREE_TRY_ASSIGN(pipeline_, build_pipeline(options_.uri, {[this](GstAppSink* sink) { return take(sink); }, [this] { end(); }}));
+    OREE_TRY_ASSIGN(pipeline_,
+                    build_pipeline(options_.uri, {[this](GstAppSink* sink) { return take(sink); }, [this] { end(); }}));
     // Paced: the sink lets a file's frames out when they are due. Live ones come when they come.
     g_object_set(pipeline_.sink(), "sync", static_cast<gboolean>(!live_ && !options_.every_frame), nullptr);
     GstStateChangeReturn state = gst_element_set_state(pipeline_.get(), GST_STATE_PAUSED);
     if (state != GST_STATE_CHANGE_FAILURE) {
-      state = gst_element_get_state(pipeline_.get(), nullptr, nullptr, static_cast<GstClockTime>(kPrerollWaitMs) * GST_MSECOND);
+      state = gst_element_get_state(pipeline_.get(), nullptr, nullptr,
+                                    static_cast<GstClockTime>(kPrerollWaitMs) * GST_MSECOND);
     }
     if (state == GST_STATE_CHANGE_FAILURE || state == GST_STATE_CHANGE_ASYNC) {
       OREE_TRY(check_bus());
-      if (state == GST_STATE_CHANGE_FAILURE) return Error(live_ ? Code::kUnavailable : Code::kInvalid, options_.uri + ": cannot be opened");
+      if (state == GST_STATE_CHANGE_FAILURE)
+        return Error(live_ ? Code::kUnavailable : Code::kInvalid, options_.uri + ": cannot be opened");
       if (!live_) return Error(Code::kInvalid, options_.uri + ": gives no picture");
     }
     if (options_.start_s > 0 || options_.stop_s > 0) OREE_TRY(seek());
@@ -159,9 +163,10 @@ class GstFrameSource : public FrameSource {
   Status seek() {
     if (live_) return Error(Code::kUsage, options_.uri + ": only a file has a start and an end");
     auto ns = [](double s) { return static_cast<gint64>(s * 1e9); };
-    bool done = gst_element_seek(pipeline_.get(), 1.0, GST_FORMAT_TIME, static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
-                                 GST_SEEK_TYPE_SET, ns(options_.start_s), options_.stop_s > 0 ? GST_SEEK_TYPE_SET : GST_SEEK_TYPE_NONE,
-                                 options_.stop_s > 0 ? ns(options_.stop_s) : static_cast<gint64>(GST_CLOCK_TIME_NONE));
+    bool done = gst_element_seek(
+        pipeline_.get(), 1.0, GST_FORMAT_TIME, static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
+        GST_SEEK_TYPE_SET, ns(options_.start_s), options_.stop_s > 0 ? GST_SEEK_TYPE_SET : GST_SEEK_TYPE_NONE,
+        options_.stop_s > 0 ? ns(options_.stop_s) : static_cast<gint64>(GST_CLOCK_TIME_NONE));
     if (!done) return Error(Code::kUnsupported, options_.uri + ": cannot be entered at another place than its start");
     gst_element_get_state(pipeline_.get(), nullptr, nullptr, static_cast<GstClockTime>(kPrerollWaitMs) * GST_MSECOND);
     return check_bus();

@@ -11,6 +11,12 @@
 
 #include "os/posix/posix_clock.h"
 
+#ifdef __SANITIZE_ADDRESS__
+// GLib's library constructor allocates a table that it never frees. Whole stacks, so that nothing else is excused.
+extern "C" const char* __asan_default_options() { return "fast_unwind_on_malloc=0"; }
+extern "C" const char* __lsan_default_suppressions() { return "leak:call_init\n"; }
+#endif
+
 namespace oree {
 namespace {
 

@@ -13,7 +13,8 @@ namespace {
 
 // Only these two formats reach us; the conversion costs nothing when the decoder already gives one of them.
 constexpr const char* kTail =
-    " ! videoconvert ! video/x-raw,format=(string){I420,NV12} ! appsink name=oree_sink max-buffers=2 enable-last-sample=false";
+    " ! videoconvert ! video/x-raw,format=(string){I420,NV12} ! appsink name=oree_sink max-buffers=2 "
+    "enable-last-sample=false";
 
 bool starts_with(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
@@ -34,7 +35,8 @@ Status start_gstreamer() {
 // connection that says nothing for 5 s is an error.
 void set_up_source(GstElement*, GstElement* source, gpointer) {
   auto set = [&](const char* property, const char* value) {
-    if (g_object_class_find_property(G_OBJECT_GET_CLASS(source), property) != nullptr) gst_util_set_object_arg(G_OBJECT(source), property, value);
+    if (g_object_class_find_property(G_OBJECT_GET_CLASS(source), property) != nullptr)
+      gst_util_set_object_arg(G_OBJECT(source), property, value);
   };
   GstElementFactory* factory = gst_element_get_factory(source);
   if (factory == nullptr || std::string(GST_OBJECT_NAME(factory)) != "rtspsrc") return;
@@ -90,10 +92,12 @@ Result<GstPipelineHandle> build_pipeline(const std::string& uri, SinkCalls calls
   }
   GError* error = nullptr;
   // FATAL_ERRORS: a missing element is an error, not a pipeline without it.
-  GstElement* pipeline = gst_parse_launch_full((description + kTail).c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+  GstElement* pipeline =
+      gst_parse_launch_full((description + kTail).c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
   if (pipeline == nullptr) {
     bool missing = error != nullptr && g_error_matches(error, GST_PARSE_ERROR, GST_PARSE_ERROR_NO_SUCH_ELEMENT);
-    Error refused(missing ? Code::kUnsupported : Code::kUsage, fmt::format("{}: {}", uri, error != nullptr ? error->message : "cannot be parsed"));
+    Error refused(missing ? Code::kUnsupported : Code::kUsage,
+                  fmt::format("{}: {}", uri, error != nullptr ? error->message : "cannot be parsed"));
     g_clear_error(&error);
     return refused;
   }

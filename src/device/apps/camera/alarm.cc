@@ -11,13 +11,15 @@ namespace {
 
 constexpr double kNever = 2;  // no score reaches it
 
-Result<std::vector<bool>> pick(const std::vector<std::string>& names, const std::vector<std::string>& labels, const std::string& key) {
+Result<std::vector<bool>> pick(const std::vector<std::string>& names, const std::vector<std::string>& labels,
+                               const std::string& key) {
   std::vector<bool> picked(labels.size(), false);
   for (const std::string& name : names) {
     auto found = std::find(labels.begin(), labels.end(), name);
     if (found == labels.end()) {
-      return Error(Code::kUsage, fmt::format("camera.toml: {} names '{}'; the model's classes are {}", key, name,
-                                             labels.empty() ? "without names" : fmt::format("{}", fmt::join(labels, ", "))));
+      return Error(Code::kUsage,
+                   fmt::format("camera.toml: {} names '{}'; the model's classes are {}", key, name,
+                               labels.empty() ? "without names" : fmt::format("{}", fmt::join(labels, ", "))));
     }
     picked[static_cast<size_t>(found - labels.begin())] = true;
   }
@@ -84,7 +86,8 @@ std::optional<std::string> AlarmRules::check(Track& track, int width, int height
   }
   for (const WatchedZone& watched : zones_) {
     auto index = static_cast<size_t>(track.label);
-    if (!watched.labels.empty() && (track.label < 0 || index >= watched.labels.size() || !watched.labels[index])) continue;
+    if (!watched.labels.empty() && (track.label < 0 || index >= watched.labels.size() || !watched.labels[index]))
+      continue;
     if (!inside(watched.zone.polygon, foot)) continue;
     track.alarmed = true;
     return watched.zone.name;

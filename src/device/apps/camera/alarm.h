@@ -30,7 +30,7 @@ class AlarmRules {
   std::vector<WatchedZone> zones_;
 };
 
-bool inside(const std::vector<Point>& polygon, Point point);  // even-odd rule
+bool inside(const std::vector<Point>& polygon, Point point);                // even-odd rule
 std::string label_name(const std::vector<std::string>& labels, int label);  // "7" when there is no name
 
 }  // namespace oree

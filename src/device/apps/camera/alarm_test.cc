@@ -60,7 +60,8 @@ TEST_CASE("classes and their thresholds") {
 
 TEST_CASE("zones look at the foot point, and at their own classes") {
   AlarmConfig config;
-  config.zones = {{"gate", {{0, 0.5}, {0.5, 0.5}, {0.5, 1}, {0, 1}}, {"Person"}}, {"road", {{0.6, 0}, {1, 0}, {1, 1}, {0.6, 1}}, {}}};
+  config.zones = {{"gate", {{0, 0.5}, {0.5, 0.5}, {0.5, 1}, {0, 1}}, {"Person"}},
+                  {"road", {{0.6, 0}, {1, 0}, {1, 1}, {0.6, 1}}, {}}};
   AlarmRules r = rules(config);
   Track t = track(1, 0.9, 25, 75);
   CHECK(r.check(t, 100, 100) == "gate");

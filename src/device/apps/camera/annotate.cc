@@ -17,7 +17,8 @@ void draw_text(cv::Mat& picture, const std::string& text, cv::Point at, const cv
   at.x = std::clamp(at.x, 0, std::max(0, picture.cols - size.width));
   at.y = at.y - size.height - baseline >= 0 ? at.y : std::min(at.y + size.height + baseline, picture.rows);
   cv::rectangle(picture, {at.x, at.y - size.height - baseline}, {at.x + size.width, at.y}, colour, cv::FILLED);
-  cv::putText(picture, text, {at.x, at.y - baseline / 2 - 1}, cv::FONT_HERSHEY_SIMPLEX, scale, kWhite, thickness, cv::LINE_AA);
+  cv::putText(picture, text, {at.x, at.y - baseline / 2 - 1}, cv::FONT_HERSHEY_SIMPLEX, scale, kWhite, thickness,
+              cv::LINE_AA);
 }
 
 }  // namespace

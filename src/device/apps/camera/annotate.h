@@ -11,8 +11,8 @@ namespace oree {
 
 struct Mark {
   Box box;
-  std::string text;       // "Person 0.62"; characters outside ASCII show as question marks
-  bool alarm = false;     // drawn in red, else in green
+  std::string text;    // "Person 0.62"; characters outside ASCII show as question marks
+  bool alarm = false;  // drawn in red, else in green
 };
 // image must be BGR.
 void annotate(Image& image, const std::vector<Mark>& marks, const std::vector<Zone>& zones);

@@ -13,7 +13,12 @@ constexpr int64_t kFetchWaitMs = 200;  // how late a stop or a heartbeat may be 
 class Watch {
  public:
   Watch(const CameraParts& parts, const CameraConfig& config, const CameraLimits& limits, AlarmRules rules)
-      : parts_(parts), config_(config), limits_(limits), rules_(std::move(rules)), tracker_(config.track), agent_(parts.tell_agent),
+      : parts_(parts),
+        config_(config),
+        limits_(limits),
+        rules_(std::move(rules)),
+        tracker_(config.track),
+        agent_(parts.tell_agent),
         recorder_(*parts.ports.files, parts.store, config.alarm.zones, config.store.snapshot_quality) {}
 
   Result<CameraSummary> run() {
@@ -89,7 +94,10 @@ class Watch {
     std::vector<Mark> marks;
     for (const Track& track : tracker_.tracks()) {
       if (!track.seen || !track.confirmed) continue;
-      marks.push_back({track.box, fmt::format("{} {:.2f} #{}", label_name(parts_.model->labels(), track.label), track.score, track.id), track.alarmed});
+      marks.push_back(
+          {track.box,
+           fmt::format("{} {:.2f} #{}", label_name(parts_.model->labels(), track.label), track.score, track.id),
+           track.alarmed});
     }
     for (const auto& [track, zone] : alarms) {
       Event event;
@@ -110,7 +118,9 @@ class Watch {
       ++agent_.stats().events;
       recorder_.push({std::move(event), "", copy, marks, false});
     }
-    if (wanted) recorder_.push({std::nullopt, path_join(limits_.frames_folder, fmt::format("frame-{:06d}.jpg", frame.index)), copy, marks, limits_.frames_plain});
+    if (wanted)
+      recorder_.push({std::nullopt, path_join(limits_.frames_folder, fmt::format("frame-{:06d}.jpg", frame.index)),
+                      copy, marks, limits_.frames_plain});
   }
 
   void report(bool last = false) {
@@ -160,11 +170,19 @@ Result<CameraSummary> run_camera(const CameraParts& parts, const CameraConfig& c
 Json summary_to_json(const CameraSummary& s) {
   Json stages = Json::object();
   for (const auto& [stage, times] : s.stage_ms) {
-    stages.set(stage, Json::object().set("p50", times.quantile(0.5)).set("p95", times.quantile(0.95)).set("p99", times.quantile(0.99))
-                          .set("mean", times.mean()).set("max", times.max()));
+    stages.set(stage, Json::object()
+                          .set("p50", times.quantile(0.5))
+                          .set("p95", times.quantile(0.95))
+                          .set("p99", times.quantile(0.99))
+                          .set("mean", times.mean())
+                          .set("max", times.max()));
   }
   Json out = Json::object();
-  out.set("frames", s.frames).set("dropped", s.dropped).set("seconds", s.seconds).set("fps", s.fps).set("width", s.width);
+  out.set("frames", s.frames)
+      .set("dropped", s.dropped)
+      .set("seconds", s.seconds)
+      .set("fps", s.fps)
+      .set("width", s.width);
   out.set("height", s.height).set("detections", s.detections).set("tracks", s.tracks).set("events", s.events);
   out.set("record_failures", s.record_failures).set("latency_ms", std::move(stages));
   out.set("confidence", Json::object().set("samples", s.confidence.count()).set("mean", s.confidence.mean()));
@@ -182,8 +200,8 @@ std::string summary_to_text(const CameraSummary& s) {
     table.rows.push_back({stage, fmt::format("{:.2f}", t.quantile(0.5)), fmt::format("{:.2f}", t.quantile(0.95)),
                           fmt::format("{:.2f}", t.quantile(0.99)), fmt::format("{:.2f}", t.max())});
   }
-  return fmt::format("{} frames of {}x{} in {:.1f} s: {:.1f} frames/s, {} dropped; {} tracks, {} events\n{}", s.frames, s.width, s.height,
-                     s.seconds, s.fps, s.dropped, s.tracks, s.events, table.text());
+  return fmt::format("{} frames of {}x{} in {:.1f} s: {:.1f} frames/s, {} dropped; {} tracks, {} events\n{}", s.frames,
+                     s.width, s.height, s.seconds, s.fps, s.dropped, s.tracks, s.events, table.text());
 }
 
 }  // namespace oree

@@ -18,33 +18,33 @@
 namespace oree {
 
 struct CameraParts {
-  Ports ports;                        // clock, random, files
+  Ports ports;  // clock, random, files
   FrameModel* model = nullptr;
   FrameSource* source = nullptr;
   EventStore* store = nullptr;
   std::string model_name, model_version;
-  AgentLink::Send tell_agent;         // may be empty
+  AgentLink::Send tell_agent;                       // may be empty
   std::function<void(const Json& event)> on_event;  // stored; may be empty
-  std::function<bool()> stop;         // asked between frames
+  std::function<bool()> stop;                       // asked between frames
 };
 
 inline constexpr size_t kSamplesKeptMax = 1 << 20;
 
 struct CameraLimits {
-  int64_t frames_max = 0;             // 0: none
-  std::string frames_folder;          // "": no frames are written
-  int64_t frames_every = 1;           // each N-th processed frame is written there
-  bool frames_plain = false;          // as it came; else with boxes and zones drawn
+  int64_t frames_max = 0;     // 0: none
+  std::string frames_folder;  // "": no frames are written
+  int64_t frames_every = 1;   // each N-th processed frame is written there
+  bool frames_plain = false;  // as it came; else with boxes and zones drawn
 };
 
 struct CameraSummary {
   int64_t frames = 0, dropped = 0, detections = 0, tracks = 0, events = 0, record_failures = 0;
-  int width = 0, height = 0;          // of the last frame
-  double seconds = 0;                 // first frame to last decision
+  int width = 0, height = 0;  // of the last frame
+  double seconds = 0;         // first frame to last decision
   double fps = 0;
   std::map<std::string, ExponentialHistogram> stage_ms;  // capture, preprocess, infer, decode, total
-  ConfidenceHistogram confidence;     // one sample a track and stretch
-  std::vector<double> samples;        // the same in order, the first kSamplesKeptMax of them: a drift reference
+  ConfidenceHistogram confidence;                        // one sample a track and stretch
+  std::vector<double> samples;  // the same in order, the first kSamplesKeptMax of them: a drift reference
 };
 Json summary_to_json(const CameraSummary& summary);
 std::string summary_to_text(const CameraSummary& summary);

@@ -22,7 +22,8 @@ struct Rig {
   // `count` frames, one every step_ms, a person with this score in each.
   void film(int count, int step_ms, double score) {
     std::deque<FakeFrameSource::Step> steps;
-    for (int i = 0; i < count; ++i) steps.push_back({i * step_ms, gray_frame(32, 32, static_cast<uint8_t>(score * 255), i * step_ms)});
+    for (int i = 0; i < count; ++i)
+      steps.push_back({i * step_ms, gray_frame(32, 32, static_cast<uint8_t>(score * 255), i * step_ms)});
     source = std::make_unique<FakeFrameSource>(clock, std::move(steps));
   }
   Result<CameraSummary> run() {
@@ -46,7 +47,8 @@ struct Rig {
   }
   int64_t told_count(const char* key) {
     int64_t sum = 0;
-    for (const Json& m : told) sum += m["type"].as_string() == "stats" ? app_stats_from_json(m).value().*member(key) : 0;
+    for (const Json& m : told)
+      sum += m["type"].as_string() == "stats" ? app_stats_from_json(m).value().*member(key) : 0;
     return sum;
   }
   static int64_t AppStats::*member(const std::string& key) {
@@ -90,7 +92,7 @@ TEST_CASE("a person that stays is one event with a picture, stored and told") {
   CHECK(event["score"].as_double() == doctest::Approx(0.8).epsilon(0.01));
   CHECK(event["box"].items()[0].as_double() == 8);  // 4 of 16, in a picture of 32
   CHECK(event["box"].items()[3].as_double() == 24);
-  CHECK(event["frame"].as_int() == 2);              // the third detection confirms
+  CHECK(event["frame"].as_int() == 2);  // the third detection confirms
   CHECK(event["version"].as_string() == "1.2.3");
   auto picture = decode_image(rig.t.files.read(event["snapshot"].as_string(), 1 << 20).value());
   REQUIRE(picture.ok());

@@ -13,7 +13,9 @@ namespace {
 
 constexpr size_t kZonesMax = 64, kCornersMax = 256, kClassesMax = 1024, kHeadersMax = 32;
 
-Error wrong(const std::string& key, const std::string& why) { return Error(Code::kUsage, fmt::format("camera.toml: {} {}", key, why)); }
+Error wrong(const std::string& key, const std::string& why) {
+  return Error(Code::kUsage, fmt::format("camera.toml: {} {}", key, why));
+}
 
 // A table of the file. Every key must be asked for before finish().
 class Table {
@@ -26,7 +28,9 @@ class Table {
     known_.push_back(key);
     return json_->find(key);
   }
-  std::string name(std::string_view key) const { return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key); }
+  std::string name(std::string_view key) const {
+    return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
+  }
 
   Status text(const char* key, std::string& out) {
     const Json* v = find(key);
@@ -46,7 +50,8 @@ class Table {
     const Json* v = find(key);
     if (v == nullptr) return {};
     double number = v->as_double();
-    if (!v->is_number() || !(number >= min && number <= max)) return wrong(name(key), fmt::format("must be a number within {} and {}", min, max));
+    if (!v->is_number() || !(number >= min && number <= max))
+      return wrong(name(key), fmt::format("must be a number within {} and {}", min, max));
     out = number;
     return {};
   }
@@ -54,14 +59,16 @@ class Table {
   Status integer(const char* key, Int& out, int64_t min, int64_t max) {
     const Json* v = find(key);
     if (v == nullptr) return {};
-    if (!v->is_int() || v->as_int() < min || v->as_int() > max) return wrong(name(key), fmt::format("must be a whole number within {} and {}", min, max));
+    if (!v->is_int() || v->as_int() < min || v->as_int() > max)
+      return wrong(name(key), fmt::format("must be a whole number within {} and {}", min, max));
     out = static_cast<Int>(v->as_int());
     return {};
   }
   Status texts(const char* key, std::vector<std::string>& out, size_t count_max) {
     const Json* v = find(key);
     if (v == nullptr) return {};
-    if (!v->is_array() || v->items().size() > count_max) return wrong(name(key), fmt::format("must be an array of at most {} texts", count_max));
+    if (!v->is_array() || v->items().size() > count_max)
+      return wrong(name(key), fmt::format("must be an array of at most {} texts", count_max));
     for (const Json& item : v->items()) {
       if (!item.is_string()) return wrong(name(key), "must hold only texts");
       out.push_back(item.as_string());
@@ -100,14 +107,16 @@ Result<Zone> read_zone(const Json& json, const std::string& path) {
   const Json* polygon = t.find("polygon");
   OREE_TRY(t.finish());
   if (zone.name.empty() || zone.name.size() > 128) return wrong(path + ".name", "must be 1 to 128 characters");
-  if (polygon == nullptr || !polygon->is_array() || polygon->items().size() < 3 || polygon->items().size() > kCornersMax) {
+  if (polygon == nullptr || !polygon->is_array() || polygon->items().size() < 3 ||
+      polygon->items().size() > kCornersMax) {
     return wrong(path + ".polygon", fmt::format("must be an array of 3 to {} points", kCornersMax));
   }
   for (const Json& corner : polygon->items()) {
     auto inside = [](const Json& v) { return v.is_number() && v.as_double() >= 0 && v.as_double() <= 1; };
     const auto& xy = corner.items();
     if (xy.size() != 2 || !inside(xy[0]) || !inside(xy[1])) {
-      return wrong(path + ".polygon", "must hold points [x, y] with both within 0 and 1, of the picture's width and height");
+      return wrong(path + ".polygon",
+                   "must hold points [x, y] with both within 0 and 1, of the picture's width and height");
     }
     zone.polygon.push_back({xy[0].as_double(), xy[1].as_double()});
   }
@@ -126,7 +135,8 @@ Status read_alarm(Table t, AlarmConfig& c) {
     }
   }
   if (const Json* zones = t.find("zones")) {
-    if (!zones->is_array() || zones->items().size() > kZonesMax) return wrong("alarm.zones", fmt::format("must be at most {} tables", kZonesMax));
+    if (!zones->is_array() || zones->items().size() > kZonesMax)
+      return wrong("alarm.zones", fmt::format("must be at most {} tables", kZonesMax));
     for (const Json& zone : zones->items()) {
       OREE_TRY_ASSIGN(Zone read, read_zone(zone, fmt::format("alarm.zones[{}]", c.zones.size())));
       c.zones.push_back(std::move(read));
@@ -160,10 +170,12 @@ Status read_webhook(Table t, WebhookConfig& c) {
   OREE_TRY(t.text("url", c.url));
   OREE_TRY(t.integer("pending_max", c.pending_max, 1, 1'000'000));
   if (const Json* headers = t.find("headers")) {
-    if (!headers->is_object() || headers->members().size() > kHeadersMax) return wrong("webhook.headers", fmt::format("must be a table of at most {} texts", kHeadersMax));
+    if (!headers->is_object() || headers->members().size() > kHeadersMax)
+      return wrong("webhook.headers", fmt::format("must be a table of at most {} texts", kHeadersMax));
     for (const auto& [key, value] : headers->members()) {
       // A line break would start another header.
-      bool clean = value.is_string() && key.find_first_of("\r\n: ") == std::string::npos && value.as_string().find_first_of("\r\n") == std::string::npos;
+      bool clean = value.is_string() && key.find_first_of("\r\n: ") == std::string::npos &&
+                   value.as_string().find_first_of("\r\n") == std::string::npos;
       if (!clean) return wrong("webhook.headers." + key, "must be one line of text");
       c.headers[key] = value.as_string();
     }

@@ -6,10 +6,13 @@
 namespace oree {
 
 Result<std::unique_ptr<FrameModel>> FrameModel::make(std::unique_ptr<Session> session, Recipe recipe) {
-  if (recipe.kind != "image") return Error(Code::kUnsupported, "the recipe takes arrays; a camera gives pictures: recipe.kind must be image");
-  if (recipe.decoder.kind == "tensor") return Error(Code::kUnsupported, "the recipe has no decoder that tells what is in a picture");
+  if (recipe.kind != "image")
+    return Error(Code::kUnsupported, "the recipe takes arrays; a camera gives pictures: recipe.kind must be image");
+  if (recipe.decoder.kind == "tensor")
+    return Error(Code::kUnsupported, "the recipe has no decoder that tells what is in a picture");
   if (session->inputs().size() != 1) {
-    return Error(Code::kUnsupported, fmt::format("the model has {} inputs; a camera gives one picture", session->inputs().size()));
+    return Error(Code::kUnsupported,
+                 fmt::format("the model has {} inputs; a camera gives one picture", session->inputs().size()));
   }
   std::vector<OutputInfo> outputs;
   for (const TensorInfo& o : session->outputs()) outputs.push_back({o.name, o.shape});

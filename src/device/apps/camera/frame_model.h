@@ -12,7 +12,9 @@
 
 namespace oree {
 
-struct StageTimes { double preprocess_ms = 0, infer_ms = 0, decode_ms = 0; };
+struct StageTimes {
+  double preprocess_ms = 0, infer_ms = 0, decode_ms = 0;
+};
 
 class FrameModel {
  public:
@@ -26,13 +28,14 @@ class FrameModel {
   const std::vector<std::string>& labels() const { return recipe_.labels; }
 
  private:
-  FrameModel(std::unique_ptr<Session> session, Recipe recipe) : session_(std::move(session)), recipe_(std::move(recipe)) {}
+  FrameModel(std::unique_ptr<Session> session, Recipe recipe)
+      : session_(std::move(session)), recipe_(std::move(recipe)) {}
   Result<std::vector<const Tensor*>> infer();
 
   std::unique_ptr<Session> session_;
   Recipe recipe_;
   std::unique_ptr<Decoder> decoder_;
-  Tensor* bound_ = nullptr;         // the session's own input buffer; nullptr: shapes are not all known, own_ is copied
+  Tensor* bound_ = nullptr;  // the session's own input buffer; nullptr: shapes are not all known, own_ is copied
   NamedTensors own_, outputs_;
 };
 

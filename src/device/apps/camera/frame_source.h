@@ -35,8 +35,8 @@ class FrameSource {
 };
 
 struct ReconnectRules {
-  bool live = false;            // errors that may pass are waited out; an end is an error; silence is one too
-  bool loop = false;            // a finite source starts again at its end
+  bool live = false;  // errors that may pass are waited out; an end is an error; silence is one too
+  bool loop = false;  // a finite source starts again at its end
   int64_t silence_ms_max = 10000;
   int64_t wait_ms_first = 500, wait_ms_max = 30000;  // doubles from one to the other, reset by a frame
 };
@@ -45,7 +45,8 @@ struct ReconnectRules {
 class ReconnectingSource : public FrameSource {
  public:
   using Open = std::function<Result<std::unique_ptr<FrameSource>>()>;
-  ReconnectingSource(Clock& clock, ReconnectRules rules, Open open) : clock_(clock), rules_(rules), open_(std::move(open)) {}
+  ReconnectingSource(Clock& clock, ReconnectRules rules, Open open)
+      : clock_(clock), rules_(rules), open_(std::move(open)) {}
 
   // Never waits much longer than timeout_ms: a back-off is spent over several calls, each giving kTimeout.
   Result<Fetch> next(Frame& frame, int64_t timeout_ms) override;

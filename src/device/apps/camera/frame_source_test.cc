@@ -81,7 +81,8 @@ TEST_CASE("a camera that vanishes is tried again with growing waits, then goes o
   // A frame resets the back-off.
   CHECK(*source.next(frame, 100) == Fetch::kFrame);
   before = clock.monotonic_ns();
-  while (*source.next(frame, 100) != Fetch::kFrame) {}
+  while (*source.next(frame, 100) != Fetch::kFrame) {
+  }
   CHECK((clock.monotonic_ns() - before) / 1'000'000 < 1000);
 }
 
@@ -112,7 +113,8 @@ TEST_CASE("a broken file, and what no waiting mends, is an error at once") {
   CHECK(ReconnectingSource(clock, {}, fails(Code::kInvalid)).next(frame, 100).error().code() == Code::kInvalid);
   ReconnectRules live;
   live.live = true;
-  CHECK(ReconnectingSource(clock, live, fails(Code::kUnsupported)).next(frame, 100).error().code() == Code::kUnsupported);
+  CHECK(ReconnectingSource(clock, live, fails(Code::kUnsupported)).next(frame, 100).error().code() ==
+        Code::kUnsupported);
   CHECK(*ReconnectingSource(clock, live, fails(Code::kNotFound)).next(frame, 100) == Fetch::kTimeout);
 }
 

@@ -61,7 +61,9 @@ void Recorder::work() {
     Recording& recording = queue_.front();  // a deque's elements stay where they are while others are appended
     lock.unlock();
     Status done = record(recording);
-    if (!done.ok()) log_error("camera", (recording.event ? "event " + recording.event->id : recording.file) + ": " + done.error().message());
+    if (!done.ok())
+      log_error("camera",
+                (recording.event ? "event " + recording.event->id : recording.file) + ": " + done.error().message());
     lock.lock();
     if (!done.ok()) ++failures_;
     // An alarm is told even when the disk refused it.

@@ -19,26 +19,26 @@ namespace oree {
 
 inline constexpr size_t kRecorderQueueMax = 8;  // frames in flight: 8 x 3 MB at 1080p
 
-inline constexpr int kFrameFileQuality = 95;    // JPEG, of frames written for people and as data
+inline constexpr int kFrameFileQuality = 95;  // JPEG, of frames written for people and as data
 
 struct Recording {
-  std::optional<Event> event;     // stored with the picture as its snapshot
-  std::string file;               // else the picture goes to this file
-  Frame frame;                    // in memory of its own (copy_frame)
+  std::optional<Event> event;  // stored with the picture as its snapshot
+  std::string file;            // else the picture goes to this file
+  Frame frame;                 // in memory of its own (copy_frame)
   std::vector<Mark> marks;
-  bool plain = false;             // nothing is drawn
+  bool plain = false;  // nothing is drawn
 };
 
 class Recorder {
  public:
   // `quality` is that of snapshots; 0: events are stored without. Starts the thread.
   Recorder(Files& files, EventStore* store, std::vector<Zone> zones, int quality);
-  ~Recorder();                          // finishes what is queued
+  ~Recorder();  // finishes what is queued
 
-  void push(Recording recording);       // waits while the queue is full
-  std::vector<Event> take_stored();     // events stored since the last call, in order
-  void finish();                        // returns when everything pushed is done
-  int64_t failures() const;             // events or pictures that could not be written; each is logged
+  void push(Recording recording);    // waits while the queue is full
+  std::vector<Event> take_stored();  // events stored since the last call, in order
+  void finish();                     // returns when everything pushed is done
+  int64_t failures() const;          // events or pictures that could not be written; each is logged
 
  private:
   void work();
@@ -50,11 +50,11 @@ class Recorder {
   int quality_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Recording> queue_;         // the front one is being worked on
+  std::deque<Recording> queue_;  // the front one is being worked on
   std::vector<Event> stored_;
   int64_t failures_ = 0;
   bool stop_ = false;
-  std::thread thread_;                  // last: it uses all of the above
+  std::thread thread_;  // last: it uses all of the above
 };
 
 }  // namespace oree

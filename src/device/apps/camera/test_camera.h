@@ -20,8 +20,15 @@ inline Frame gray_frame(int width, int height, uint8_t brightness, int64_t strea
   pixels->resize(pixels->size() + 2 * chroma, 128);
   Frame frame;
   const uint8_t* at = pixels->data();
-  frame.view = {at, width, at + width * height, at + width * height + static_cast<std::ptrdiff_t>(chroma), (width + 1) / 2, width, height,
-                false, true};
+  frame.view = {at,
+                width,
+                at + width * height,
+                at + width * height + static_cast<std::ptrdiff_t>(chroma),
+                (width + 1) / 2,
+                width,
+                height,
+                false,
+                true};
   frame.owner = pixels;
   frame.stream_ms = stream_ms;
   return frame;
@@ -31,8 +38,12 @@ inline Frame gray_frame(int width, int height, uint8_t brightness, int64_t strea
 // has come only the newest is given.
 class FakeFrameSource : public FrameSource {
  public:
-  struct Step { int64_t at_ms; Frame frame; };
-  FakeFrameSource(FakeClock& clock, std::deque<Step> steps) : clock_(clock), steps_(std::move(steps)), start_ns_(clock.monotonic_ns()) {}
+  struct Step {
+    int64_t at_ms;
+    Frame frame;
+  };
+  FakeFrameSource(FakeClock& clock, std::deque<Step> steps)
+      : clock_(clock), steps_(std::move(steps)), start_ns_(clock.monotonic_ns()) {}
 
   Result<Fetch> next(Frame& frame, int64_t timeout_ms) override {
     if (steps_.empty()) {
@@ -96,7 +107,8 @@ class FakeSession : public Session {
   FakeClock& clock_;
   int64_t infer_ms_;
   Tensor input_{Dtype::kFloat32, {1, 1, 16, 16}}, output_{Dtype::kFloat32, {1, 6, 8}};
-  std::vector<TensorInfo> inputs_{{"in", Dtype::kFloat32, {1, 1, 16, 16}}}, outputs_{{"out", Dtype::kFloat32, {1, 6, 8}}};
+  std::vector<TensorInfo> inputs_{{"in", Dtype::kFloat32, {1, 1, 16, 16}}},
+      outputs_{{"out", Dtype::kFloat32, {1, 6, 8}}};
 };
 
 inline Recipe fake_recipe() {

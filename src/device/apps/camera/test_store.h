@@ -24,7 +24,8 @@ inline Event numbered_event(int number) {
 }
 
 struct TestStore {
-  explicit TestStore(StoreConfig c = {}, int64_t pending_max = 100, bool webhook = true) : config(std::move(c)), pending(pending_max), hook(webhook) {
+  explicit TestStore(StoreConfig c = {}, int64_t pending_max = 100, bool webhook = true)
+      : config(std::move(c)), pending(pending_max), hook(webhook) {
     config.folder = "data";
     database = std::move(SqliteDatabase::open(":memory:").value());
     reopen();

@@ -46,8 +46,12 @@ void Tracker::take(Track& track, const Detection& detection, int64_t now_ms) {
 }
 
 // Best overlap first, each track and detection once.
-void Tracker::associate(const std::vector<Detection>& detections, double score_min, double iou_min, std::vector<bool>& used, int64_t now_ms) {
-  struct Pair { double overlap; size_t track, detection; };
+void Tracker::associate(const std::vector<Detection>& detections, double score_min, double iou_min,
+                        std::vector<bool>& used, int64_t now_ms) {
+  struct Pair {
+    double overlap;
+    size_t track, detection;
+  };
   std::vector<Pair> pairs;
   for (size_t t = 0; t < tracks_.size(); ++t) {
     if (tracks_[t].seen) continue;

@@ -12,28 +12,28 @@
 namespace oree {
 
 struct TrackerRules {
-  double score_new = 0.3;        // a detection under it continues a track, but never starts one
-  double iou_min = 0.2;          // predicted box to detection, first round; second round asks for twice as much
-  int hits_confirm = 3;          // detections until a track is believed
-  int64_t lost_ms = 1500;        // a confirmed track without detection lives that long
-  int64_t sample_ms = 5000;      // a track gives a confidence sample each such stretch of its life
+  double score_new = 0.3;    // a detection under it continues a track, but never starts one
+  double iou_min = 0.2;      // predicted box to detection, first round; second round asks for twice as much
+  int hits_confirm = 3;      // detections until a track is believed
+  int64_t lost_ms = 1500;    // a confirmed track without detection lives that long
+  int64_t sample_ms = 5000;  // a track gives a confidence sample each such stretch of its life
   // A stretch without any confirmed track gives the best score that was seen in it, 0 when there was none: a model
   // that went blind must not go silent. A reference from the same stream holds its quiet hours too.
   bool sample_empty = true;
-  int tracks_max = 1024;         // new ones beyond are not followed
+  int tracks_max = 1024;  // new ones beyond are not followed
 };
 
 struct Track {
-  int64_t id = 0;                // 1, 2, 3 … never used again
+  int64_t id = 0;  // 1, 2, 3 … never used again
   int label = -1;
-  Box box;                       // the last detection's, or predicted while unseen
-  double score = 0;              // of the last detection
+  Box box;           // the last detection's, or predicted while unseen
+  double score = 0;  // of the last detection
   double score_max = 0;
-  int hits = 0;                  // detections so far
+  int hits = 0;  // detections so far
   int64_t first_ms = 0, seen_ms = 0;
   bool confirmed = false;
-  bool seen = false;             // in this frame
-  bool alarmed = false;          // for the alarm's use: kept, never looked at here
+  bool seen = false;     // in this frame
+  bool alarmed = false;  // for the alarm's use: kept, never looked at here
 
  private:
   friend class Tracker;
@@ -59,7 +59,8 @@ class Tracker {
 
  private:
   void predict(Track& track, int64_t now_ms) const;
-  void associate(const std::vector<Detection>& detections, double score_min, double iou_min, std::vector<bool>& used, int64_t now_ms);
+  void associate(const std::vector<Detection>& detections, double score_min, double iou_min, std::vector<bool>& used,
+                 int64_t now_ms);
   void take(Track& track, const Detection& detection, int64_t now_ms);
   void close_window(Track& track, int64_t now_ms, bool last);
   void watch_emptiness(const std::vector<Detection>& detections, int64_t now_ms);

@@ -12,7 +12,9 @@
 namespace oree {
 namespace {
 
-Detection person(double x, double y, double score = 0.8, int label = 0) { return {{x, y, x + 30, y + 80}, label, score}; }
+Detection person(double x, double y, double score = 0.8, int label = 0) {
+  return {{x, y, x + 30, y + 80}, label, score};
+}
 
 }  // namespace
 
@@ -49,7 +51,8 @@ TEST_CASE("a track needs its hits, and flicker never gets them") {
   TrackerRules rules;
   rules.hits_confirm = 3;
   Tracker tracker(rules);
-  for (int i = 0; i < 30; ++i) tracker.update(i % 2 == 0 ? std::vector<Detection>{person(10, 10)} : std::vector<Detection>{}, i * 100);
+  for (int i = 0; i < 30; ++i)
+    tracker.update(i % 2 == 0 ? std::vector<Detection>{person(10, 10)} : std::vector<Detection>{}, i * 100);
   CHECK(tracker.confirmed_total() == 0);
   for (int i = 30; i < 33; ++i) {
     CHECK(tracker.confirmed_total() == 0);
@@ -107,7 +110,8 @@ TEST_CASE("a stretch in which nothing is tracked gives the best that was seen") 
   TrackerRules rules;
   rules.sample_ms = 1000;
   Tracker blind(rules);
-  for (int i = 0; i <= 25; ++i) blind.update(i < 11 ? std::vector<Detection>{person(10, 10, 0.1 + 0.01 * i)} : std::vector<Detection>{}, i * 100);
+  for (int i = 0; i <= 25; ++i)
+    blind.update(i < 11 ? std::vector<Detection>{person(10, 10, 0.1 + 0.01 * i)} : std::vector<Detection>{}, i * 100);
   std::vector<double> samples = blind.take_samples();
   REQUIRE(samples.size() == 2);
   CHECK(samples[0] == doctest::Approx(0.2));
@@ -136,7 +140,8 @@ TEST_CASE("whatever comes, ids are unique, tracks bounded and detections used on
   for (int frame = 0; frame < 500; ++frame) {
     std::vector<Detection> found;
     for (auto n = random.next_u64() % 30; n > 0; --n) {
-      found.push_back(person(random.next_unit() * 600, random.next_unit() * 400, random.next_unit(), static_cast<int>(random.next_u64() % 3)));
+      found.push_back(person(random.next_unit() * 600, random.next_unit() * 400, random.next_unit(),
+                             static_cast<int>(random.next_u64() % 3)));
     }
     now += static_cast<int64_t>(random.next_u64() % 400);
     tracker.update(found, now);

@@ -47,8 +47,8 @@ class Webhook {
 class WebhookThread {
  public:
   explicit WebhookThread(Webhook& webhook) : webhook_(webhook), thread_([this] { work(); }) {}
-  ~WebhookThread();    // lets the running attempt end (kWebhookTimeoutMs at most); what is owed stays owed
-  void wake();         // there is an event
+  ~WebhookThread();  // lets the running attempt end (kWebhookTimeoutMs at most); what is owed stays owed
+  void wake();       // there is an event
 
  private:
   void work();
