@@ -97,7 +97,9 @@ TEST_CASE("TOML errors name the line, and depth is bounded however it is written
   CHECK(why(parse_toml("a = 1\nb = \n")).starts_with("TOML line 2:"));
   CHECK_FALSE(parse_toml("a = 1\na = 2\n").ok());
   CHECK(parse_toml("[}]").error().code() == Code::kInvalid);  // the parser itself asserts on it
-  CHECK(why(parse_toml("a = 'é'\nb\xc3\xa9 = 1")) == "TOML line 2: a character beyond ASCII outside of quotes");
+  CHECK(why(parse_toml("a = 'é'\nb\xc3\xa9 = 1")).starts_with("TOML line 2:"));
+  CHECK(parse_toml("a = \"\"\"\\\n\xef\xbb\xbb\xc3\xa9\"\"\"").value()["a"].as_string() == "\xef\xbb\xbb\xc3\xa9");
+  CHECK(parse_toml("a = '\xe2\x9d\xa4\xef\xb8\x8f' # \xef\xbb\xbb").ok());  // an emoji's variation selector
   CHECK(parse_toml("\xef\xbb\xbf\"é\" = 'ü' # ö").ok());
   auto repeat = [](std::string_view s, int n) {
     std::string out;
