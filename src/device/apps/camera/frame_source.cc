@@ -57,7 +57,6 @@ Result<Fetch> ReconnectingSource::next(Frame& frame, int64_t timeout_ms) {
     }
     auto opened = open_();
     if (!opened.ok()) return lost(opened.error());
-    if (retry_at_ns_ > 0) ++reconnects_;
     source_ = std::move(opened).value();
     last_frame_ns_ = clock_.monotonic_ns();
     frame_since_open_ = false;
@@ -69,6 +68,7 @@ Result<Fetch> ReconnectingSource::next(Frame& frame, int64_t timeout_ms) {
       frame.index += index_base_;
       index_next_ = frame.index + 1;
       last_frame_ns_ = clock_.monotonic_ns();
+      if (!frame_since_open_ && retry_at_ns_ > 0) ++reconnects_;
       frame_since_open_ = true;
       wait_ms_ = 0;
       return Fetch::kFrame;

@@ -51,7 +51,7 @@ class ReconnectingSource : public FrameSource {
   // Never waits much longer than timeout_ms: a back-off is spent over several calls, each giving kTimeout.
   Result<Fetch> next(Frame& frame, int64_t timeout_ms) override;
   int64_t dropped() const override { return dropped_before_ + (source_ ? source_->dropped() : 0); }
-  int64_t reconnects() const { return reconnects_; }
+  int64_t reconnects() const { return reconnects_; }  // times that frames came again after a loss
 
  private:
   Result<Fetch> lost(const Error& error);
