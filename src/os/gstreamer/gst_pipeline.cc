@@ -86,7 +86,8 @@ Result<GstPipelineHandle> build_pipeline(const std::string& uri, SinkCalls calls
     property = "device";
     value = uri;
   } else {
-    description = "uridecodebin name=oree_source";
+    // The short queue lets a file's decoder work ahead of the frame that is due; a live frame passes it at once.
+    description = "uridecodebin name=oree_source ! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0";
     property = "uri";
     OREE_TRY_ASSIGN(value, to_uri(uri));
   }
