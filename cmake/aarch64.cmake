@@ -22,7 +22,7 @@ set(headers "-isystem ${OREE_SYSROOT}/usr/include -isystem ${OREE_SYSROOT}/usr/i
 set(CMAKE_CXX_FLAGS_INIT "${headers}")
 set(CMAKE_C_FLAGS_INIT "${headers}")
 # Libraries of libraries are looked for here, too.
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${OREE_SYSROOT}/usr/lib/aarch64-linux-gnu")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${OREE_SYSROOT}/usr/lib/aarch64-linux-gnu:${OREE_SYSROOT}/usr/lib")
 
 # Tests and tools run here under emulation. An emulated Cortex-A72, as the Raspberry Pi 4 has.
 find_program(OREE_QEMU NAMES qemu-aarch64-static qemu-aarch64)
