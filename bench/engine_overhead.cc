@@ -46,7 +46,9 @@ Run direct_onnxruntime(const std::string& library_path, const std::string& model
   ort::SessionOptions* options = nullptr;
   ort::Session* session = nullptr;
   ort::MemoryInfo* cpu = nullptr;
-  need(!api.create_env([](void*, int, const char*, const char*, const char*, const char*) {}, nullptr, 3, "direct", &env), "env");
+  need(!api.create_env([](void*, int, const char*, const char*, const char*, const char*) {}, nullptr, 3, "direct",
+                       &env),
+       "env");
   need(!api.create_options(&options), "options");
   need(!api.set_intra_threads(options, threads) && !api.set_inter_threads(options, 1), "threads");
   need(!api.set_optimization(options, 99), "optimization level");
@@ -55,16 +57,19 @@ Run direct_onnxruntime(const std::string& library_path, const std::string& model
   auto wrap = [&](Tensor& t) {
     ort::Value* value = nullptr;
     need(!api.wrap_tensor(cpu, t.data(), t.byte_size(), t.shape().data(), t.shape().size(),
-                          ort::element_type_of(t.dtype()), &value), "tensor");
+                          ort::element_type_of(t.dtype()), &value),
+         "tensor");
     return value;
   };
   std::vector<const char*> in_names, out_names;
   std::vector<const ort::Value*> in;
   std::vector<ort::Value*> out;
   for (size_t i = 0; i < b.in.size(); ++i) in_names.push_back(b.inputs[i].name.c_str()), in.push_back(wrap(b.in[i]));
-  for (size_t i = 0; i < b.out.size(); ++i) out_names.push_back(b.outputs[i].name.c_str()), out.push_back(wrap(b.out[i]));
+  for (size_t i = 0; i < b.out.size(); ++i)
+    out_names.push_back(b.outputs[i].name.c_str()), out.push_back(wrap(b.out[i]));
   return [=]() mutable {
-    need(!api.run(session, nullptr, in_names.data(), in.data(), in.size(), out_names.data(), out.size(), out.data()), "run");
+    need(!api.run(session, nullptr, in_names.data(), in.data(), in.size(), out_names.data(), out.size(), out.data()),
+         "run");
   };
 }
 
@@ -82,12 +87,15 @@ Run direct_openvino(const std::string& library_path, const std::string& model, i
   std::string count = std::to_string(threads);
   need(!api.create_core(&core) && !api.read_model(core, model.c_str(), nullptr, &read), "reading the model");
   need(!api.compile(core, read, "CPU", 8, &compiled, "PERFORMANCE_HINT", "LATENCY", "NUM_STREAMS", "1",
-                    "INFERENCE_NUM_THREADS", count.c_str(), "INFERENCE_PRECISION_HINT", "f32"), "compile");
+                    "INFERENCE_NUM_THREADS", count.c_str(), "INFERENCE_PRECISION_HINT", "f32"),
+       "compile");
   need(!api.create_request(compiled, &request), "request");
   auto wrap = [&](Tensor& t) {
     Shape dims = t.shape();
     ov::TensorHandle* handle = nullptr;
-    need(!api.wrap_tensor(ov::element_type_of(t.dtype()), {static_cast<int64_t>(dims.size()), dims.data()}, t.data(), &handle), "tensor");
+    need(!api.wrap_tensor(ov::element_type_of(t.dtype()), {static_cast<int64_t>(dims.size()), dims.data()}, t.data(),
+                          &handle),
+         "tensor");
     return handle;
   };
   for (size_t i = 0; i < b.in.size(); ++i) need(!api.set_input(request, i, wrap(b.in[i])), "input");
@@ -185,7 +193,8 @@ int measure(const std::string& model, const std::string& name, int threads, int 
   }
   for (size_t i = 0; i < b.out.size(); ++i) {
     need((*(*session)->output_view(i))->bytes().size() == b.out[i].byte_size(), "comparing sizes");
-    need(std::equal(b.out[i].bytes().begin(), b.out[i].bytes().end(), (*(*session)->output_view(i))->data()), "equal outputs");
+    need(std::equal(b.out[i].bytes().begin(), b.out[i].bytes().end(), (*(*session)->output_view(i))->data()),
+         "equal outputs");
   }
   fmt::print("{:12} {} threads {}: session {:.3f} ms, direct {:.3f} ms, ratio {:.4f} ({} rounds)\n", name,
              model.substr(model.rfind('/') + 1), threads, median(a), median(c), median(a) / median(c), rounds);

@@ -31,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // A digest stops nearly every mutation: put the right one on the inside, too.
   if (auto state = Json::parse(text); state.ok() && state->is_object()) {
     std::string body = state->dump();
-    try_journal("{\"oree_journal\":1,\"sha256\":\"" + digest_text(sha256(as_bytes(body))) + "\",\"state\":" + body + "}");
+    try_journal("{\"oree_journal\":1,\"sha256\":\"" + digest_text(sha256(as_bytes(body))) + "\",\"state\":" + body +
+                "}");
   }
   if (auto json = parse_toml(text); json.ok()) (void)agent_config_from_json(*json, "/etc").ok();
   return 0;

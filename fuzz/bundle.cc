@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A bundle file as a hostile server sends it. The seed is signed by the key of docs/formats/bundle.md, so that
 // mutations beyond the signature are reached by check_bundle and those before it by unpack_bundle.
-#include "core/io/fake/fake_files.h"
 #include "deliver/bundle/bundle.h"
+#include "core/io/fake/fake_files.h"
 
 using namespace oree;
 

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 namespace {
 
 using Input = std::vector<uint8_t>;
-char g_now[512];                  // what is running, for the signal handler
+char g_now[512];  // what is running, for the signal handler
 const Input* g_input = nullptr;
 
 void died(int) {

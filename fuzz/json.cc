@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/base/bytes.h"
 #include "core/codec/json.h"
+#include "core/base/bytes.h"
 
 using namespace oree;
 

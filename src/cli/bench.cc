@@ -40,7 +40,9 @@ Result<std::vector<Candidate>> candidates_of(const BenchOptions& options, int co
         bool reads = std::find(info.formats.begin(), info.formats.end(), format_name(format)) != info.formats.end();
         if (info.available && reads) runtimes.push_back(name);
       }
-      if (runtimes.empty()) return Error(Code::kUnavailable, fmt::format("{}: no engine of this machine reads {}; see oree runtimes", model, format_name(format)));
+      if (runtimes.empty())
+        return Error(Code::kUnavailable, fmt::format("{}: no engine of this machine reads {}; see oree runtimes", model,
+                                                     format_name(format)));
     }
     for (const std::string& runtime : runtimes) {
       std::vector<std::string> wanted = precisions;
@@ -72,19 +74,24 @@ std::string table_of(const std::vector<Measurement>& sorted, bool many_models) {
     auto precision = m.facts.find("precision");
     const LatencySummary& l = m.latency;
     auto ms = [](double v) { return fmt::format("{:.3f}", v); };
-    table.rows.push_back({name, precision == m.facts.end() ? "?" : precision->second, ms(l.p50), ms(l.p95), ms(l.p99), ms(l.mean),
-                          fmt::format("{:.1f}", m.throughput), human_bytes(m.rss_bytes_peak), fmt::format("{:.0f}", m.load_ms)});
+    table.rows.push_back({name, precision == m.facts.end() ? "?" : precision->second, ms(l.p50), ms(l.p95), ms(l.p99),
+                          ms(l.mean), fmt::format("{:.1f}", m.throughput), human_bytes(m.rss_bytes_peak),
+                          fmt::format("{:.0f}", m.load_ms)});
     spins = spins || m.idle_cpu_percent > 5;
   }
   std::string text = table.rows.empty() ? "" : table.text();
-  if (spins) text += "Some engine kept computing while it should have waited: figures may have disturbed each other (--json tells which).\n";
+  if (spins)
+    text +=
+        "Some engine kept computing while it should have waited: figures may have disturbed each other (--json tells "
+        "which).\n";
   return text + refusals;
 }
 
 Status bench(Context& context, const BenchOptions& options) {
   int cores = context.ports.sensors->identity().cpu_cores;
   std::optional<double> load = context.ports.sensors->read().load_1min;
-  if (options.rounds < 1 || options.runs < 1 || options.runs > kTurnRunsMax || options.warmup < 0 || options.warmup > kTurnRunsMax) {
+  if (options.rounds < 1 || options.runs < 1 || options.runs > kTurnRunsMax || options.warmup < 0 ||
+      options.warmup > kTurnRunsMax) {
     return Error(Code::kUsage, fmt::format("--rounds, --runs and --warmup: expected 1 to {} runs", kTurnRunsMax));
   }
   OREE_TRY_ASSIGN(auto candidates, candidates_of(options, cores));
@@ -109,13 +116,17 @@ Status bench(Context& context, const BenchOptions& options) {
   });
   Json document = Json::object(), list = Json::array();
   for (const Measurement& m : results) list.push(measurement_to_json(m));
-  document.set("input", options.input.empty() ? "seeded noise" : options.input).set("seed", static_cast<int64_t>(options.seed));
+  document.set("input", options.input.empty() ? "seeded noise" : options.input)
+      .set("seed", static_cast<int64_t>(options.seed));
   document.set("runs_per_round", options.runs).set("load_1min", load ? Json(*load) : Json()).set("candidates", list);
   bar.update(0);
   std::string text = table_of(results, options.models.size() > 1);
-  if (load && *load > 0.5) text += fmt::format("busy: load {:.1f} on {} cores before the start; figures are disturbed by other work\n", *load, cores);
+  if (load && *load > 0.5)
+    text += fmt::format("busy: load {:.1f} on {} cores before the start; figures are disturbed by other work\n", *load,
+                        cores);
   print_result(context, document, text);
-  if (results[0].refused) return results[0].refused->within("nothing could be measured: " + candidate_text(results[0].candidate));
+  if (results[0].refused)
+    return results[0].refused->within("nothing could be measured: " + candidate_text(results[0].candidate));
   return {};
 }
 
@@ -123,13 +134,16 @@ Status bench(Context& context, const BenchOptions& options) {
 
 void add_bench(CLI::App& app, Context& context) {
   auto options = std::make_shared<BenchOptions>();
-  CLI::App* command = add_command(app, context, "bench", "Measure latency, memory and load time of models in every engine",
-                                  "  oree bench detector.tflite --threads 1,2 --precision f32,default",
-                                  [&context, options] { return bench(context, *options); });
+  CLI::App* command =
+      add_command(app, context, "bench", "Measure latency, memory and load time of models in every engine",
+                  "  oree bench detector.tflite --threads 1,2 --precision f32,default",
+                  [&context, options] { return bench(context, *options); });
   command->add_option("models", options->models, "ONNX, TFLite or OpenVINO IR files")->required();
-  command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite")->capture_default_str();
+  command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite")
+      ->capture_default_str();
   command->add_option("--threads", options->threads, "Thread counts, such as 1,2,4; default: every core");
-  command->add_option("--precision", options->precisions, "f32, default (the engine's own choice), bf16, f16, or all")->capture_default_str();
+  command->add_option("--precision", options->precisions, "f32, default (the engine's own choice), bf16, f16, or all")
+      ->capture_default_str();
   command->add_option("--provider", options->provider, "Execution provider; default: the engine's best CPU path");
   command->add_option("--rounds", options->rounds, "Interleaved rounds over all candidates")->capture_default_str();
   command->add_option("--runs", options->runs, "Timed inferences of a candidate in each round")->capture_default_str();

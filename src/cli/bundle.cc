@@ -20,7 +20,8 @@ constexpr char kExamples[] =
     "  oree tune detector.tflite --recipe recipe.json --data frames --out tuned\n"
     "  oree bundle --tune tuned/tune.json --name detector --version 1.0.0 --device-type pi5 --recipe recipe.json \\\n"
     "      --labels labels.txt --golden frames --latency-max-ms 50 --out detector-1.0.0.oree\n"
-    "The expected outputs are computed now, in float32 by the same engine; the shipped configuration must agree with them\n"
+    "The expected outputs are computed now, in float32 by the same engine; the shipped configuration must agree with "
+    "them\n"
     "here (exit 1 otherwise) and again on each device.\n";
 
 struct Options {
@@ -37,7 +38,8 @@ std::string golden_text(const BundleResult& result) {
     error = std::max(error, v.relative_error);
     cosine = std::min(cosine, v.cosine);
   }
-  return fmt::format("proven here on {} samples: relative error {:.3g}, cosine {:.6g}\n", result.proof.size(), error, cosine);
+  return fmt::format("proven here on {} samples: relative error {:.3g}, cosine {:.6g}\n", result.proof.size(), error,
+                     cosine);
 }
 
 Json proof_json(const BundleResult& result) {
@@ -53,7 +55,8 @@ Status fill_plan(const Context& context, Options& options) {
   BundlePlan& plan = options.plan;
   OREE_TRY_ASSIGN(plan.manifest.options.precision, parse_precision(options.precision));
   if (!options.tune.empty()) {
-    if (!plan.manifest.runtime.empty()) return Error(Code::kUsage, "--tune names the runtime: give it or --runtime, not both");
+    if (!plan.manifest.runtime.empty())
+      return Error(Code::kUsage, "--tune names the runtime: give it or --runtime, not both");
     OREE_TRY_ASSIGN(TuneChoice choice, read_tune_choice(files, options.tune));
     if (plan.model.empty()) plan.model = choice.candidate.model;
     plan.manifest.runtime = choice.candidate.runtime;
@@ -79,22 +82,38 @@ Status bundle(const Context& context, Options& options) {
   if (result.reference) {
     const DriftReference& r = *result.reference;
     document.set("reference", Json().set("samples", r.histogram.count()).set("warn", r.warn).set("severe", r.severe));
-    text += fmt::format("drift reference of {} confidences: warn over {:.4f}, severe over {}\n", r.histogram.count(), r.warn, r.severe);
+    text += fmt::format("drift reference of {} confidences: warn over {:.4f}, severe over {}\n", r.histogram.count(),
+                        r.warn, r.severe);
   }
-  print_result(context, document, text + fmt::format("wrote {}; sign it with: oree sign {} --key KEY\n", options.plan.out, options.plan.out));
+  print_result(
+      context, document,
+      text + fmt::format("wrote {}; sign it with: oree sign {} --key KEY\n", options.plan.out, options.plan.out));
   return {};
 }
 
 void add_bounds(CLI::App& command, Options& o) {
   GoldenRules& rules = o.plan.manifest.golden;
-  command.add_option("--tolerance", rules.relative_error_max, "Largest difference of an output over its range")->check(CLI::Range(0.0, 1e6))->capture_default_str();
-  command.add_option("--cosine-min", rules.cosine_min, "Smallest cosine of an output with its expectation")->check(CLI::Range(-1.0, 1.0))->capture_default_str();
-  command.add_option("--latency-max-ms", rules.latency_ms_p95_max, "The device refuses a higher p95")->check(CLI::Range(0.0, 1e9));
-  command.add_option("--memory-max", rules.memory_bytes_max, "The device refuses a higher peak; 200MiB or bytes")->transform(CLI::AsSizeValue(false));
-  command.add_option("--runs", rules.runs, "Runs that the latency is measured over")->check(CLI::Range(1, 100000))->capture_default_str();
-  command.add_option("--warmup-runs", rules.warmup_runs, "Runs before them")->check(CLI::Range(0, 100000))->capture_default_str();
-  command.add_option("--probation-seconds", o.plan.manifest.probation_seconds, "Watched on live data before it is committed")
-      ->check(CLI::Range(int64_t{0}, int64_t{30 * 24 * 3600}))->capture_default_str();
+  command.add_option("--tolerance", rules.relative_error_max, "Largest difference of an output over its range")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  command.add_option("--cosine-min", rules.cosine_min, "Smallest cosine of an output with its expectation")
+      ->check(CLI::Range(-1.0, 1.0))
+      ->capture_default_str();
+  command.add_option("--latency-max-ms", rules.latency_ms_p95_max, "The device refuses a higher p95")
+      ->check(CLI::Range(0.0, 1e9));
+  command.add_option("--memory-max", rules.memory_bytes_max, "The device refuses a higher peak; 200MiB or bytes")
+      ->transform(CLI::AsSizeValue(false));
+  command.add_option("--runs", rules.runs, "Runs that the latency is measured over")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command.add_option("--warmup-runs", rules.warmup_runs, "Runs before them")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str();
+  command
+      .add_option("--probation-seconds", o.plan.manifest.probation_seconds,
+                  "Watched on live data before it is committed")
+      ->check(CLI::Range(int64_t{0}, int64_t{30 * 24 * 3600}))
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -107,22 +126,35 @@ void add_bundle(CLI::App& app, Context& context) {
   command->add_option("--model", o->plan.model, "Model file (ONNX, TFLite, OpenVINO IR)");
   command->add_option("--name", m.model, "The product's name for the model")->required();
   command->add_option("--version", m.version, "Version of this bundle, like 1.2.0")->required();
-  command->add_option("--device-type", m.device_types, "Device type it is for; may be given several times")->required()->allow_extra_args(false);
-  command->add_option("--tune", o->tune, "tune.json of oree tune: runtime, threads, provider and precision of its choice");
+  command->add_option("--device-type", m.device_types, "Device type it is for; may be given several times")
+      ->required()
+      ->allow_extra_args(false);
+  command->add_option("--tune", o->tune,
+                      "tune.json of oree tune: runtime, threads, provider and precision of its choice");
   command->add_option("--runtime", m.runtime, "onnxruntime, openvino or tflite; else the format's own");
-  command->add_option("--threads", m.options.threads, "Threads of the engine")->check(CLI::Range(1, kSessionThreadsMax));
+  command->add_option("--threads", m.options.threads, "Threads of the engine")
+      ->check(CLI::Range(1, kSessionThreadsMax));
   command->add_option("--provider", m.options.provider, "The engine's provider or delegate");
   command->add_option("--precision", o->precision, "f32, default, bf16 or f16")->capture_default_str();
   command->add_option("--recipe", o->recipe, "recipe.json: preprocessing and decoder");
   command->add_option("--labels", o->labels, "A label a line, instead of the recipe's");
-  command->add_option("--golden", o->plan.golden, "Data for golden samples: npz, npy or a folder; may be given several times")->allow_extra_args(false);
+  command
+      ->add_option("--golden", o->plan.golden,
+                   "Data for golden samples: npz, npy or a folder; may be given several times")
+      ->allow_extra_args(false);
   command->add_option("--golden-images", o->images, "Folder of images, through the recipe")->allow_extra_args(false);
-  command->add_option("--golden-max", o->plan.golden_max, "Samples of each, spread over it")->check(CLI::Range(1, 100))->capture_default_str();
-  command->add_option("--golden-random", o->plan.golden_random, "This many samples of noise instead of data")->check(CLI::Range(1, 100));
-  command->add_option("--golden-model", o->plan.golden_model, "Model that the expected outputs come from, when not --model");
-  command->add_option("--reference", o->plan.reference, "Confidences of a good stream (.json, .npy) to watch for drift");
+  command->add_option("--golden-max", o->plan.golden_max, "Samples of each, spread over it")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  command->add_option("--golden-random", o->plan.golden_random, "This many samples of noise instead of data")
+      ->check(CLI::Range(1, 100));
+  command->add_option("--golden-model", o->plan.golden_model,
+                      "Model that the expected outputs come from, when not --model");
+  command->add_option("--reference", o->plan.reference,
+                      "Confidences of a good stream (.json, .npy) to watch for drift");
   command->add_option("--reference-samples-min", o->plan.reference_samples_min, "Samples that a drift verdict needs")
-      ->check(CLI::Range(1, 1000000))->capture_default_str();
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
   command->add_option("--description", m.description, "For people");
   command->add_flag("--no-prove", o->no_prove, "Do not run the shipped configuration on this machine");
   command->add_option("--out", o->plan.out, "Bundle file to write")->required();

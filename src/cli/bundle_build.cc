@@ -21,7 +21,7 @@ constexpr uint64_t kNoiseSeed = 1;
 constexpr uint64_t kBootstrapSeed = 1;
 constexpr double kFalseAlarm = 0.001;
 constexpr int64_t kReferenceSamplesLeast = 20;
-constexpr int64_t kReferenceBlockMost = 20;   // a visit of a group of people is longer than one track
+constexpr int64_t kReferenceBlockMost = 20;  // a visit of a group of people is longer than one track
 constexpr int64_t kReferenceBytesMax = 64 << 20;
 
 SessionOptions exact_options() {
@@ -31,7 +31,8 @@ SessionOptions exact_options() {
   return options;
 }
 
-Result<std::vector<NamedTensors>> golden_inputs(Files& files, const BundlePlan& plan, const std::vector<TensorInfo>& inputs) {
+Result<std::vector<NamedTensors>> golden_inputs(Files& files, const BundlePlan& plan,
+                                                const std::vector<TensorInfo>& inputs) {
   std::vector<NamedTensors> samples;
   auto take = [&](Dataset& data, int max) -> Status {
     for (size_t index : spread_indices(data.size(), static_cast<size_t>(max))) {
@@ -66,8 +67,9 @@ Result<Golden> make_golden(const Ports& ports, const BundlePlan& plan, const Ope
     for (const NamedTensor& t : expected) {
       for (double v : t.tensor.to_doubles()) {
         if (!std::isnan(v)) continue;
-        return Error(Code::kInvalid, fmt::format("{}: output {} of golden sample {} holds NaN: such a sample proves nothing",
-                                                 source, t.name, golden.samples.size()));
+        return Error(Code::kInvalid,
+                     fmt::format("{}: output {} of golden sample {} holds NaN: such a sample proves nothing", source,
+                                 t.name, golden.samples.size()));
       }
     }
     golden.samples.push_back({std::move(input), std::move(expected)});
@@ -80,9 +82,11 @@ Result<Golden> make_golden(const Ports& ports, const BundlePlan& plan, const Ope
     golden.proof.push_back(compare_golden(outputs, sample.expected, plan.manifest.golden));
     const GoldenVerdict& verdict = golden.proof.back();
     if (verdict.passed) continue;
-    return Error(Code::kRefused, fmt::format("golden sample {}: {} (cosine {:.6g}); a device would roll this bundle back. Choose another "
-                                             "precision, or raise the tolerance if this loss is meant",
-                                             golden.proof.size() - 1, verdict.reason, verdict.cosine));
+    return Error(
+        Code::kRefused,
+        fmt::format("golden sample {}: {} (cosine {:.6g}); a device would roll this bundle back. Choose another "
+                    "precision, or raise the tolerance if this loss is meant",
+                    golden.proof.size() - 1, verdict.reason, verdict.cosine));
   }
   return golden;
 }
@@ -96,9 +100,11 @@ Status check_plan(const BundlePlan& plan) {
   for (const std::string& name : backend_names()) known = known || name == m.runtime;
   if (!known) return Error(Code::kUsage, fmt::format("runtime '{}' is not known; oree runtimes lists them", m.runtime));
   if (plan.golden.empty() && plan.golden_random <= 0) {
-    return Error(Code::kUsage, "golden samples are needed: without them a device cannot tell a good model from a bad one");
+    return Error(Code::kUsage,
+                 "golden samples are needed: without them a device cannot tell a good model from a bad one");
   }
-  if (!plan.golden.empty() && plan.golden_random > 0) return Error(Code::kUsage, "golden samples are either data or random, not both");
+  if (!plan.golden.empty() && plan.golden_random > 0)
+    return Error(Code::kUsage, "golden samples are either data or random, not both");
   return {};
 }
 
@@ -107,7 +113,8 @@ Result<std::vector<double>> read_confidences(Files& files, const std::string& pa
   std::vector<double> values;
   if (path_extension(path) == ".npy") {
     OREE_TRY_ASSIGN(Tensor tensor, read_npy(bytes));
-    if (tensor.shape().size() != 1) return Error(Code::kInvalid, fmt::format("shape {}, expected one dimension", shape_text(tensor.shape())));
+    if (tensor.shape().size() != 1)
+      return Error(Code::kInvalid, fmt::format("shape {}, expected one dimension", shape_text(tensor.shape())));
     values = tensor.to_doubles();
   } else {
     OREE_TRY_ASSIGN(Json json, Json::parse(as_text(bytes)));
@@ -127,7 +134,8 @@ Result<std::vector<double>> read_confidences(Files& files, const std::string& pa
 Result<DriftReference> reference_of(const std::vector<double>& values, int64_t samples_min) {
   auto size = static_cast<int64_t>(values.size());
   if (size < kReferenceSamplesLeast) {
-    return Error(Code::kInvalid, fmt::format("{} confidences are too few for a reference; {} are the least", size, kReferenceSamplesLeast));
+    return Error(Code::kInvalid, fmt::format("{} confidences are too few for a reference; {} are the least", size,
+                                             kReferenceSamplesLeast));
   }
   DriftReference reference;
   for (double v : values) reference.histogram.add(v);
@@ -205,7 +213,8 @@ std::string created_text(Clock& clock) {
   const char* epoch = std::getenv("SOURCE_DATE_EPOCH");
   std::string_view text = epoch ? epoch : "";
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  bool usable = !text.empty() && error == std::errc() && end == text.data() + text.size() && seconds >= 0 && seconds < int64_t{1} << 38;
+  bool usable = !text.empty() && error == std::errc() && end == text.data() + text.size() && seconds >= 0 &&
+                seconds < int64_t{1} << 38;
   return utc_text(usable ? seconds * 1000 : clock.wall_ms());
 }
 

@@ -17,9 +17,9 @@
 namespace oree::cli {
 
 struct BundlePlan {
-  Manifest manifest;                    // name, version, device types, runtime, options, rules, probation; the rest is filled
-  std::string model;                    // file; an OpenVINO IR's .bin comes along
-  std::optional<Recipe> recipe;         // absent: inputs and outputs are plain tensors
+  Manifest manifest;             // name, version, device types, runtime, options, rules, probation; the rest is filled
+  std::string model;             // file; an OpenVINO IR's .bin comes along
+  std::optional<Recipe> recipe;  // absent: inputs and outputs are plain tensors
   std::vector<std::string> golden;      // data sets (model/eval/dataset.h)
   int golden_max = 4;                   // samples of each, spread evenly over it
   int golden_random = 0;                // seeded noise instead of data; marked so in the manifest
@@ -32,7 +32,7 @@ struct BundlePlan {
 
 struct BundleResult {
   BundleInfo info;
-  std::vector<GoldenVerdict> proof;     // a sample each; empty when not proven
+  std::vector<GoldenVerdict> proof;  // a sample each; empty when not proven
   std::optional<DriftReference> reference;
 };
 
@@ -41,12 +41,13 @@ using OpenModel = std::function<Result<std::unique_ptr<Session>>(const std::stri
                                                                  const SessionOptions& options)>;
 OpenModel open_model();  // the engines of this machine
 
-// kUsage when the plan lacks something, kInvalid for broken input with its file, kRefused when the shipped configuration
-// fails its own golden samples here: nothing is written then.
+// kUsage when the plan lacks something, kInvalid for broken input with its file, kRefused when the shipped
+// configuration fails its own golden samples here: nothing is written then.
 Result<BundleResult> build_bundle(const Ports& ports, const BundlePlan& plan, const OpenModel& open);
 
-// The model's file and those that it refers to (an OpenVINO IR's weights, ONNX external data), each with its path beside
-// the model: {"m.xml", "dir/m.xml"}, {"m.bin", "dir/m.bin"}. kInvalid when one lies outside of the model's folder.
+// The model's file and those that it refers to (an OpenVINO IR's weights, ONNX external data), each with its path
+// beside the model: {"m.xml", "dir/m.xml"}, {"m.bin", "dir/m.bin"}. kInvalid when one lies outside of the model's
+// folder.
 struct ModelFile {
   std::string name, file;
 };

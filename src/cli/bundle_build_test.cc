@@ -45,9 +45,9 @@ struct Bench {
   PosixPorts posix;
   Ports ports = posix.ports();
   BundlePlan plan;
-  float error = 0;                       // of any precision but f32
+  float error = 0;  // of any precision but f32
   float factor = 2;
-  std::vector<std::string> opened;       // "runtime threads precision model"
+  std::vector<std::string> opened;  // "runtime threads precision model"
 
   Bench() {
     std::string name = (std::filesystem::temp_directory_path() / "oree-bundle-XXXXXX").string();
@@ -85,10 +85,13 @@ struct Bench {
   std::string path(const std::string& name) const { return folder + "/" + name; }
   void put(const std::string& name, std::string_view text) { std::ofstream(path(name), std::ios::binary) << text; }
   Result<BundleResult> build() {
-    return build_bundle(ports, plan, [this](const std::string& model, const std::string& runtime, const SessionOptions& o) -> Result<std::unique_ptr<Session>> {
-      opened.push_back(runtime + " " + std::to_string(o.threads) + " " + o.precision + " " + path_name(model));
-      return std::unique_ptr<Session>(std::make_unique<LinearSession>(factor, o.precision == "f32" ? 0 : error));
-    });
+    return build_bundle(
+        ports, plan,
+        [this](const std::string& model, const std::string& runtime,
+               const SessionOptions& o) -> Result<std::unique_ptr<Session>> {
+          opened.push_back(runtime + " " + std::to_string(o.threads) + " " + o.precision + " " + path_name(model));
+          return std::unique_ptr<Session>(std::make_unique<LinearSession>(factor, o.precision == "f32" ? 0 : error));
+        });
   }
 };
 
@@ -130,7 +133,8 @@ TEST_CASE("what a device would roll back is refused here, and nothing is written
   auto result = bench.build();
   REQUIRE_FALSE(result.ok());
   CHECK(result.error().code() == Code::kRefused);
-  CHECK(result.error().message().find("golden sample 0: output y: relative error 0.1 is over 0.01") != std::string::npos);
+  CHECK(result.error().message().find("golden sample 0: output y: relative error 0.1 is over 0.01") !=
+        std::string::npos);
   CHECK_FALSE(bench.ports.files->exists(bench.plan.out));
   bench.plan.manifest.golden.relative_error_max = 0.2;
   bench.plan.manifest.golden.cosine_min = 0.9;
@@ -204,8 +208,8 @@ TEST_CASE("a drift reference is made of a list of confidences in any of its form
   bench.put("c.npy", as_text(write_npy(t)));
   CHECK(make_drift_reference(*bench.ports.files, bench.path("c.npy"), 100)->histogram.count() == 30);
 
-  for (const std::string& bad : {std::string(), std::string("{}"), std::string("[1,2]"), std::string("[\"a\"]"), numbers(19),
-                                 std::string("[0.5,null]"), numbers(100).substr(0, 50)}) {
+  for (const std::string& bad : {std::string(), std::string("{}"), std::string("[1,2]"), std::string("[\"a\"]"),
+                                 numbers(19), std::string("[0.5,null]"), numbers(100).substr(0, 50)}) {
     bench.put("bad.json", bad);
     CAPTURE(bad);
     auto result = make_drift_reference(*bench.ports.files, bench.path("bad.json"), 50);

@@ -28,7 +28,8 @@ void print_error(const Context& context, const Error& error) {
 }
 
 int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -42,7 +43,8 @@ void print_result(const Context& context, const Json& document, std::string_view
   }
 }
 
-Progress::Progress(std::string title, int64_t total) : title_(std::move(title)), total_(total), terminal_(isatty(2) != 0) {}
+Progress::Progress(std::string title, int64_t total)
+    : title_(std::move(title)), total_(total), terminal_(isatty(2) != 0) {}
 
 Progress::~Progress() {
   if (terminal_) std::fputs("\r\033[K", stderr);

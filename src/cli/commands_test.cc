@@ -108,8 +108,10 @@ TEST_CASE("each bad input has its exit status") {
   CHECK(oree("publish b.oree --server http://nowhere --token-file absent") == 8);
   CHECK(oree("bundle") == 2);
   CHECK(oree("bundle --name n --version 1 --device-type t --out x") == 2);
-  CHECK(oree("bundle --name n --version 1 --device-type t --out x --model absent.onnx --golden-random 1 --threads 0") == 2);
-  CHECK(oree("bundle --name n --version 1 --device-type t --out x --model absent.onnx --golden-random 1 --precision f64") == 2);
+  CHECK(oree("bundle --name n --version 1 --device-type t --out x --model absent.onnx --golden-random 1 --threads 0") ==
+        2);
+  CHECK(oree("bundle --name n --version 1 --device-type t --out x --model absent.onnx --golden-random 1 --precision "
+             "f64") == 2);
   CHECK(oree("ship") == 8);
   CHECK(oree("ship --product empty") == 2);
   CHECK(oree("ship --product b.oree") == 2);

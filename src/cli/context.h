@@ -18,15 +18,16 @@ namespace oree::cli {
 
 struct Context {
   Ports ports;
-  bool json = false;      // --json, accepted by every command
+  bool json = false;  // --json, accepted by every command
   bool verbose = false;
-  Status status;          // of the command that ran
+  Status status;  // of the command that ran
 };
 
 // Prints `document` when --json was given, else `text`.
 void print_result(const Context& context, const Json& document, std::string_view text);
 
-// A bar on standard error when that is a terminal, nothing otherwise. Safe to call often: it draws at most 10 times a second.
+// A bar on standard error when that is a terminal, nothing otherwise. Safe to call often: it draws at most 10 times a
+// second.
 class Progress {
  public:
   Progress(std::string title, int64_t total);  // total 0: unknown, a counter is drawn

@@ -42,8 +42,8 @@ Result<NamedTensors> read_input(const Context& context, const Options& options, 
   Result<Tensor> tensor = read_npy(file);
   if (!tensor.ok()) return tensor.error().within(options.input);
   if (session.inputs().size() != 1) {
-    return Error(Code::kUsage, fmt::format("{} has {} inputs: give them as one .npz, each under its name", options.model,
-                                           session.inputs().size()));
+    return Error(Code::kUsage, fmt::format("{} has {} inputs: give them as one .npz, each under its name",
+                                           options.model, session.inputs().size()));
   }
   return NamedTensors{{session.inputs()[0].name, std::move(tensor).value()}};
 }
@@ -69,8 +69,8 @@ Status infer(const Context& context, Options options) {
   }
   OREE_TRY_ASSIGN(std::unique_ptr<Session> session, backend(options.runtime).open(options.model, options.session));
   if (!is_npz(options.output) && session->outputs().size() != 1) {
-    return Error(Code::kUsage, fmt::format("{} has {} outputs: write them to a .npz", options.model,
-                                           session->outputs().size()));
+    return Error(Code::kUsage,
+                 fmt::format("{} has {} outputs: write them to a .npz", options.model, session->outputs().size()));
   }
   OREE_TRY_ASSIGN(NamedTensors inputs, read_input(context, options, *session));
   Result<NamedTensors> outputs = session->run(inputs);
@@ -93,12 +93,13 @@ Status infer(const Context& context, Options options) {
                       .set("facts", facts)
                       .set("output", options.output)
                       .set("outputs", listed);
-  print_result(context, document,
-               table.text() + fmt::format("{} {} ({}, {}), {}: written to {}\n", options.runtime,
-                                          backend(options.runtime).info().version, facts["provider"].as_string(),
-                                          facts["precision"].as_string(),
-                                          options.session.threads == 1 ? "1 thread" : fmt::format("{} threads", options.session.threads),
-                                          options.output));
+  print_result(
+      context, document,
+      table.text() +
+          fmt::format("{} {} ({}, {}), {}: written to {}\n", options.runtime, backend(options.runtime).info().version,
+                      facts["provider"].as_string(), facts["precision"].as_string(),
+                      options.session.threads == 1 ? "1 thread" : fmt::format("{} threads", options.session.threads),
+                      options.output));
   return {};
 }
 
@@ -113,10 +114,13 @@ void add_infer(CLI::App& app, Context& context) {
       ->check(CLI::IsMember(backend_names()));
   command->add_option("--threads", options->session.threads, "Threads of the engine")->capture_default_str();
   command->add_option("--provider", options->session.provider, "A provider that `oree runtimes` lists");
-  command->add_option("--precision", options->session.precision,
-                      "f32 (exact), default (the engine's choice), bf16 or f16")->capture_default_str();
-  command->add_option("--input", options->input, "x.npz, keyed by tensor name, or x.npy for a single input")->required();
-  command->add_option("--output", options->output, "y.npz, or y.npy for a single output; replaced atomically")->required();
+  command
+      ->add_option("--precision", options->session.precision, "f32 (exact), default (the engine's choice), bf16 or f16")
+      ->capture_default_str();
+  command->add_option("--input", options->input, "x.npz, keyed by tensor name, or x.npy for a single input")
+      ->required();
+  command->add_option("--output", options->output, "y.npz, or y.npy for a single output; replaced atomically")
+      ->required();
 }
 
 }  // namespace oree::cli

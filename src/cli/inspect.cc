@@ -36,7 +36,8 @@ std::vector<Probe> probe(const std::string& path) {
     Result<std::unique_ptr<Session>> session = engine.open(path, {});
     if (session.ok()) {
       std::map<std::string, std::string> facts = (*session)->facts();
-      out.push_back({name, "yes", fmt::format("{} {}, {}, {}", name, engine.info().version, facts["provider"], facts["precision"])});
+      out.push_back({name, "yes",
+                     fmt::format("{} {}, {}, {}", name, engine.info().version, facts["provider"], facts["precision"])});
     } else {
       std::string why = session.error().message();
       if (why.starts_with(path + ": ")) why.erase(0, path.size() + 2);
@@ -84,7 +85,8 @@ Json tensors(const std::vector<InspectedTensor>& list) {
 Json document(const std::string& path, const ModelSummary& s, const std::vector<Probe>& probes) {
   Json runtimes = Json::array();
   for (const Probe& p : probes) {
-    runtimes.push(Json().set("runtime", p.runtime).set("opens", p.verdict == "yes").set("verdict", p.verdict).set("why", p.why));
+    runtimes.push(
+        Json().set("runtime", p.runtime).set("opens", p.verdict == "yes").set("verdict", p.verdict).set("why", p.why));
   }
   Json metadata = Json::object();
   for (const auto& [key, value] : s.metadata) metadata.set(key, value);
@@ -138,7 +140,8 @@ std::string quantization_text(const ModelSummary& s) {
 
 std::string report(const ModelSummary& s, const std::vector<Probe>& probes) {
   std::string versions;
-  for (const auto& [key, value] : s.versions) versions += fmt::format("{}{} {}", versions.empty() ? "" : ", ", key, value);
+  for (const auto& [key, value] : s.versions)
+    versions += fmt::format("{}{} {}", versions.empty() ? "" : ", ", key, value);
   std::string out = fmt::format("format        {} ({})\n", format_name(s.format), versions);
   if (!s.producer.empty()) out += fmt::format("producer      {}\n", s.producer);
   out += fmt::format("file          {}\n", human_bytes(s.file_bytes));
@@ -179,14 +182,15 @@ void add_inspect(CLI::App& app, Context& context) {
     bool no_probe = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(app, context, "inspect", "Show what a model holds and costs, and which engines open it",
-                                  kExamples, [&context, options]() -> Status {
-                                    OREE_TRY_ASSIGN(ModelSummary summary, inspect_model(options->model));
-                                    std::vector<Probe> probes;
-                                    if (!options->no_probe) probes = probe(options->model);
-                                    print_result(context, document(options->model, summary, probes), report(summary, probes));
-                                    return {};
-                                  });
+  CLI::App* command =
+      add_command(app, context, "inspect", "Show what a model holds and costs, and which engines open it", kExamples,
+                  [&context, options]() -> Status {
+                    OREE_TRY_ASSIGN(ModelSummary summary, inspect_model(options->model));
+                    std::vector<Probe> probes;
+                    if (!options->no_probe) probes = probe(options->model);
+                    print_result(context, document(options->model, summary, probes), report(summary, probes));
+                    return {};
+                  });
   command->add_option("model", options->model, "ONNX, TFLite or OpenVINO IR file")->required();
   command->add_flag("--no-probe", options->no_probe, "Read the file only; open it in no engine");
 }

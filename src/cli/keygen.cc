@@ -39,8 +39,9 @@ Status keygen(const Context& context, const Options& options) {
   OREE_TRY_ASSIGN(PublicKey key, write_key_pair(*context.ports.files, options.out, options.force));
   std::string pub = options.out + ".pub";
   Json document = Json().set("key_id", key_id(key)).set("secret_key", options.out).set("public_key", pub);
-  print_result(context, document, fmt::format("key {}\nsecret  {}  (0600; whoever reads it can sign for your devices)\npublic  {}\n",
-                                              key_id(key), options.out, pub));
+  print_result(context, document,
+               fmt::format("key {}\nsecret  {}  (0600; whoever reads it can sign for your devices)\npublic  {}\n",
+                           key_id(key), options.out, pub));
   return {};
 }
 
@@ -50,7 +51,8 @@ Result<SecretKey> load_secret_key(Files& files, const std::string& path) {
   OREE_TRY_ASSIGN(Bytes pem, files.read(path, kKeyBytesMax));
   auto key = parse_secret_key_pem(as_text(pem));
   if (key.ok()) return key;
-  if (mentions(pem, "PUBLIC KEY")) return Error(Code::kInvalid, fmt::format("{}: is a public key; signing needs the secret one", path));
+  if (mentions(pem, "PUBLIC KEY"))
+    return Error(Code::kInvalid, fmt::format("{}: is a public key; signing needs the secret one", path));
   return key.error().within(path);
 }
 
@@ -72,7 +74,8 @@ Result<PublicKey> write_key_pair(Files& files, const std::string& path, bool for
   std::string pub = path + ".pub";
   for (const std::string& file : {path, pub}) {
     if (!force && files.exists(file)) {
-      return Error(Code::kConflict, fmt::format("{} exists; --force replaces it, and what it signed is then no longer trusted", file));
+      return Error(Code::kConflict,
+                   fmt::format("{} exists; --force replaces it, and what it signed is then no longer trusted", file));
     }
   }
   SecretKey secret = generate_key();

@@ -18,7 +18,8 @@ Result<std::vector<std::string>> parse_list(const std::string& text, const std::
   if (text.empty() || text == "all") return std::vector<std::string>{};
   std::vector<std::string> items = split(text, ',');
   for (const std::string& item : items) {
-    if (item.empty()) return Error(Code::kUsage, fmt::format("{}: expected a list such as a,b, found '{}'", option, text));
+    if (item.empty())
+      return Error(Code::kUsage, fmt::format("{}: expected a list such as a,b, found '{}'", option, text));
   }
   return items;
 }
@@ -30,7 +31,8 @@ Result<std::vector<int>> parse_thread_list(const std::string& text) {
     int count = 0;
     auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), count);
     if (error != std::errc() || end != item.data() + item.size() || count < 1 || count > kSessionThreadsMax) {
-      return Error(Code::kUsage, fmt::format("--threads: expected numbers of 1 to {}, found '{}'", kSessionThreadsMax, item));
+      return Error(Code::kUsage,
+                   fmt::format("--threads: expected numbers of 1 to {}, found '{}'", kSessionThreadsMax, item));
     }
     threads.push_back(count);
   }
@@ -39,7 +41,8 @@ Result<std::vector<int>> parse_thread_list(const std::string& text) {
 
 Result<std::optional<Recipe>> load_recipe(Files& files, const std::string& path, const std::string& labels_path) {
   std::optional<Recipe> none;
-  if (path.empty()) return labels_path.empty() ? Result<std::optional<Recipe>>(none) : Error(Code::kUsage, "--labels needs --recipe");
+  if (path.empty())
+    return labels_path.empty() ? Result<std::optional<Recipe>>(none) : Error(Code::kUsage, "--labels needs --recipe");
   OREE_TRY_ASSIGN(Bytes file, files.read(path, kConfigBytesMax));
   auto json = Json::parse(as_text(file));
   if (!json.ok()) return json.error().within(path);
@@ -54,8 +57,8 @@ Result<std::optional<Recipe>> load_recipe(Files& files, const std::string& path,
   return std::optional<Recipe>(std::move(recipe).value());
 }
 
-Result<Candidate> make_candidate(const std::string& model, const std::string& runtime, int threads, const std::string& precision,
-                                 const std::string& provider) {
+Result<Candidate> make_candidate(const std::string& model, const std::string& runtime, int threads,
+                                 const std::string& precision, const std::string& provider) {
   Candidate candidate{model, runtime, {threads, provider, precision}};
   OREE_TRY_ASSIGN(candidate.options.precision, parse_precision(precision));
   OREE_TRY_ASSIGN(ModelFormat format, detect_format(model));

@@ -20,7 +20,7 @@ Result<std::vector<int>> parse_thread_list(const std::string& text);
 Result<std::optional<Recipe>> load_recipe(Files& files, const std::string& path, const std::string& labels_path);
 
 // One way to run `model`: runtime "" is the natural engine of its format. kUsage on a runtime that does not exist.
-Result<Candidate> make_candidate(const std::string& model, const std::string& runtime, int threads, const std::string& precision,
-                                 const std::string& provider);
+Result<Candidate> make_candidate(const std::string& model, const std::string& runtime, int threads,
+                                 const std::string& precision, const std::string& provider);
 
 }  // namespace oree::cli

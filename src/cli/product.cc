@@ -96,7 +96,8 @@ class Table {
     if (value.empty()) fail(key, "is missing");
   }
   void fail(std::string_view key, std::string_view why) {
-    if (status_.ok()) status_ = Error(Code::kUsage, fmt::format("[{}] {}{}{}", section_, key, key.empty() ? "" : " ", why));
+    if (status_.ok())
+      status_ = Error(Code::kUsage, fmt::format("[{}] {}{}{}", section_, key, key.empty() ? "" : " ", why));
   }
   Status finish() {
     if (!json_) return status_;
@@ -271,7 +272,8 @@ Status read_all(Files& files, const Json& root, Product& p) {
   OREE_TRY(read_bundle(root, p));
   OREE_TRY(read_sign(root, p));
   OREE_TRY(read_publish(root, p));
-  for (auto [text, what] : {std::pair(&p.manifest.model, "the model's name"), std::pair(&p.manifest.version, "the version")}) {
+  for (auto [text, what] :
+       {std::pair(&p.manifest.model, "the model's name"), std::pair(&p.manifest.version, "the version")}) {
     if (Status good = check_name(*text, what); !good.ok()) return Error(Code::kUsage, good.error().message());
   }
   for (const std::string& type : p.manifest.device_types) {

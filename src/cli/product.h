@@ -26,8 +26,8 @@ struct ProductTune {
 };
 
 struct ProductSign {
-  std::string key;                        // secret key file
-  std::vector<std::string> trusted;       // public keys that the verify step uses; empty: key.pub
+  std::string key;                   // secret key file
+  std::vector<std::string> trusted;  // public keys that the verify step uses; empty: key.pub
 };
 
 struct ProductPublish {
@@ -38,18 +38,18 @@ struct ProductPublish {
 
 struct Product {
   std::string file, folder;
-  std::string state_folder;               // what the steps make and remember
+  std::string state_folder;  // what the steps make and remember
   std::string name;
-  std::string model;                      // file
-  std::vector<std::string> variants;      // further files of the same model that tune may choose from
+  std::string model;                  // file
+  std::vector<std::string> variants;  // further files of the same model that tune may choose from
   std::optional<Recipe> recipe;
-  std::vector<std::string> golden;        // data sets
-  std::string tune_data;                  // data set; "" = the first golden one
+  std::vector<std::string> golden;  // data sets
+  std::string tune_data;            // data set; "" = the first golden one
   int golden_max = 4, golden_random = 0;
   std::string reference;
   int64_t reference_samples_min = 100;
-  Manifest manifest;                      // model, version, device types, rules …; runtime and options when not tuned
-  std::optional<ProductTune> tune;        // absent: manifest.runtime and options are given
+  Manifest manifest;                // model, version, device types, rules …; runtime and options when not tuned
+  std::optional<ProductTune> tune;  // absent: manifest.runtime and options are given
   std::optional<ProductSign> sign;
   std::optional<ProductPublish> publish;
 };

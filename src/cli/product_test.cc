@@ -93,7 +93,8 @@ TEST_CASE("a recipe may stand in the file itself, its labels in another or in a 
   auto p = load(kSmall + "[recipe]\nkind = \"tensor\"\nlabels = \"labels.txt\"\n[recipe.decoder]\nkind = \"tensor\"\n");
   REQUIRE(p.ok());
   CHECK(p->recipe->labels.size() == 2);
-  auto q = load(kSmall + "[recipe]\nkind = \"tensor\"\nlabels = [\"a\", \"b\", \"c\"]\n[recipe.decoder]\nkind = \"tensor\"\n");
+  auto q = load(kSmall +
+                "[recipe]\nkind = \"tensor\"\nlabels = [\"a\", \"b\", \"c\"]\n[recipe.decoder]\nkind = \"tensor\"\n");
   REQUIRE(q.ok());
   CHECK(q->recipe->labels.size() == 3);
   CHECK(load(kSmall + "[recipe]\nkind = \"soup\"\n").error().code() == Code::kUsage);

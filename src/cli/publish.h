@@ -21,8 +21,8 @@ struct PublishPlan {
 
 struct PublishResult {
   BundleInfo info;
-  bool uploaded = false;                  // false: the server had the blob
-  bool released = false;                  // false: the server had this very release
+  bool uploaded = false;  // false: the server had the blob
+  bool released = false;  // false: the server had this very release
 };
 
 // Checks the bundle's digests, sends the blob unless the server has it, then the release. Safe to repeat. kConflict
@@ -31,6 +31,7 @@ struct PublishResult {
 Result<PublishResult> publish_bundle(const Ports& ports, const PublishPlan& plan);
 
 // The token from `--token`, else a file's first line, else the environment variable; "" when none is set.
-Result<std::string> find_token(Files& files, const std::string& given, const std::string& file, const std::string& variable);
+Result<std::string> find_token(Files& files, const std::string& given, const std::string& file,
+                               const std::string& variable);
 
 }  // namespace oree::cli

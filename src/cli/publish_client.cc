@@ -29,7 +29,9 @@ Error refusal(const PublishPlan& plan, const HttpResponse& response, std::string
   std::string text = fmt::format("{}: {} was answered {}{}", plan.server, what, response.status, reason_of(response));
   switch (response.status) {
     case 401:
-    case 403: return {Code::kUsage, text + (plan.token.empty() ? "; an operator's token is needed" : "; the token is not accepted")};
+    case 403:
+      return {Code::kUsage,
+              text + (plan.token.empty() ? "; an operator's token is needed" : "; the token is not accepted")};
     case 404: return {Code::kNotFound, text};
     case 409: return {Code::kConflict, text};
     case 413:
@@ -99,7 +101,8 @@ Result<std::vector<std::string>> device_types_of(const PublishPlan& plan, const 
 }  // namespace
 
 Result<PublishResult> publish_bundle(const Ports& ports, const PublishPlan& plan) {
-  if (auto url = parse_url(plan.server); !url.ok()) return Error(Code::kUsage, fmt::format("--server: {}", url.error().message()));
+  if (auto url = parse_url(plan.server); !url.ok())
+    return Error(Code::kUsage, fmt::format("--server: {}", url.error().message()));
   PublishResult result;
   OREE_TRY_ASSIGN(result.info, check_bundle(*ports.files, plan.bundle));
   const Manifest& manifest = result.info.manifest;
@@ -119,7 +122,8 @@ Result<PublishResult> publish_bundle(const Ports& ports, const PublishPlan& plan
   return result;
 }
 
-Result<std::string> find_token(Files& files, const std::string& given, const std::string& file, const std::string& variable) {
+Result<std::string> find_token(Files& files, const std::string& given, const std::string& file,
+                               const std::string& variable) {
   std::string token = given;
   if (token.empty() && !file.empty()) {
     OREE_TRY_ASSIGN(Bytes bytes, files.read(file, kTokenBytesMax));
@@ -131,7 +135,8 @@ Result<std::string> find_token(Files& files, const std::string& given, const std
     token = value ? value : "";
   }
   for (char c : token) {
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return Error(Code::kUsage, "the token has a space or a control character");
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f)
+      return Error(Code::kUsage, "the token has a space or a control character");
   }
   return token;
 }

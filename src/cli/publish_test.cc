@@ -97,16 +97,18 @@ TEST_CASE("the same version with other content is a conflict that says what to d
   auto other = publish_bundle(shelf.ports, shelf.plan());
   REQUIRE_FALSE(other.ok());
   CHECK(other.error().code() == Code::kConflict);
-  CHECK(other.error().message().find("detector 1.0.0 is published there with other content: has another digest. Raise the version") !=
+  CHECK(other.error().message().find(
+            "detector 1.0.0 is published there with other content: has another digest. Raise the version") !=
         std::string::npos);
   shelf.put("1.0.1", "model two");
   CHECK(publish_bundle(shelf.ports, shelf.plan()).ok());
 }
 
 TEST_CASE("each kind of refusal has its code") {
-  const std::pair<int, Code> cases[] = {{401, Code::kUsage},     {403, Code::kUsage},       {409, Code::kConflict},    {413, Code::kExhausted},
-                                        {507, Code::kExhausted}, {429, Code::kUnavailable}, {500, Code::kUnavailable}, {503, Code::kUnavailable},
-                                        {400, Code::kInvalid},   {302, Code::kInvalid}};
+  const std::pair<int, Code> cases[] = {{401, Code::kUsage},       {403, Code::kUsage},       {409, Code::kConflict},
+                                        {413, Code::kExhausted},   {507, Code::kExhausted},   {429, Code::kUnavailable},
+                                        {500, Code::kUnavailable}, {503, Code::kUnavailable}, {400, Code::kInvalid},
+                                        {302, Code::kInvalid}};
   for (auto [status, code] : cases) {
     Shelf shelf;
     shelf.answer = status;

@@ -50,7 +50,8 @@ Status runtimes(const Context& context) {
       table.rows.push_back({name, "absent", "-", "-", join(info.formats), "-"});
       continue;
     }
-    table.rows.push_back({name, info.version, info.origin, join(info.providers), join(info.formats), join(info.precisions)});
+    table.rows.push_back(
+        {name, info.version, info.origin, join(info.providers), join(info.formats), join(info.precisions)});
     libraries += fmt::format("  {}: {}\n", name, info.library);
   }
   std::string text = table.text();

@@ -38,7 +38,8 @@ Status ship(const Context& context, const Options& options) {
                       .set("version", product->manifest.version)
                       .set("bundle", bundle)
                       .set("steps", steps_to_json(report.steps));
-  print_result(context, document, fmt::format("{} {}\n\n{}", product->name, product->manifest.version, steps_text(report.steps)));
+  print_result(context, document,
+               fmt::format("{} {}\n\n{}", product->name, product->manifest.version, steps_text(report.steps)));
   return report.status;
 }
 
@@ -46,8 +47,8 @@ Status ship(const Context& context, const Options& options) {
 
 void add_ship(CLI::App& app, Context& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = add_command(app, context, "ship", "Take a product from model file to fleet, by its oree.toml", kExamples,
-                                  [&context, o] { return ship(context, *o); });
+  CLI::App* command = add_command(app, context, "ship", "Take a product from model file to fleet, by its oree.toml",
+                                  kExamples, [&context, o] { return ship(context, *o); });
   command->add_option("--product", o->product, "The product's file")->capture_default_str();
   command->add_option("--only", o->steps.only, "This step alone: inspect, tune, bundle, sign, verify or publish");
   command->add_flag("--force", o->steps.force, "Also what is up to date");

@@ -121,8 +121,8 @@ Step tune_step(const Shared& ship) {
     OREE_TRY_ASSIGN(TuneResult result, tune(ship->ports, tune_request(*ship)));
     if (!result.chosen) return Error(Code::kRefused, result.verdict);
     const Measurement& m = result.candidates[*result.chosen].measurement;
-    return StepOutcome{fmt::format("{}: p50 {:.2f} ms, p95 {:.2f} ms, of {} candidates", candidate_text(m.candidate), m.latency.p50,
-                                   m.latency.p95, result.candidates.size()),
+    return StepOutcome{fmt::format("{}: p50 {:.2f} ms, p95 {:.2f} ms, of {} candidates", candidate_text(m.candidate),
+                                   m.latency.p50, m.latency.p95, result.candidates.size()),
                        {ship->paths.tune_json}};
   };
   return {"tune", fingerprint, run};
@@ -173,8 +173,8 @@ Step bundle_step(const Shared& ship) {
     plan.manifest.created = created_text(*ship->ports.clock);
     OREE_TRY(ship->files().make_dirs(ship->product->state_folder));
     OREE_TRY_ASSIGN(BundleResult result, build_bundle(ship->ports, plan, ship->open));
-    return StepOutcome{fmt::format("{} {}, {}, {} golden samples", plan.manifest.model, plan.manifest.version, human_bytes(result.info.size),
-                                   result.info.manifest.golden.samples),
+    return StepOutcome{fmt::format("{} {}, {}, {} golden samples", plan.manifest.model, plan.manifest.version,
+                                   human_bytes(result.info.size), result.info.manifest.golden.samples),
                        {plan.out}};
   };
   return {"bundle", fingerprint, run};

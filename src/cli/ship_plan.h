@@ -15,8 +15,8 @@ namespace oree::cli {
 // Where the steps leave what they make, below the product's state folder.
 struct ShipPaths {
   explicit ShipPaths(const Product& product);
-  std::string state;      // ship.json
-  std::string tune;       // folder; tune.json and report.html lie in it
+  std::string state;  // ship.json
+  std::string tune;   // folder; tune.json and report.html lie in it
   std::string tune_json;
   std::string unsigned_bundle, bundle;  // NAME-VERSION.unsigned.oree, NAME-VERSION.oree
 };

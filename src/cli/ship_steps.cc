@@ -28,7 +28,8 @@ class State {
     const Json& stored = json_["steps"][step];
     StepState state{stored["fingerprint"].as_string(), stored["result"].as_string(), {}};
     for (const auto& [path, digest] : stored["outputs"].members()) {
-      state.outputs.emplace_back(path.starts_with('/') ? path : path_join(path_parent(path_), path), digest.as_string());
+      state.outputs.emplace_back(path.starts_with('/') ? path : path_join(path_parent(path_), path),
+                                 digest.as_string());
     }
     return state;
   }
@@ -86,7 +87,9 @@ Fingerprint& Fingerprint::add(std::string_view name, std::string_view text) {
   return *this;
 }
 
-Fingerprint& Fingerprint::add_json(std::string_view name, const Json& json) { return add(name, std::string_view(json.dump())); }
+Fingerprint& Fingerprint::add_json(std::string_view name, const Json& json) {
+  return add(name, std::string_view(json.dump()));
+}
 
 Fingerprint& Fingerprint::add_path(std::string_view name, const std::string& path) {
   add(name, std::string_view());
@@ -101,7 +104,8 @@ Status Fingerprint::add_tree(const std::string& path, int depth) {
     add(path_name(path), digest);
     return {};
   }
-  if (depth == kTreeDepthMax) return Error(Code::kExhausted, fmt::format("{}: folders lie over {} deep", path, kTreeDepthMax));
+  if (depth == kTreeDepthMax)
+    return Error(Code::kExhausted, fmt::format("{}: folders lie over {} deep", path, kTreeDepthMax));
   OREE_TRY_ASSIGN(std::vector<std::string> names, files_.list(path));
   add(path_name(path), std::to_string(names.size()));
   for (const std::string& name : names) OREE_TRY(add_tree(path_join(path, name), depth + 1));
@@ -192,7 +196,9 @@ Json steps_to_json(const std::vector<StepReport>& steps) {
 std::string steps_text(const std::vector<StepReport>& steps) {
   TextTable table{{"step", "status", "time", "result"}, {false, false, true}, {}};
   for (const StepReport& s : steps) {
-    table.rows.push_back({s.name, s.status, s.status == "done" || s.status == "failed" ? fmt::format("{:.1f} s", s.seconds) : "", s.result});
+    table.rows.push_back({s.name, s.status,
+                          s.status == "done" || s.status == "failed" ? fmt::format("{:.1f} s", s.seconds) : "",
+                          s.result});
   }
   return table.text();
 }

@@ -51,20 +51,20 @@ struct Step {
 
 struct StepReport {
   std::string name;
-  std::string status;                // "done", "up to date", "would run", "failed", "not reached", "left out"
+  std::string status;  // "done", "up to date", "would run", "failed", "not reached", "left out"
   double seconds = 0;
-  std::string result;                // of this run or of the one that is still good; the error's text when failed
+  std::string result;  // of this run or of the one that is still good; the error's text when failed
 };
 
 struct StepOptions {
-  std::string only;                  // this step alone; "" all
-  bool force = false;                // also when up to date
-  bool dry_run = false;              // says, does not do
+  std::string only;      // this step alone; "" all
+  bool force = false;    // also when up to date
+  bool dry_run = false;  // says, does not do
 };
 
 struct StepsReport {
   std::vector<StepReport> steps;
-  Status status;                     // of the step that failed
+  Status status;  // of the step that failed
 };
 
 // Stops at the first step that fails. kUsage when `only` names none.

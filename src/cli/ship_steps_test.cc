@@ -43,7 +43,8 @@ struct Chain {
   }
   StepsReport go(const StepOptions& options = {}) {
     ran.clear();
-    return run_steps(ports, "ship.json", {step("copy", "a", "b", 1), step("double", "b", "c", 2), step("tell", "c", "", 0)}, options);
+    return run_steps(ports, "ship.json",
+                     {step("copy", "a", "b", 1), step("double", "b", "c", 2), step("tell", "c", "", 0)}, options);
   }
 };
 
@@ -184,5 +185,6 @@ TEST_CASE("a fingerprint tells names, contents and places apart") {
   CHECK(*of("d") != before);
   CHECK(of("absent").error().code() == Code::kNotFound);
   CHECK(*Fingerprint(files).add("a", "bc").finish() != *Fingerprint(files).add("ab", "c").finish());
-  CHECK(*Fingerprint(files).add("a", "").add("b", "").finish() != *Fingerprint(files).add("b", "").add("a", "").finish());
+  CHECK(*Fingerprint(files).add("a", "").add("b", "").finish() !=
+        *Fingerprint(files).add("b", "").add("a", "").finish());
 }

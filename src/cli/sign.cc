@@ -26,7 +26,9 @@ Status sign(const Context& context, const Options& options) {
   std::string id = key_id(public_key(key));
   OREE_TRY_ASSIGN(BundleInfo info, verify_bundle(files, out, {public_key(key)}));
   Json document = Json().set("bundle", out).set("key_id", id).set("digest", info.digest).set("size", info.size);
-  print_result(context, document, fmt::format("signed {} {} by {}\n{}  {}\n", info.manifest.model, info.manifest.version, id, info.digest, out));
+  print_result(
+      context, document,
+      fmt::format("signed {} {} by {}\n{}  {}\n", info.manifest.model, info.manifest.version, id, info.digest, out));
   return {};
 }
 

@@ -14,7 +14,8 @@ namespace {
 
 constexpr char kExamples[] =
     "  oree verify detector-1.0.0.oree --key release.key.pub\n"
-    "Checks signatures and every digest as a device does, then shows the manifest. Exit 4 when a device would refuse it\n"
+    "Checks signatures and every digest as a device does, then shows the manifest. Exit 4 when a device would refuse "
+    "it\n"
     "for its signature or a digest, 3 when it is no bundle at all.\n";
 
 struct Options {
@@ -29,7 +30,9 @@ std::string joined(const std::vector<std::string>& texts) {
   return out.empty() ? "-" : out;
 }
 
-std::string bound(double value, std::string_view unit) { return value > 0 ? fmt::format("{} {}", value, unit) : "none"; }
+std::string bound(double value, std::string_view unit) {
+  return value > 0 ? fmt::format("{} {}", value, unit) : "none";
+}
 
 Status verify(const Context& context, const Options& options) {
   Files& files = *context.ports.files;
@@ -54,8 +57,8 @@ std::string bundle_text(const BundleInfo& info) {
                              m.options.threads, m.options.precision));
   row("created", m.created.empty() ? "-" : m.created);
   if (!m.description.empty()) row("description", m.description);
-  row("golden samples", fmt::format("{}{}, relative error <= {}, cosine >= {}", g.samples, g.random_inputs ? " (random inputs)" : "",
-                                    g.relative_error_max, g.cosine_min));
+  row("golden samples", fmt::format("{}{}, relative error <= {}, cosine >= {}", g.samples,
+                                    g.random_inputs ? " (random inputs)" : "", g.relative_error_max, g.cosine_min));
   row("latency p95 bound", bound(g.latency_ms_p95_max, "ms"));
   row("memory bound", g.memory_bytes_max > 0 ? human_bytes(g.memory_bytes_max) : "none");
   row("probation", fmt::format("{} s", m.probation_seconds));
@@ -69,15 +72,21 @@ std::string bundle_text(const BundleInfo& info) {
 Json bundle_json(const BundleInfo& info) {
   Json signers = Json::array();
   for (const std::string& id : info.signed_by) signers.push(id);
-  return Json().set("digest", info.digest).set("size", info.size).set("signed_by", signers).set("manifest", manifest_to_json(info.manifest));
+  return Json()
+      .set("digest", info.digest)
+      .set("size", info.size)
+      .set("signed_by", signers)
+      .set("manifest", manifest_to_json(info.manifest));
 }
 
 void add_verify(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = add_command(app, context, "verify", "Check a bundle as a device does and show its manifest", kExamples,
-                                  [&context, options] { return verify(context, *options); });
+  CLI::App* command = add_command(app, context, "verify", "Check a bundle as a device does and show its manifest",
+                                  kExamples, [&context, options] { return verify(context, *options); });
   command->add_option("bundle", options->bundle, "Bundle file")->required();
-  command->add_option("--key", options->keys, "Trusted public key; may be given several times")->required()->allow_extra_args(false);
+  command->add_option("--key", options->keys, "Trusted public key; may be given several times")
+      ->required()
+      ->allow_extra_args(false);
   command->add_option("--threshold", options->threshold, "Signatures needed")->check(CLI::Range(1, 64));
 }
 

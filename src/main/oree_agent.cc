@@ -31,7 +31,8 @@ constexpr char kUsage[] =
     "oree-agent runs models on a device and keeps them up to date.\n"
     "\n"
     "  oree-agent run --config FILE [--until-idle] [--verbose] [--log-json]\n"
-    "      Supervise the application, poll for releases, measure. With --until-idle: one poll and what follows from it.\n"
+    "      Supervise the application, poll for releases, measure. With --until-idle: one poll and what follows from "
+    "it.\n"
     "  oree-agent status (--config FILE | --data DIR) [--json]\n"
     "      What is installed here, and how the last update ended. Works while the agent runs.\n"
     "  oree-agent prove --slot DIR [--json]\n"
@@ -62,7 +63,10 @@ Result<Arguments> parse(int argc, char** argv) {
   out.command = argv[1];
   for (int i = 2; i < argc; ++i) {
     std::string option = argv[i];
-    std::string* value = option == "--config" ? &out.config : option == "--data" ? &out.data : option == "--slot" ? &out.slot : nullptr;
+    std::string* value = option == "--config" ? &out.config
+                         : option == "--data" ? &out.data
+                         : option == "--slot" ? &out.slot
+                                              : nullptr;
     if (value != nullptr) {
       if (++i >= argc) return Error(Code::kUsage, option + " needs a value");
       *value = argv[i];
@@ -110,7 +114,8 @@ Result<AgentSetup> read_setup(Files& files, const std::string& path) {
     setup.token = std::string(trim(as_text(token)));
   } else if (!setup.config.token_env.empty()) {
     const char* token = std::getenv(setup.config.token_env.c_str());
-    if (token == nullptr) return Error(Code::kUsage, "server.token_env names " + setup.config.token_env + ", which is not set");
+    if (token == nullptr)
+      return Error(Code::kUsage, "server.token_env names " + setup.config.token_env + ", which is not set");
     setup.token = token;
     unsetenv(setup.config.token_env.c_str());  // the application has no business with it
   }
@@ -203,7 +208,8 @@ Status prove(PosixPorts& posix, const Arguments& arguments) {
 
 Status check(PosixPorts& posix, const Arguments& arguments) {
   OREE_TRY_ASSIGN(AgentSetup setup, read_setup(*posix.ports().files, arguments.config));
-  std::string text = arguments.config + " is good: device " + setup.config.device_id + ", " + std::to_string(setup.trusted.size()) + " trusted keys\n";
+  std::string text = arguments.config + " is good: device " + setup.config.device_id + ", " +
+                     std::to_string(setup.trusted.size()) + " trusted keys\n";
   std::fwrite(text.data(), 1, text.size(), stdout);
   return {};
 }
@@ -211,7 +217,8 @@ Status check(PosixPorts& posix, const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0 || std::strcmp(argv[1], "help") == 0)) {
+  if (argc > 1 &&
+      (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0 || std::strcmp(argv[1], "help") == 0)) {
     std::fputs(kUsage, stdout);
     return 0;
   }
@@ -224,11 +231,16 @@ int main(int argc, char** argv) {
   if (end.ok()) {
     PosixPorts posix;
     const std::string& command = arguments->command;
-    if (command == "run") end = run(posix, *arguments);
-    else if (command == "status") end = status(posix, *arguments);
-    else if (command == "prove") end = prove(posix, *arguments);
-    else if (command == "check") end = check(posix, *arguments);
-    else end = Error(Code::kUsage, "unknown command " + command);
+    if (command == "run")
+      end = run(posix, *arguments);
+    else if (command == "status")
+      end = status(posix, *arguments);
+    else if (command == "prove")
+      end = prove(posix, *arguments);
+    else if (command == "check")
+      end = check(posix, *arguments);
+    else
+      end = Error(Code::kUsage, "unknown command " + command);
   }
   if (end.ok()) return 0;
   std::fprintf(stderr, "oree-agent: %s\n", end.error().message().c_str());

@@ -70,7 +70,8 @@ Status serve(Options& options) {
   OREE_TRY(lock_folder(path_join(folder, "lock")));
   const char* preset = std::getenv("OREE_OPERATOR_TOKEN");
   std::string token_path = path_join(folder, "operator.token");
-  OREE_TRY_ASSIGN(OperatorToken token, load_operator_token(*ports.files, *ports.random, token_path, preset ? preset : ""));
+  OREE_TRY_ASSIGN(OperatorToken token,
+                  load_operator_token(*ports.files, *ports.random, token_path, preset ? preset : ""));
   options.fleet.operator_token = token.token;
   options.fleet.silent_after_ms = options.silent_after_s * 1000;
   OREE_TRY_ASSIGN(auto database, SqliteDatabase::open(path_join(folder, "fleet.db")));
@@ -78,7 +79,8 @@ Status serve(Options& options) {
   OREE_TRY(server.open());
   BeastHttpServer http(server, options.http);
   OREE_TRY(http.start());
-  if (token.created) std::printf("operator token (shown once, kept in %s): %s\n", token_path.c_str(), token.token.c_str());
+  if (token.created)
+    std::printf("operator token (shown once, kept in %s): %s\n", token_path.c_str(), token.token.c_str());
   std::printf("listening on %s\n", http.url().c_str());
   std::fflush(stdout);
   if (options.http.certificate_file.empty() && !is_loopback(http.url())) {
@@ -99,13 +101,16 @@ int main(int argc, char** argv) {
   app.footer(oree::kExamples);
   app.set_version_flag("--version", "oree-server " OREE_VERSION);
   app.add_option("--data", options.fleet.data_folder, "Data folder: database, blobs, operator token")->required();
-  app.add_option("--listen", options.http.listen, "HOST:PORT, [IPv6]:PORT or :PORT; port 0 takes any free one")->capture_default_str();
+  app.add_option("--listen", options.http.listen, "HOST:PORT, [IPv6]:PORT or :PORT; port 0 takes any free one")
+      ->capture_default_str();
   app.add_option("--cert", options.http.certificate_file, "TLS certificate chain (PEM)");
   app.add_option("--key", options.http.key_file, "TLS private key (PEM)");
   app.add_flag("--private", options.fleet.private_reads, "Models, blobs and metrics need a token too");
-  app.add_option("--silent-after", options.silent_after_s, "Seconds without a word until a device counts as silent (default: three of its reporting intervals)")
+  app.add_option("--silent-after", options.silent_after_s,
+                 "Seconds without a word until a device counts as silent (default: three of its reporting intervals)")
       ->check(CLI::Range(1, 86400 * 365));
-  app.add_option("--temperature-alert", options.fleet.temperature_alert_celsius, "Degrees Celsius from which a device raises an alert")
+  app.add_option("--temperature-alert", options.fleet.temperature_alert_celsius,
+                 "Degrees Celsius from which a device raises an alert")
       ->capture_default_str();
   app.add_flag("--json", options.json, "Log lines as JSON objects");
   app.add_flag("--verbose", options.verbose, "Log more");

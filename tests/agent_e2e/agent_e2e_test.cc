@@ -44,8 +44,11 @@ class Fleet : public HttpHandler {
   }
   ServerResponse handle(const ServerRequest& request, const std::string& text) {
     std::lock_guard lock(mutex_);
-    auto json = [](int status, const Json& body) { return ServerResponse{status, {{"content-type", "application/json"}}, body.dump(), nullptr, 0, 0}; };
-    if (request.target.starts_with("/model/")) return latest_ ? json(200, latest_to_json(*latest_)) : json(404, Json().set("error", "not_found"));
+    auto json = [](int status, const Json& body) {
+      return ServerResponse{status, {{"content-type", "application/json"}}, body.dump(), nullptr, 0, 0};
+    };
+    if (request.target.starts_with("/model/"))
+      return latest_ ? json(200, latest_to_json(*latest_)) : json(404, Json().set("error", "not_found"));
     if (request.target.starts_with(kPathBlobs)) return blob(request);
     auto body = Json::parse(text);
     if (!body.ok()) return json(400, Json().set("error", "invalid"));
@@ -108,7 +111,8 @@ class Fleet : public HttpHandler {
     ServerResponse response{200, {{"etag", "\"" + digest + "\""}}, "", content, 0, content->size()};
     auto range = request.headers.find("range");
     long long from = 0;
-    if (range != request.headers.end() && sscanf(range->second.c_str(), "bytes=%lld-", &from) == 1 && from < content->size()) {
+    if (range != request.headers.end() && sscanf(range->second.c_str(), "bytes=%lld-", &from) == 1 &&
+        from < content->size()) {
       ++ranged_;
       response.status = 206;
       response.offset = from;
@@ -142,13 +146,17 @@ class Bench {
     folder = name;
     key.seed.fill(3);
     write("key.pub", public_key_pem(public_key(key)));
-    write("app.sh", "#!/bin/sh\nout=/proc/self/fd/$OREE_AGENT_FD\n[ -f \"$OREE_BUNDLE_DIR/manifest.json\" ] || exit 3\n"
-                    "echo '{\"type\":\"ready\",\"model\":\"detector\",\"version\":\"x\"}' > $out\n"
-                    "while :; do echo '" + stats_message() + "' > $out; sleep 0.2; done\n");
+    write("app.sh",
+          "#!/bin/sh\nout=/proc/self/fd/$OREE_AGENT_FD\n[ -f \"$OREE_BUNDLE_DIR/manifest.json\" ] || exit 3\n"
+          "echo '{\"type\":\"ready\",\"model\":\"detector\",\"version\":\"x\"}' > $out\n"
+          "while :; do echo '" +
+              stats_message() + "' > $out; sleep 0.2; done\n");
   }
   ~Bench() { (void)files().remove_all(folder); }
   Files& files() { return *posix.ports().files; }
-  void write(const std::string& name, const std::string& text) { OREE_ASSERT(files().write_atomic(folder + "/" + name, as_bytes(text)).ok()); }
+  void write(const std::string& name, const std::string& text) {
+    OREE_ASSERT(files().write_atomic(folder + "/" + name, as_bytes(text)).ok());
+  }
 
   void configure(const std::string& url) {
     write("agent.toml", fmt::format(R"(data = "data"
@@ -171,7 +179,8 @@ checkpoint_seconds = 0.5
 [limits]
 reserve_bytes = 1000000
 bandwidth_bytes_per_second = 30000000
-)", url, folder));
+)",
+                                    url, folder));
   }
 
   // The real detector; its golden sample was computed by the real engine here, and is spoiled when asked.
@@ -320,7 +329,8 @@ TEST_CASE("a real model travels through real faults to a device that always runs
   REQUIRE(exit.ok());
   CHECK(exit->code == 0);
   CHECK(fleet.reports() > 3);
-  MESSAGE("agent resident: " << idle_rss / 1024 << " KiB idle, " << bench.rss_peak / 1024 << " KiB at most during updates");
+  MESSAGE("agent resident: " << idle_rss / 1024 << " KiB idle, " << bench.rss_peak / 1024
+                             << " KiB at most during updates");
 #ifndef OREE_SANITIZED
   CHECK(bench.rss_peak < (int64_t{8} << 20));
 #endif

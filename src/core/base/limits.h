@@ -10,8 +10,8 @@ namespace oree {
 inline constexpr int64_t kTensorElementsMax = int64_t{1} << 31;
 inline constexpr int kTensorRankMax = 32;
 inline constexpr int64_t kModelBytesMax = int64_t{4} << 30;
-inline constexpr size_t kModelPartsMax = 1 << 20;      // nodes, tensors or buffers of one model file
-inline constexpr int kModelNestingMax = 16;            // graphs within graphs (If, Loop, Scan)
+inline constexpr size_t kModelPartsMax = 1 << 20;  // nodes, tensors or buffers of one model file
+inline constexpr int kModelNestingMax = 16;        // graphs within graphs (If, Loop, Scan)
 inline constexpr int64_t kBundleBytesMax = int64_t{4} << 30;
 inline constexpr int64_t kManifestBytesMax = 1 << 20;
 inline constexpr int kJsonDepthMax = 64;
@@ -20,27 +20,27 @@ inline constexpr int64_t kConfigBytesMax = 1 << 20;
 inline constexpr int kNpzEntriesMax = 4096;
 inline constexpr int kTarEntriesMax = 65536;
 inline constexpr int kTarPathMax = 1024;
-inline constexpr int64_t kHttpBodyBytesMax = 8 << 20;    // a JSON request or answer; blobs stream
+inline constexpr int64_t kHttpBodyBytesMax = 8 << 20;  // a JSON request or answer; blobs stream
 inline constexpr int kHttpHeaderBytesMax = 16 << 10;
 inline constexpr int64_t kImagePixelsMax = int64_t{1} << 27;
 inline constexpr int kTelemetryReportBytesMax = 64 << 10;
 inline constexpr int64_t kTelemetrySpoolBytesMax = 16 << 20;  // on the device's disk; oldest merge, never vanish
 inline constexpr int kTelemetryBatchReportsMax = 256;
-inline constexpr int kAppMessageBytesMax = 64 << 10;     // one JSON line from the application to the agent
-inline constexpr int kNameCharsMax = 128;                // model, device, version and key names
+inline constexpr int kAppMessageBytesMax = 64 << 10;  // one JSON line from the application to the agent
+inline constexpr int kNameCharsMax = 128;             // model, device, version and key names
 
 // The fleet server.
-inline constexpr int kServerThreads = 8;                 // handlers wait for the disk, so more than there are cores
+inline constexpr int kServerThreads = 8;  // handlers wait for the disk, so more than there are cores
 inline constexpr int kServerConnectionsMax = 4096;
-inline constexpr int kServerChunkBytes = 64 << 10;       // of a body, read or written at a time
-inline constexpr int kServerUploadsMax = 8;              // blobs being received at once
+inline constexpr int kServerChunkBytes = 64 << 10;            // of a body, read or written at a time
+inline constexpr int kServerUploadsMax = 8;                   // blobs being received at once
 inline constexpr int64_t kServerDiskReserveBytes = 64 << 20;  // left free when a blob is received
-inline constexpr int kServerAuthFailuresMax = 20;        // wrong tokens a peer may show a minute before it is told to wait
-inline constexpr int kServerAuthPeersMax = 4096;         // peers remembered for that
+inline constexpr int kServerAuthFailuresMax = 20;  // wrong tokens a peer may show a minute before it is told to wait
+inline constexpr int kServerAuthPeersMax = 4096;   // peers remembered for that
 inline constexpr int kFleetDevicesMax = 20000;
 inline constexpr int kFleetReleasesMax = 20000;
-inline constexpr int kFleetPageMax = 1000;               // rows of one answer
-inline constexpr int kFleetReportsPerHourMax = 720;      // of a device, merged for the overview
-inline constexpr int kFleetReportDaysMax = 30;           // older reports are deleted
+inline constexpr int kFleetPageMax = 1000;           // rows of one answer
+inline constexpr int kFleetReportsPerHourMax = 720;  // of a device, merged for the overview
+inline constexpr int kFleetReportDaysMax = 30;       // older reports are deleted
 
 }  // namespace oree

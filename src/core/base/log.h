@@ -15,9 +15,13 @@ void set_log_json(bool json);        // one JSON object a line instead of text
 // `component` is the module speaking ("agent", "http"); the line gets a UTC time stamp.
 void log_line(LogLevel level, std::string_view component, std::string_view text);
 
-inline void log_debug(std::string_view component, std::string_view text) { log_line(LogLevel::kDebug, component, text); }
+inline void log_debug(std::string_view component, std::string_view text) {
+  log_line(LogLevel::kDebug, component, text);
+}
 inline void log_info(std::string_view component, std::string_view text) { log_line(LogLevel::kInfo, component, text); }
 inline void log_warn(std::string_view component, std::string_view text) { log_line(LogLevel::kWarn, component, text); }
-inline void log_error(std::string_view component, std::string_view text) { log_line(LogLevel::kError, component, text); }
+inline void log_error(std::string_view component, std::string_view text) {
+  log_line(LogLevel::kError, component, text);
+}
 
 }  // namespace oree

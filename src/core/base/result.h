@@ -49,7 +49,7 @@ class [[nodiscard]] Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : v_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
+  Result(T value) : v_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit on purpose
   Result(Error error) : v_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool ok() const { return v_.index() == 0; }
@@ -103,10 +103,10 @@ using Status = Result<void>;
 
 // OREE_TRY(status());               returns the error to the caller
 // OREE_TRY_ASSIGN(auto x, thing()); the same, else moves the value into x
-#define OREE_TRY(expr)                                       \
-  do {                                                       \
-    auto oree_status_ = (expr);                              \
-    if (!oree_status_.ok()) return oree_status_.error();     \
+#define OREE_TRY(expr)                                   \
+  do {                                                   \
+    auto oree_status_ = (expr);                          \
+    if (!oree_status_.ok()) return oree_status_.error(); \
   } while (false)
 #define OREE_TRY_ASSIGN(decl, expr) OREE_TRY_ASSIGN_IMPL(OREE_CONCAT(oree_result_, __LINE__), decl, expr)
 #define OREE_TRY_ASSIGN_IMPL(tmp, decl, expr) \

@@ -59,7 +59,8 @@ Result<int64_t> shape_elements(const Shape& shape) {
   int64_t n = 1;
   bool empty = false;
   for (int64_t d : shape) {
-    if (d < 0) return Error(Code::kInvalid, fmt::format("shape {} has an unknown or negative dimension", shape_text(shape)));
+    if (d < 0)
+      return Error(Code::kInvalid, fmt::format("shape {} has an unknown or negative dimension", shape_text(shape)));
     // Dimensions beside a zero are bounded too: engines multiply them in another order.
     if (d == 0) {
       empty = true;

@@ -13,15 +13,28 @@
 
 namespace oree {
 
-enum class Dtype { kFloat32, kFloat16, kFloat64, kInt8, kUint8, kInt16, kUint16, kInt32, kUint32, kInt64, kUint64, kBool };
+enum class Dtype {
+  kFloat32,
+  kFloat16,
+  kFloat64,
+  kInt8,
+  kUint8,
+  kInt16,
+  kUint16,
+  kInt32,
+  kUint32,
+  kInt64,
+  kUint64,
+  kBool
+};
 
-const char* dtype_name(Dtype dtype);               // numpy's name: "float32", "uint8", …
+const char* dtype_name(Dtype dtype);  // numpy's name: "float32", "uint8", …
 Result<Dtype> dtype_from_name(std::string_view name);
-size_t dtype_size(Dtype dtype);                    // bytes an element
+size_t dtype_size(Dtype dtype);  // bytes an element
 
-using Shape = std::vector<int64_t>;                // outermost first; -1 is an unknown dimension (never in a Tensor)
+using Shape = std::vector<int64_t>;  // outermost first; -1 is an unknown dimension (never in a Tensor)
 
-std::string shape_text(const Shape& shape);        // "1x300x300x3", unknown as "?"; "scalar" for rank 0
+std::string shape_text(const Shape& shape);  // "1x300x300x3", unknown as "?"; "scalar" for rank 0
 // Elements of a shape; kInvalid when a dimension is negative or the product passes kTensorElementsMax.
 Result<int64_t> shape_elements(const Shape& shape);
 

@@ -54,7 +54,8 @@ size_t width(std::string_view text) {
 Status check_name(std::string_view text, std::string_view what) {
   if (text.empty()) return Error(Code::kInvalid, fmt::format("{} is empty", what));
   if (text.size() > static_cast<size_t>(kNameCharsMax)) {
-    return Error(Code::kInvalid, fmt::format("{} has {} characters; the limit is {}", what, text.size(), kNameCharsMax));
+    return Error(Code::kInvalid,
+                 fmt::format("{} has {} characters; the limit is {}", what, text.size(), kNameCharsMax));
   }
   if (!is_letter(text[0]) && !is_digit(text[0])) {
     return Error(Code::kInvalid, fmt::format("{} must start with a letter or a digit", what));

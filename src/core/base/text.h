@@ -17,9 +17,9 @@ Status check_name(std::string_view text, std::string_view what);
 
 std::vector<std::string> split(std::string_view text, char separator);  // "a,,b" -> {"a","","b"}; "" -> {""}
 std::string_view trim(std::string_view text);
-std::string human_bytes(int64_t bytes);           // "9.5 MiB"
-std::string html_escape(std::string_view text);   // safe in element text and in quoted attributes
-std::string utc_text(int64_t unix_ms);            // RFC 3339: "2026-11-23T15:04:05.123Z"
+std::string human_bytes(int64_t bytes);          // "9.5 MiB"
+std::string html_escape(std::string_view text);  // safe in element text and in quoted attributes
+std::string utc_text(int64_t unix_ms);           // RFC 3339: "2026-11-23T15:04:05.123Z"
 
 // Semantic-version order of "1.2.3" and "1.2.3-rc.1" (semver.org section 11); other texts compare by their
 // dot-separated parts, numeric parts as numbers. <0, 0, >0.
@@ -28,9 +28,9 @@ int compare_versions(std::string_view a, std::string_view b);
 // A table for people: columns padded, numbers right-aligned when `right[i]`, two spaces between, no borders.
 struct TextTable {
   std::vector<std::string> header;
-  std::vector<bool> right;                 // may be shorter than header: the rest is left-aligned
+  std::vector<bool> right;  // may be shorter than header: the rest is left-aligned
   std::vector<std::vector<std::string>> rows;
-  std::string text() const;                // ends with a newline
+  std::string text() const;  // ends with a newline
 };
 
 }  // namespace oree

@@ -47,13 +47,16 @@ TEST_CASE("time is written as RFC 3339, as date(1) does, before 1970 and after 2
 }
 
 TEST_CASE("versions are ordered as semver.org section 11 says") {
-  const char* rising[] = {"1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2",
-                          "1.0.0-beta.11", "1.0.0-rc.1", "1.0.0", "1.0.1", "1.2.0", "1.10.0", "2.0.0"};
+  const char* rising[] = {"1.0.0-alpha",  "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta",
+                          "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1",       "1.0.0",
+                          "1.0.1",        "1.2.0",         "1.10.0",           "2.0.0"};
   for (const char* a : rising) {
     for (const char* b : rising) {
       CAPTURE(a);
       CAPTURE(b);
-      int expected = a == b ? 0 : std::find(rising, std::end(rising), a) < std::find(rising, std::end(rising), b) ? -1 : 1;
+      int expected = a == b                                                                            ? 0
+                     : std::find(rising, std::end(rising), a) < std::find(rising, std::end(rising), b) ? -1
+                                                                                                       : 1;
       int found = compare_versions(a, b);
       CHECK((found > 0) - (found < 0) == expected);
     }

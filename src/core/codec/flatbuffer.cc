@@ -32,8 +32,8 @@ Result<FlatTable> FlatTable::root(ByteView file, std::string_view identifier) {
 }
 
 Result<FlatTable> FlatTable::at(ByteView file, uint64_t position) {
-  const Error broken(Code::kInvalid, fmt::format("a flatbuffer table at byte {} is broken (file of {} bytes)", position,
-                                                 file.size()));
+  const Error broken(Code::kInvalid,
+                     fmt::format("a flatbuffer table at byte {} is broken (file of {} bytes)", position, file.size()));
   if (position % 4 != 0 || !inside(file, position, 4)) return broken;
   int64_t vtable = static_cast<int64_t>(position) - load<int32_t>(file, static_cast<size_t>(position));
   if (vtable < 0 || vtable % 2 != 0 || !inside(file, static_cast<uint64_t>(vtable), 4)) return broken;

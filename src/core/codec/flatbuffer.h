@@ -60,8 +60,8 @@ class FlatTable {
     std::memcpy(&value, file_.data() + position_ + at, sizeof(T));
     return value;
   }
-  Result<std::string_view> string(int field) const;                     // "" when absent
-  Result<FlatVector> vector(int field, size_t element_size) const;      // empty when absent
+  Result<std::string_view> string(int field) const;                 // "" when absent
+  Result<FlatVector> vector(int field, size_t element_size) const;  // empty when absent
   Result<std::optional<FlatTable>> table(int field) const;
 
  private:

@@ -28,7 +28,7 @@ class Json {
   Json(long v) : v_(static_cast<int64_t>(v)) {}
   Json(long long v) : v_(static_cast<int64_t>(v)) {}
   Json(unsigned long v) : v_(static_cast<int64_t>(v)) {}  // asserted by callers to fit: sizes and counts
-  Json(double v) : v_(v) {}                                // NaN and infinities are written as null
+  Json(double v) : v_(v) {}                               // NaN and infinities are written as null
   Json(const char* v) : v_(std::string(v)) {}
   Json(std::string v) : v_(std::move(v)) {}
   Json(std::string_view v) : v_(std::string(v)) {}
@@ -49,10 +49,10 @@ class Json {
   bool as_bool(bool otherwise = false) const;
   int64_t as_int(int64_t otherwise = 0) const;
   double as_double(double otherwise = 0) const;
-  const std::string& as_string() const;              // "" when not a string
-  const Array& items() const;                        // empty when not an array
-  const Object& members() const;                     // empty when not an object
-  const Json* find(std::string_view key) const;      // nullptr when absent or not an object
+  const std::string& as_string() const;                // "" when not a string
+  const Array& items() const;                          // empty when not an array
+  const Object& members() const;                       // empty when not an object
+  const Json* find(std::string_view key) const;        // nullptr when absent or not an object
   const Json& operator[](std::string_view key) const;  // null when absent
 
   // Strict looks for data from outside: kInvalid with the key's name when absent or of another type.
@@ -63,8 +63,8 @@ class Json {
   Result<const Json*> get_object(std::string_view key) const;
   Result<const Json*> get_array(std::string_view key) const;
 
-  Json& set(std::string_view key, Json value);       // object (null becomes one); replaces; returns *this
-  Json& push(Json value);                            // array (null becomes one); returns *this
+  Json& set(std::string_view key, Json value);  // object (null becomes one); replaces; returns *this
+  Json& push(Json value);                       // array (null becomes one); returns *this
 
   std::string dump(int indent = -1) const;           // -1: one line; valid UTF-8 out, broken input bytes replaced
   static Result<Json> parse(std::string_view text);  // kInvalid names the byte offset

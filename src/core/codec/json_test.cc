@@ -22,7 +22,8 @@ TEST_CASE("JSON keeps types, order and text through parse and dump") {
   const char* text = R"({"b":1,"a":[true,false,null,-2.5,1.0,"\u00e9\ud83d\ude00\"\\\n"],"c":{},"d":[]})";
   CHECK(good(text).dump() == "{\"b\":1,\"a\":[true,false,null,-2.5,1.0,\"é😀\\\"\\\\\\n\"],\"c\":{},\"d\":[]}");
   CHECK(good(good(text).dump(2)) == good(text));
-  CHECK(Json::object().set("a", 1).set("b", Json::array().push(2)).dump(2) == "{\n  \"a\": 1,\n  \"b\": [\n    2\n  ]\n}");
+  CHECK(Json::object().set("a", 1).set("b", Json::array().push(2)).dump(2) ==
+        "{\n  \"a\": 1,\n  \"b\": [\n    2\n  ]\n}");
 }
 
 TEST_CASE("numbers keep their value to the last bit") {
@@ -42,12 +43,12 @@ TEST_CASE("numbers keep their value to the last bit") {
 }
 
 TEST_CASE("JSON refuses what RFC 8259 refuses, and repeated keys") {
-  for (std::string_view bad : {std::string_view(""), std::string_view("{"), std::string_view("[1,]"),
-                               std::string_view("{\"a\":1,}"), std::string_view("01"), std::string_view("NaN"),
-                               std::string_view("'a'"), std::string_view("1 2"), std::string_view("\"\t\""),
-                               std::string_view("\"\\ud800\""), std::string_view("\"\xff\""), std::string_view("1e999"),
-                               std::string_view("// c\n1"), std::string_view("\xef\xbb\xbf{}"),
-                               std::string_view("{}\0x", 4), std::string_view("{\"a\":1,\"b\":2,\"a\":3}")}) {
+  for (std::string_view bad :
+       {std::string_view(""), std::string_view("{"), std::string_view("[1,]"), std::string_view("{\"a\":1,}"),
+        std::string_view("01"), std::string_view("NaN"), std::string_view("'a'"), std::string_view("1 2"),
+        std::string_view("\"\t\""), std::string_view("\"\\ud800\""), std::string_view("\"\xff\""),
+        std::string_view("1e999"), std::string_view("// c\n1"), std::string_view("\xef\xbb\xbf{}"),
+        std::string_view("{}\0x", 4), std::string_view("{\"a\":1,\"b\":2,\"a\":3}")}) {
     CAPTURE(bad);
     CHECK(Json::parse(bad).error().code() == Code::kInvalid);
   }

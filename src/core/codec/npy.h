@@ -9,7 +9,7 @@ namespace oree {
 
 Result<Tensor> read_npy(ByteView file);
 Bytes write_npy(const Tensor& tensor);
-Result<NamedTensors> read_npz(ByteView file);            // names without ".npy", in file order
-Result<Bytes> write_npz(const NamedTensors& tensors);    // stored, deterministic bytes; kInvalid on a repeated name
+Result<NamedTensors> read_npz(ByteView file);          // names without ".npy", in file order
+Result<Bytes> write_npz(const NamedTensors& tensors);  // stored, deterministic bytes; kInvalid on a repeated name
 
 }  // namespace oree

@@ -113,8 +113,8 @@ TEST_CASE("hostile npy headers are refused before anything is allocated") {
                           "{'descr': '<f4', 'fortran_order': False, 'shape': (1}",
                           "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}",
                           "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} + evil()",
-                          "{'descr': '', 'fortran_order': False, 'shape': (1,)}",
-                          "{'descr': '<f4", "{'descr': '<f4', 'fortran_order': False, 'shape': (1 1)}"}) {
+                          "{'descr': '', 'fortran_order': False, 'shape': (1,)}", "{'descr': '<f4",
+                          "{'descr': '<f4', 'fortran_order': False, 'shape': (1 1)}"}) {
     CAPTURE(bad);
     CHECK_FALSE(read_npy(npy_with(bad, 4)).ok());
   }

@@ -43,13 +43,20 @@ Result<bool> ProtoReader::next(ProtoField& field) {
       field.kind = ProtoField::Kind::kVarint;
       OREE_TRY(read_varint(rest_, field.value));
       return true;
-    case 1: field.kind = ProtoField::Kind::kFixed64; size = 8; break;
-    case 5: field.kind = ProtoField::Kind::kFixed32; size = 4; break;
+    case 1:
+      field.kind = ProtoField::Kind::kFixed64;
+      size = 8;
+      break;
+    case 5:
+      field.kind = ProtoField::Kind::kFixed32;
+      size = 4;
+      break;
     case 2:
       field.kind = ProtoField::Kind::kBytes;
       OREE_TRY(read_varint(rest_, size));
       break;
-    default: return Error(Code::kInvalid, fmt::format("protobuf field {} has unknown wire type {}", field.number, key & 7));
+    default:
+      return Error(Code::kInvalid, fmt::format("protobuf field {} has unknown wire type {}", field.number, key & 7));
   }
   if (size > rest_.size()) {
     return Error(Code::kInvalid,
@@ -70,7 +77,8 @@ Status append_varints(const ProtoField& field, std::vector<int64_t>& out, size_t
     out.push_back(field.as_int());
     return {};
   }
-  if (!field.is_bytes()) return Error(Code::kInvalid, fmt::format("protobuf field {} is no list of integers", field.number));
+  if (!field.is_bytes())
+    return Error(Code::kInvalid, fmt::format("protobuf field {} is no list of integers", field.number));
   for (ByteView rest = field.bytes; !rest.empty();) {
     uint64_t value = 0;
     OREE_TRY(read_varint(rest, value));

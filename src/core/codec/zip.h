@@ -12,7 +12,7 @@ namespace oree {
 
 struct ZipEntry {
   std::string name;
-  int method = 0;              // 0 stored, 8 deflated: any other is refused by read_zip_entry
+  int method = 0;  // 0 stored, 8 deflated: any other is refused by read_zip_entry
   uint32_t crc = 0;
   uint64_t packed_size = 0;    // bytes in the file
   uint64_t size = 0;           // bytes unpacked; at most 1032 times packed_size, which is as far as deflate goes
@@ -23,7 +23,8 @@ struct ZipEntry {
 Result<std::vector<ZipEntry>> read_zip_index(ByteView file);
 Result<Bytes> read_zip_entry(ByteView file, const ZipEntry& entry);
 
-// Stored members with zip64 records throughout, so that there is one layout whatever the size. Same members, same bytes.
+// Stored members with zip64 records throughout, so that there is one layout whatever the size. Same members, same
+// bytes.
 class ZipWriter {
  public:
   void add(const std::string& name, ByteView content);

@@ -28,21 +28,21 @@ class Sha256 {
 };
 
 Sha256Digest sha256(ByteView bytes);
-std::string digest_text(const Sha256Digest& digest);          // 64 lower-case hex digits
-Result<Sha256Digest> parse_digest(std::string_view text);     // with or without a leading "sha256:"
+std::string digest_text(const Sha256Digest& digest);       // 64 lower-case hex digits
+Result<Sha256Digest> parse_digest(std::string_view text);  // with or without a leading "sha256:"
 
-using PublicKey = std::array<uint8_t, 32>;                    // Ed25519, RFC 8032
+using PublicKey = std::array<uint8_t, 32>;  // Ed25519, RFC 8032
 using Signature = std::array<uint8_t, 64>;
-struct SecretKey {                                            // wiped on destruction
+struct SecretKey {  // wiped on destruction
   std::array<uint8_t, 32> seed{};
   ~SecretKey();
 };
 
-SecretKey generate_key();                                     // from the operating system's randomness
+SecretKey generate_key();  // from the operating system's randomness
 PublicKey public_key(const SecretKey& key);
 Signature sign(const SecretKey& key, ByteView message);
 bool verify(const PublicKey& key, ByteView message, const Signature& signature);
-std::string key_id(const PublicKey& key);                     // first 16 hex digits of the key's SHA-256
+std::string key_id(const PublicKey& key);  // first 16 hex digits of the key's SHA-256
 
 // Key files are PEM: "PRIVATE KEY" (PKCS#8, RFC 8410) and "PUBLIC KEY" (SubjectPublicKeyInfo), as OpenSSL reads them.
 std::string public_key_pem(const PublicKey& key);

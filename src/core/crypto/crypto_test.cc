@@ -120,8 +120,11 @@ TEST_CASE("key files with carriage returns or text around them are read, others 
   CHECK_FALSE(parse_public_key_pem("-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n").ok());
   CHECK_FALSE(parse_public_key_pem("-----END PUBLIC KEY-----\n-----BEGIN PUBLIC KEY-----\n").ok());
   // X25519 (1.3.101.110) looks the same but for one byte.
-  CHECK(parse_public_key_pem("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VuAyEAVambQwoD4ja2gh9bsXkYMnuoUTZ4ioxFW4AoqdFnCts=\n"
-                             "-----END PUBLIC KEY-----\n").error().code() == Code::kUnsupported);
+  CHECK(
+      parse_public_key_pem("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VuAyEAVambQwoD4ja2gh9bsXkYMnuoUTZ4ioxFW4AoqdFnCts=\n"
+                           "-----END PUBLIC KEY-----\n")
+          .error()
+          .code() == Code::kUnsupported);
 }
 
 TEST_CASE("generated keys differ and sign") {

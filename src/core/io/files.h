@@ -30,8 +30,8 @@ class ReadFile {
 
 struct FileInfo {
   bool directory = false;
-  int64_t size = 0;       // bytes
-  int64_t mtime_ms = 0;   // Unix milliseconds
+  int64_t size = 0;      // bytes
+  int64_t mtime_ms = 0;  // Unix milliseconds
 };
 
 // The file system. Errors: kNotFound, kExhausted (full disk, quota), kUnavailable (I/O error), kInvalid (is a
@@ -48,14 +48,14 @@ class Files {
   virtual Result<std::unique_ptr<WriteFile>> create(const std::string& path) = 0;  // truncates
   virtual Result<std::unique_ptr<WriteFile>> append(const std::string& path) = 0;  // creates when absent
   virtual Status truncate(const std::string& path, int64_t size) = 0;
-  virtual Status rename(const std::string& from, const std::string& to) = 0;       // atomic; syncs the folder
-  virtual Status remove(const std::string& path) = 0;                              // file; absent is success
-  virtual Status remove_all(const std::string& path) = 0;                          // tree; absent is success
-  virtual Status make_dirs(const std::string& path) = 0;                           // with parents; present is success
+  virtual Status rename(const std::string& from, const std::string& to) = 0;  // atomic; syncs the folder
+  virtual Status remove(const std::string& path) = 0;                         // file; absent is success
+  virtual Status remove_all(const std::string& path) = 0;                     // tree; absent is success
+  virtual Status make_dirs(const std::string& path) = 0;                      // with parents; present is success
   virtual Status sync_dir(const std::string& path) = 0;
   virtual Result<FileInfo> info(const std::string& path) = 0;
-  virtual Result<std::vector<std::string>> list(const std::string& path) = 0;      // names, sorted
-  virtual Result<int64_t> free_bytes(const std::string& path) = 0;                 // for this user
+  virtual Result<std::vector<std::string>> list(const std::string& path) = 0;  // names, sorted
+  virtual Result<int64_t> free_bytes(const std::string& path) = 0;             // for this user
   bool exists(const std::string& path) { return info(path).ok(); }
 };
 

@@ -15,8 +15,8 @@ struct HttpRequest {
   std::string url;                             // http:// or https://
   std::map<std::string, std::string> headers;  // names in any case
   std::string body;
-  std::string body_file;                       // when set, the body is streamed from this file instead
-  int64_t timeout_ms = 30000;                  // longest silence of the peer, not the whole transfer
+  std::string body_file;       // when set, the body is streamed from this file instead
+  int64_t timeout_ms = 30000;  // longest silence of the peer, not the whole transfer
 };
 
 struct HttpResponse {
@@ -35,7 +35,8 @@ class HttpClient {
  public:
   virtual ~HttpClient() = default;
   // Without a sink the body is kept in the response.
-  virtual Result<HttpResponse> send(const HttpRequest& request, const HttpHead& head = {}, const HttpSink& sink = {}) = 0;
+  virtual Result<HttpResponse> send(const HttpRequest& request, const HttpHead& head = {},
+                                    const HttpSink& sink = {}) = 0;
   // PEM authorities that https trusts instead of the system's; before the first request.
   virtual void set_ca_file(const std::string&) {}
 };
@@ -47,8 +48,9 @@ struct Url {
   std::string target;  // path and query, at least "/"
 };
 Result<Url> parse_url(std::string_view text);
-std::string url_encode(std::string_view text);               // RFC 3986 unreserved kept
-Result<std::string> url_decode(std::string_view text);       // kInvalid on a broken escape
-std::map<std::string, std::string> parse_query(std::string_view query);  // "a=1&b" decoded; later wins; broken escapes kept as they are
+std::string url_encode(std::string_view text);          // RFC 3986 unreserved kept
+Result<std::string> url_decode(std::string_view text);  // kInvalid on a broken escape
+std::map<std::string, std::string> parse_query(
+    std::string_view query);  // "a=1&b" decoded; later wins; broken escapes kept as they are
 
 }  // namespace oree

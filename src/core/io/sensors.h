@@ -8,20 +8,20 @@
 namespace oree {
 
 struct SystemReading {
-  std::optional<double> cpu_percent;             // of the whole machine since the previous reading, 0..100
+  std::optional<double> cpu_percent;  // of the whole machine since the previous reading, 0..100
   std::optional<int64_t> memory_used_bytes;
   std::optional<int64_t> memory_total_bytes;
-  std::optional<double> temperature_celsius;     // the hottest CPU/SoC zone; absent where none is readable
+  std::optional<double> temperature_celsius;  // the hottest CPU/SoC zone; absent where none is readable
   std::optional<double> load_1min;
 };
 
 struct SystemIdentity {
-  std::string architecture;   // "x86_64", "aarch64", "armv7l"
-  std::string cpu_model;      // as the kernel names it, "" when it does not
-  std::string os;             // PRETTY_NAME of os-release
-  int cpu_cores = 0;          // usable by this process
+  std::string architecture;  // "x86_64", "aarch64", "armv7l"
+  std::string cpu_model;     // as the kernel names it, "" when it does not
+  std::string os;            // PRETTY_NAME of os-release
+  int cpu_cores = 0;         // usable by this process
   int64_t memory_total_bytes = 0;
-  std::string boot_id;        // changes at every boot of the machine
+  std::string boot_id;  // changes at every boot of the machine
 };
 
 class Sensors {

@@ -13,8 +13,8 @@
 namespace oree {
 
 struct BundleSource {
-  std::string path;   // in the bundle
-  std::string file;   // on disk; or, when empty:
+  std::string path;  // in the bundle
+  std::string file;  // on disk; or, when empty:
   Bytes content;
 };
 
@@ -28,9 +28,9 @@ Status sign_bundle(Files& files, const std::string& in, const std::string& out, 
 
 struct BundleInfo {
   Manifest manifest;
-  std::string digest;                       // SHA-256 of the whole file: the name of the blob
+  std::string digest;  // SHA-256 of the whole file: the name of the blob
   int64_t size = 0;
-  std::vector<std::string> signed_by;       // key ids whose signature is good, among the trusted keys
+  std::vector<std::string> signed_by;  // key ids whose signature is good, among the trusted keys
 };
 
 // Reads the manifest only, checks nothing but the format.
@@ -40,9 +40,11 @@ Result<Manifest> read_bundle_manifest(Files& files, const std::string& path);
 // the manifest, in its order, each of its size and digest. kIntegrity otherwise, naming the member and both digests;
 // kInvalid when the file is no well-formed bundle (cut, bytes beside the members), kUsage when fewer than `threshold`
 // keys are trusted.
-Result<BundleInfo> verify_bundle(Files& files, const std::string& path, const std::vector<PublicKey>& trusted, int threshold = 1);
+Result<BundleInfo> verify_bundle(Files& files, const std::string& path, const std::vector<PublicKey>& trusted,
+                                 int threshold = 1);
 
-// Everything that verify_bundle checks but who signed: fit for naming and carrying a bundle, never for opening its model.
+// Everything that verify_bundle checks but who signed: fit for naming and carrying a bundle, never for opening its
+// model.
 Result<BundleInfo> check_bundle(Files& files, const std::string& path);
 
 // verify_bundle, then writes every member under folder (made fresh, synced). On an error the folder is removed.

@@ -12,7 +12,8 @@ namespace {
 
 Result<Bytes> read_exactly(const ReadFile& file, int64_t offset, int64_t size) {
   OREE_TRY_ASSIGN(Bytes bytes, const_cast<ReadFile&>(file).read_at(offset, size));
-  if (static_cast<int64_t>(bytes.size()) != size) return Error(Code::kInvalid, fmt::format("ends early, after byte {}", offset));
+  if (static_cast<int64_t>(bytes.size()) != size)
+    return Error(Code::kInvalid, fmt::format("ends early, after byte {}", offset));
   return bytes;
 }
 
@@ -151,7 +152,8 @@ Result<std::string> walk_bundle(const BundleLayout& layout, const MemberSink& si
   return reader.end();
 }
 
-BundleOutput::BundleOutput(Files& files, const std::string& path) : files_(&files), path_(path), partial_(path + ".partial") {}
+BundleOutput::BundleOutput(Files& files, const std::string& path)
+    : files_(&files), path_(path), partial_(path + ".partial") {}
 
 Result<BundleOutput> BundleOutput::open(Files& files, const std::string& path) {
   BundleOutput output(files, path);

@@ -26,9 +26,9 @@ struct BundleLayout {
   std::unique_ptr<ReadFile> file;
   std::vector<TarMember> index;
   Bytes manifest_bytes;
-  Bytes signatures_bytes;                   // empty when the bundle is unsigned
+  Bytes signatures_bytes;  // empty when the bundle is unsigned
   std::vector<BundleSignature> signatures;
-  Manifest manifest;                        // empty until parse_layout
+  Manifest manifest;  // empty until parse_layout
 };
 
 // Opens the file and reads its head: after it the signatures can be checked, before anything that they cover is parsed.
@@ -43,7 +43,7 @@ Status parse_layout(BundleLayout& layout);
 struct MemberSink {
   std::function<Status(const BundleMember& member)> begin;
   std::function<Status(ByteView chunk)> chunk;
-  std::function<Status()> end;              // the member's digest was right
+  std::function<Status()> end;  // the member's digest was right
 };
 
 // Reads the file once, from the first byte to the last: every frame, digest and the end must be right. Returns the
@@ -65,8 +65,8 @@ class BundleOutput {
   BundleOutput(Files& files, const std::string& path);
   Files* files_;
   std::string path_, partial_;
-  std::unique_ptr<WriteFile> file_;          // null once finished or moved from
-  int64_t member_size_ = 0;                  // of the last one: its padding is still owed
+  std::unique_ptr<WriteFile> file_;  // null once finished or moved from
+  int64_t member_size_ = 0;          // of the last one: its padding is still owed
 };
 
 }  // namespace oree

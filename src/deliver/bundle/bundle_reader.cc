@@ -15,15 +15,17 @@ Status check_signatures(const BundleLayout& layout, const std::vector<PublicKey>
                         std::vector<std::string>& signed_by) {
   std::set<PublicKey> distinct(trusted.begin(), trusted.end());
   if (threshold < 1 || distinct.size() < static_cast<size_t>(threshold)) {
-    return Error(Code::kUsage, fmt::format("{} trusted keys cannot give {} signatures; at least one is needed", distinct.size(), threshold));
+    return Error(Code::kUsage, fmt::format("{} trusted keys cannot give {} signatures; at least one is needed",
+                                           distinct.size(), threshold));
   }
   if (layout.signatures.empty()) return Error(Code::kIntegrity, "the bundle is not signed");
   signed_by = good_signers(layout.signatures, trusted, layout.manifest_bytes);
   if (signed_by.size() < static_cast<size_t>(threshold)) {
     std::string ids;
     for (const BundleSignature& s : layout.signatures) ids += (ids.empty() ? "" : ", ") + s.key_id;
-    return Error(Code::kIntegrity, fmt::format("{} of {} needed signatures by trusted keys are good; the bundle names keys {}",
-                                               signed_by.size(), threshold, ids));
+    return Error(Code::kIntegrity,
+                 fmt::format("{} of {} needed signatures by trusted keys are good; the bundle names keys {}",
+                             signed_by.size(), threshold, ids));
   }
   return {};
 }
@@ -134,7 +136,8 @@ Result<BundleInfo> check_bundle(Files& files, const std::string& path) {
   return info;
 }
 
-Result<BundleInfo> verify_bundle(Files& files, const std::string& path, const std::vector<PublicKey>& trusted, int threshold) {
+Result<BundleInfo> verify_bundle(Files& files, const std::string& path, const std::vector<PublicKey>& trusted,
+                                 int threshold) {
   auto layout = open_layout(files, path);
   if (!layout.ok()) return layout.error().within(path);
   auto info = verify_layout(*layout, trusted, threshold);

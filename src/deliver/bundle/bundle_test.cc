@@ -92,7 +92,8 @@ TEST_CASE("a threshold of two needs two distinct trusted keys") {
   CHECK(verify_bundle(files, "b.oree", {a, b, c}, 3).error().code() == Code::kIntegrity);
 }
 
-TEST_CASE("an unsigned bundle and a stranger's bundle are refused, and no key or a senseless threshold is a usage error") {
+TEST_CASE(
+    "an unsigned bundle and a stranger's bundle are refused, and no key or a senseless threshold is a usage error") {
   FakeFiles files;
   REQUIRE(write_bundle(files, "u.oree", small_manifest(), small_sources()).ok());
   CHECK(verify_bundle(files, "u.oree", kTrusted).error().code() == Code::kIntegrity);
@@ -132,7 +133,8 @@ TEST_CASE("what no reader would take is not written") {
   Manifest manifest = small_manifest();
   manifest.golden.samples = 2;
   CHECK(write_bundle(files, "b.oree", manifest, small_sources()).error().code() == Code::kInvalid);
-  CHECK(write_bundle(files, "b.oree", small_manifest(), {{"recipe.json", "absent", {}}}).error().code() == Code::kNotFound);
+  CHECK(write_bundle(files, "b.oree", small_manifest(), {{"recipe.json", "absent", {}}}).error().code() ==
+        Code::kNotFound);
   CHECK(tree(files, ".").empty());
 }
 

@@ -50,7 +50,8 @@ Status copy(Files& files, const BundleSource& source, const BundleMember& member
 
 }  // namespace
 
-Status write_bundle(Files& files, const std::string& path, Manifest manifest, const std::vector<BundleSource>& sources) {
+Status write_bundle(Files& files, const std::string& path, Manifest manifest,
+                    const std::vector<BundleSource>& sources) {
   manifest.members.clear();
   int64_t total = 0;
   for (const BundleSource& source : sources) {
@@ -59,14 +60,16 @@ Status write_bundle(Files& files, const std::string& path, Manifest manifest, co
     manifest.members.push_back(std::move(member));
   }
   if (total > kBundleBytesMax) {
-    return Error(Code::kExhausted, fmt::format("the members have {} bytes together; a bundle holds {}", total, kBundleBytesMax));
+    return Error(Code::kExhausted,
+                 fmt::format("the members have {} bytes together; a bundle holds {}", total, kBundleBytesMax));
   }
   Json json = manifest_to_json(manifest);
   // What no reader would take is not written: the same rules, in the same place.
   if (auto readable = manifest_from_json(json); !readable.ok()) return readable.error().within("manifest");
   std::string text = json.dump();
   if (static_cast<int64_t>(text.size()) > kManifestBytesMax) {
-    return Error(Code::kExhausted, fmt::format("the manifest has {} bytes; the limit is {}", text.size(), kManifestBytesMax));
+    return Error(Code::kExhausted,
+                 fmt::format("the manifest has {} bytes; the limit is {}", text.size(), kManifestBytesMax));
   }
   OREE_TRY_ASSIGN(BundleOutput output, BundleOutput::open(files, path));
   OREE_TRY(output.add(kManifestPath, as_bytes(text)));

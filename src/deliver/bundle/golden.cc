@@ -82,7 +82,8 @@ GoldenVerdict compare_golden(const NamedTensors& outputs, const NamedTensors& ex
   GoldenVerdict verdict;
   if (expected.empty()) return {false, {}, 0, 1, "the sample expects no output"};
   for (const NamedTensor& wanted : expected) {
-    auto found = std::find_if(outputs.begin(), outputs.end(), [&](const NamedTensor& t) { return t.name == wanted.name; });
+    auto found =
+        std::find_if(outputs.begin(), outputs.end(), [&](const NamedTensor& t) { return t.name == wanted.name; });
     if (found == outputs.end()) return {false, wanted.name, 0, 1, fmt::format("output {} is missing", wanted.name)};
     TensorDifference d = compare_tensors(found->tensor, wanted.tensor);
     std::string reason = judge(d, rules);

@@ -34,7 +34,7 @@ struct GoldenVerdict {
   std::string tensor;         // the first that fails, else the one that is furthest off
   double relative_error = 0;  // of that tensor
   double cosine = 1;
-  std::string reason;         // for people; "" when passed
+  std::string reason;  // for people; "" when passed
 };
 // Every expected tensor must be among the outputs (by name) and lie within the rules' tolerance; other outputs are
 // ignored. A sample that expects nothing fails.

@@ -55,7 +55,8 @@ TEST_CASE("both rules must hold, and the verdict names the tensor") {
   rules.relative_error_max = 0.1;
   rules.cosine_min = 0.99;
   NamedTensors expected{{"a", floats({0, 1})}, {"b", floats({0, 1})}};
-  GoldenVerdict good = compare_golden({{"b", floats({0, 1.05f})}, {"a", floats({0, 1})}, {"c", floats({9})}}, expected, rules);
+  GoldenVerdict good =
+      compare_golden({{"b", floats({0, 1.05f})}, {"a", floats({0, 1})}, {"c", floats({9})}}, expected, rules);
   CHECK(good.passed);
   CHECK(good.tensor == "b");
   CHECK(good.relative_error == doctest::Approx(0.05));

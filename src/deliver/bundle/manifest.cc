@@ -19,7 +19,9 @@ constexpr int kGoldenSamplesMax = 1000;
 constexpr int kGoldenRunsMax = 100000;
 constexpr int64_t kProbationSecondsMax = 30 * 24 * 3600;
 
-Error bad(std::string_view key, std::string_view what) { return Error(Code::kInvalid, fmt::format("'{}' {}", key, what)); }
+Error bad(std::string_view key, std::string_view what) {
+  return Error(Code::kInvalid, fmt::format("'{}' {}", key, what));
+}
 
 Result<int> small_int(const Json& json, std::string_view key, int min, int max) {
   OREE_TRY_ASSIGN(int64_t n, json.get_int(key, min, max));
@@ -83,7 +85,8 @@ Result<std::vector<BundleMember>> members_from_json(const Json& json) {
     BundleMember m;
     OREE_TRY_ASSIGN(m.path, item.get_string("path"));
     OREE_TRY(check_member_path(m.path));
-    if (m.path == kManifestPath || m.path == kSignaturesPath) return bad("members", fmt::format("must not list {}", m.path));
+    if (m.path == kManifestPath || m.path == kSignaturesPath)
+      return bad("members", fmt::format("must not list {}", m.path));
     if (!paths.insert(m.path).second) return bad("members", fmt::format("lists {} twice", m.path));
     OREE_TRY_ASSIGN(m.size, item.get_int("size", 0, kBundleBytesMax));
     total += m.size;
@@ -96,7 +99,8 @@ Result<std::vector<BundleMember>> members_from_json(const Json& json) {
   }
   for (const BundleMember& m : members) {
     for (std::string::size_type i = m.path.find('/'); i != std::string::npos; i = m.path.find('/', i + 1)) {
-      if (paths.contains(m.path.substr(0, i))) return bad("members", fmt::format("{} is both file and folder", m.path.substr(0, i)));
+      if (paths.contains(m.path.substr(0, i)))
+        return bad("members", fmt::format("{} is both file and folder", m.path.substr(0, i)));
     }
   }
   return members;
@@ -124,7 +128,8 @@ Status check_member_path(std::string_view path) {
   }
   for (char c : path) {
     auto u = static_cast<unsigned char>(c);
-    if (u < 0x20 || u == 0x7f || c == '\\') return Error(Code::kInvalid, "a path has a control character or a backslash");
+    if (u < 0x20 || u == 0x7f || c == '\\')
+      return Error(Code::kInvalid, "a path has a control character or a backslash");
   }
   for (const std::string& part : split(path, '/')) {
     if (part.empty() || part == "." || part == "..") {
@@ -138,7 +143,8 @@ std::string golden_input_path(int sample) { return fmt::format("golden/{}.input.
 std::string golden_expected_path(int sample) { return fmt::format("golden/{}.expected.npz", sample); }
 
 const BundleMember* find_member(const Manifest& manifest, std::string_view path) {
-  auto it = std::find_if(manifest.members.begin(), manifest.members.end(), [&](const BundleMember& m) { return m.path == path; });
+  auto it = std::find_if(manifest.members.begin(), manifest.members.end(),
+                         [&](const BundleMember& m) { return m.path == path; });
   return it == manifest.members.end() ? nullptr : &*it;
 }
 
@@ -165,7 +171,8 @@ Result<Manifest> manifest_from_json(const Json& json) {
   Manifest m;
   OREE_TRY_ASSIGN(m.format, small_int(json, "format", 1, INT32_MAX));
   if (m.format != kBundleFormat) {
-    return Error(Code::kUnsupported, fmt::format("bundle format {} is not known; this program reads {}", m.format, kBundleFormat));
+    return Error(Code::kUnsupported,
+                 fmt::format("bundle format {} is not known; this program reads {}", m.format, kBundleFormat));
   }
   OREE_TRY_ASSIGN(m.model, json.get_string("model"));
   OREE_TRY(check_name(m.model, "'model'"));
@@ -173,7 +180,8 @@ Result<Manifest> manifest_from_json(const Json& json) {
   OREE_TRY(check_name(m.version, "'version'"));
   OREE_TRY_ASSIGN(const Json* types, json.get_array("device_types"));
   if (types->items().empty() || types->items().size() > kDeviceTypesMax) {
-    return bad("device_types", fmt::format("has {} names; 1 to {} are allowed", types->items().size(), kDeviceTypesMax));
+    return bad("device_types",
+               fmt::format("has {} names; 1 to {} are allowed", types->items().size(), kDeviceTypesMax));
   }
   for (const Json& type : types->items()) {
     if (!type.is_string()) return bad("device_types", "must hold strings");

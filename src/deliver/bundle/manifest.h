@@ -38,24 +38,24 @@ struct BundleMember {
 
 // How the bundle is proven on the device: every golden sample is run; each output must lie within tolerance.
 struct GoldenRules {
-  int samples = 0;                    // golden/0 … golden/N-1
-  double relative_error_max = 0.01;   // largest |a-b| over the range (max-min) of the expected output tensor
-  double cosine_min = 0.999;          // between output and expected, flattened; both rules must hold
-  double latency_ms_p95_max = 0;      // 0: no bound
-  int64_t memory_bytes_max = 0;       // peak resident memory of the proving process; 0: no bound
-  int warmup_runs = 3, runs = 30;     // for the latency bound
-  bool random_inputs = false;         // the inputs are noise: they prove the engine, not the preprocessing or the data
+  int samples = 0;                   // golden/0 … golden/N-1
+  double relative_error_max = 0.01;  // largest |a-b| over the range (max-min) of the expected output tensor
+  double cosine_min = 0.999;         // between output and expected, flattened; both rules must hold
+  double latency_ms_p95_max = 0;     // 0: no bound
+  int64_t memory_bytes_max = 0;      // peak resident memory of the proving process; 0: no bound
+  int warmup_runs = 3, runs = 30;    // for the latency bound
+  bool random_inputs = false;        // the inputs are noise: they prove the engine, not the preprocessing or the data
 };
 
 struct Manifest {
   int format = kBundleFormat;
-  std::string model;                  // check_name
-  std::string version;                // check_name; ordered by compare_versions
+  std::string model;                      // check_name
+  std::string version;                    // check_name; ordered by compare_versions
   std::vector<std::string> device_types;  // compatible; check_name each; at least one
-  std::string runtime;                // backend name
+  std::string runtime;                    // backend name
   SessionOptions options;
-  std::string model_path;             // member that the backend opens, e.g. "model/detector.tflite"
-  std::string created;                // RFC 3339; label only
+  std::string model_path;  // member that the backend opens, e.g. "model/detector.tflite"
+  std::string created;     // RFC 3339; label only
   std::string description;
   GoldenRules golden;
   int64_t probation_seconds = 60;     // watched on live data before commit
@@ -64,8 +64,8 @@ struct Manifest {
 
 // Safe to join to a folder: relative, '/'-separated, no empty, "." or ".." part, no control character, no backslash.
 Status check_member_path(std::string_view path);
-std::string golden_input_path(int sample);     // "golden/0.input.npz"
-std::string golden_expected_path(int sample);  // "golden/0.expected.npz"
+std::string golden_input_path(int sample);                                         // "golden/0.input.npz"
+std::string golden_expected_path(int sample);                                      // "golden/0.expected.npz"
 const BundleMember* find_member(const Manifest& manifest, std::string_view path);  // nullptr when absent
 
 Json manifest_to_json(const Manifest& manifest);

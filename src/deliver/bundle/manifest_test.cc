@@ -63,17 +63,45 @@ TEST_CASE("unknown keys are ignored, unknown options and formats are not") {
 
 TEST_CASE("every key is checked for presence, type and range") {
   const std::pair<const char*, Json> cases[] = {
-      {"format", {}},           {"format", "1"},          {"format", 0},           {"model", {}},
-      {"model", "a/b"},         {"model", ""},            {"version", 1.0},        {"version", std::string(200, '1')},
-      {"device_types", {}},     {"device_types", Json::array()},                   {"device_types", Json::array().push(1)},
-      {"device_types", Json::array().push("a b")},        {"runtime", "../x"},     {"options", Json::array()},
-      {"options.threads", 0},   {"options.threads", 1000}, {"options.precision", "f64"}, {"model_path", "model/other"},
-      {"model_path", 7},        {"created", {}},          {"description", std::string(5000, 'x')}, {"golden", "none"},
-      {"golden.samples", -1},   {"golden.samples", 2},    {"golden.samples", 1 << 30}, {"golden.relative_error_max", -0.1},
-      {"golden.relative_error_max", std::nan("")},        {"golden.cosine_min", 1.5},  {"golden.latency_ms_p95_max", "50"},
-      {"golden.memory_bytes_max", -1}, {"golden.runs", 0}, {"golden.warmup_runs", 1e12}, {"golden.random_inputs", 1},
-      {"probation_seconds", -1}, {"probation_seconds", 1e15}, {"members", {}},     {"members", Json::object()},
-      {"members", Json::array()}, {"members", Json::array().push("recipe.json")},
+      {"format", {}},
+      {"format", "1"},
+      {"format", 0},
+      {"model", {}},
+      {"model", "a/b"},
+      {"model", ""},
+      {"version", 1.0},
+      {"version", std::string(200, '1')},
+      {"device_types", {}},
+      {"device_types", Json::array()},
+      {"device_types", Json::array().push(1)},
+      {"device_types", Json::array().push("a b")},
+      {"runtime", "../x"},
+      {"options", Json::array()},
+      {"options.threads", 0},
+      {"options.threads", 1000},
+      {"options.precision", "f64"},
+      {"model_path", "model/other"},
+      {"model_path", 7},
+      {"created", {}},
+      {"description", std::string(5000, 'x')},
+      {"golden", "none"},
+      {"golden.samples", -1},
+      {"golden.samples", 2},
+      {"golden.samples", 1 << 30},
+      {"golden.relative_error_max", -0.1},
+      {"golden.relative_error_max", std::nan("")},
+      {"golden.cosine_min", 1.5},
+      {"golden.latency_ms_p95_max", "50"},
+      {"golden.memory_bytes_max", -1},
+      {"golden.runs", 0},
+      {"golden.warmup_runs", 1e12},
+      {"golden.random_inputs", 1},
+      {"probation_seconds", -1},
+      {"probation_seconds", 1e15},
+      {"members", {}},
+      {"members", Json::object()},
+      {"members", Json::array()},
+      {"members", Json::array().push("recipe.json")},
   };
   for (const auto& [key, value] : cases) {
     CAPTURE(key);
@@ -88,15 +116,16 @@ TEST_CASE("every key is checked for presence, type and range") {
 
 TEST_CASE("members must be safe, distinct, bounded and with one spelling of their digest") {
   CHECK(manifest_from_json(plus(whole(), member("model/a/b.bin"))).ok());
-  for (const char* path : {"", "/a", "a/", "a//b", ".", "..", "a/../b", "../a", "a\\b", "a\nb", "recipe.json", "manifest.json",
-                           "signatures.json", "model", "recipe.json/x"}) {
+  for (const char* path : {"", "/a", "a/", "a//b", ".", "..", "a/../b", "../a", "a\\b", "a\nb", "recipe.json",
+                           "manifest.json", "signatures.json", "model", "recipe.json/x"}) {
     CAPTURE(path);
     CHECK(manifest_from_json(plus(whole(), member(path))).error().code() == Code::kInvalid);
   }
   CHECK_FALSE(manifest_from_json(plus(whole(), member(std::string(2000, 'a')))).ok());
   CHECK_FALSE(manifest_from_json(plus(whole(), member("x", -1))).ok());
   CHECK_FALSE(manifest_from_json(plus(whole(), member("x", int64_t{1} << 40))).ok());
-  CHECK_FALSE(manifest_from_json(plus(plus(whole(), member("x", int64_t{1} << 32)), member("y", int64_t{1} << 32))).ok());
+  CHECK_FALSE(
+      manifest_from_json(plus(plus(whole(), member("x", int64_t{1} << 32)), member("y", int64_t{1} << 32))).ok());
   CHECK_FALSE(manifest_from_json(plus(whole(), member("x", 1, std::string(63, '0')))).ok());
   CHECK_FALSE(manifest_from_json(plus(whole(), member("x", 1, std::string(64, 'A')))).ok());
   CHECK_FALSE(manifest_from_json(plus(whole(), member("x", 1, "sha256:" + kDigest))).ok());

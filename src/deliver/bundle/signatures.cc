@@ -25,7 +25,8 @@ Json signatures_to_json(const std::vector<BundleSignature>& signatures) {
 Result<std::vector<BundleSignature>> signatures_from_json(const Json& json) {
   if (!json.is_array()) return Error(Code::kInvalid, "the signatures must be a JSON array");
   if (json.items().size() > static_cast<size_t>(kBundleSignaturesMax)) {
-    return Error(Code::kInvalid, fmt::format("there are {} signatures; the limit is {}", json.items().size(), kBundleSignaturesMax));
+    return Error(Code::kInvalid,
+                 fmt::format("there are {} signatures; the limit is {}", json.items().size(), kBundleSignaturesMax));
   }
   std::vector<BundleSignature> signatures;
   for (const Json& item : json.items()) {

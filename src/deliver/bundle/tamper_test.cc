@@ -147,15 +147,16 @@ TEST_CASE("members that were added, dropped, exchanged or renamed are refused") 
   CHECK(with([](auto& p) { p[2].content += "x"; }) == Code::kIntegrity);
   CHECK(with([](auto& p) { p[2].content.pop_back(); }) == Code::kIntegrity);
   CHECK(with([](auto& p) { p[2].content.clear(); }) == Code::kIntegrity);
-  CHECK(with([](auto& p) { p.erase(p.begin() + 1); }) == Code::kIntegrity);          // not signed
-  CHECK(with([](auto& p) { std::swap(p[0], p[1]); }) == Code::kInvalid);             // no manifest in front
-  CHECK(with([](auto& p) { std::swap(p[1], p[2]); }) == Code::kIntegrity);           // not signed where it counts
+  CHECK(with([](auto& p) { p.erase(p.begin() + 1); }) == Code::kIntegrity);  // not signed
+  CHECK(with([](auto& p) { std::swap(p[0], p[1]); }) == Code::kInvalid);     // no manifest in front
+  CHECK(with([](auto& p) { std::swap(p[1], p[2]); }) == Code::kIntegrity);   // not signed where it counts
   CHECK(with([](auto& p) { p.erase(p.begin()); }) == Code::kInvalid);
-  CHECK(with([](auto& p) { p.push_back(p.back()); }) == Code::kInvalid);             // a path twice
+  CHECK(with([](auto& p) { p.push_back(p.back()); }) == Code::kInvalid);  // a path twice
   CHECK(with([](auto& p) { p[1].content = "[]"; }) == Code::kIntegrity);
   CHECK(with([](auto& p) { p[1].content = "{}"; }) == Code::kInvalid);
-  CHECK(with([](auto& p) { p[1].content.insert(1, p[1].content.substr(1, p[1].content.size() - 2) + ","); }) == Code::kInvalid);
-  CHECK(with([](auto& p) { p[0].content = "{}"; }) == Code::kIntegrity);             // not what was signed
+  CHECK(with([](auto& p) { p[1].content.insert(1, p[1].content.substr(1, p[1].content.size() - 2) + ","); }) ==
+        Code::kInvalid);
+  CHECK(with([](auto& p) { p[0].content = "{}"; }) == Code::kIntegrity);  // not what was signed
   CHECK(with([](auto& p) { p[0].content = std::string(kManifestBytesMax + 1, ' '); }) == Code::kInvalid);
 }
 
@@ -202,12 +203,10 @@ TEST_CASE("a manifest signed by a trusted key with an unsafe path is still refus
     std::vector<Part> changed = parts;
     changed[0].content = json->dump();
     Signature s = sign(key_of(1), as_bytes(changed[0].content));
-    changed[1].content = Json()
-                             .push(Json()
-                                       .set("key_id", key_id(kTrusted[0]))
-                                       .set("algorithm", "ed25519")
-                                       .set("signature", to_base64(s)))
-                             .dump();
+    changed[1].content =
+        Json()
+            .push(Json().set("key_id", key_id(kTrusted[0])).set("algorithm", "ed25519").set("signature", to_base64(s)))
+            .dump();
     CAPTURE(path);
     CHECK(refusal(archive(changed)) == Code::kInvalid);
   }

@@ -14,7 +14,9 @@ constexpr size_t kUrlCharsMax = 2048;
 constexpr size_t kTextCharsMax = 4096;  // notes, reasons and machine descriptions
 constexpr size_t kDeviceTypesMax = 64;
 
-Error bad(std::string_view key, std::string_view what) { return Error(Code::kInvalid, fmt::format("'{}' {}", key, what)); }
+Error bad(std::string_view key, std::string_view what) {
+  return Error(Code::kInvalid, fmt::format("'{}' {}", key, what));
+}
 
 Status check_text(std::string_view text, std::string_view key, size_t chars_max) {
   if (text.size() > chars_max) return bad(key, fmt::format("has {} bytes; the limit is {}", text.size(), chars_max));
@@ -201,8 +203,8 @@ Result<DeviceStatus> device_status_from_json(const Json& json) {
   OREE_TRY(read_optional_name(json, "version", status.version));
   OREE_TRY(read_optional_digest(json, "bundle_digest", status.bundle_digest));
   OREE_TRY(read_text(json, "state", static_cast<size_t>(kNameCharsMax), status.state));
-  OREE_TRY(check_word(status.state, "state",
-                      {"", "idle", "downloading", "installing", "proving", "probation", "failed"}));
+  OREE_TRY(
+      check_word(status.state, "state", {"", "idle", "downloading", "installing", "proving", "probation", "failed"}));
   OREE_TRY(read_optional_name(json, "update_version", status.update_version));
   OREE_TRY(read_optional_digest(json, "update_digest", status.update_digest));
   OREE_TRY(read_text(json, "update_outcome", static_cast<size_t>(kNameCharsMax), status.update_outcome));

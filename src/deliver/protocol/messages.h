@@ -24,9 +24,9 @@ inline constexpr char kPathReleases[] = "/api/v1/releases";
 // The newest release of a model for a device type.
 struct Latest {
   std::string model, version;
-  std::string url;                          // absolute, or a path on the same server
-  std::string checksum;                     // "sha256:…" of the bundle
-  int64_t size = 0;                         // bytes
+  std::string url;       // absolute, or a path on the same server
+  std::string checksum;  // "sha256:…" of the bundle
+  int64_t size = 0;      // bytes
   std::vector<std::string> compatible_devices;
   std::string release_id;
 };
@@ -35,7 +35,7 @@ Result<Latest> latest_from_json(const Json& json);
 
 // What an operator publishes: the blob must be on the server already (PUT /blobs/sha256/{hex}).
 struct Release {
-  std::string model, version, digest;       // digest: 64 hex digits
+  std::string model, version, digest;  // digest: 64 hex digits
   int64_t size = 0;
   std::vector<std::string> device_types;
   std::string notes;
@@ -48,15 +48,15 @@ struct DeviceStatus {
   std::string device_type;
   std::string agent_version;
   std::string architecture, cpu_model, os;
-  std::string model, version, bundle_digest;   // running now; "" when none
-  std::string state;                           // "idle", "downloading", "installing", "proving", "probation", "failed"
+  std::string model, version, bundle_digest;  // running now; "" when none
+  std::string state;                          // "idle", "downloading", "installing", "proving", "probation", "failed"
   // The last finished update: "" when none yet.
   std::string update_version, update_digest;
-  std::string update_outcome;                  // "committed", "rolled_back", "refused"
-  std::string update_reason;                   // for machines: "golden_mismatch", "latency", "memory", "signature", "digest",
-                                               // "app_crashed", "app_hung", "drift", "disk_full", "incompatible", …
-  std::string update_detail;                   // for people
-  int64_t update_seq = 0;                      // grows with each finished update: the server records each once
+  std::string update_outcome;  // "committed", "rolled_back", "refused"
+  std::string update_reason;   // for machines: "golden_mismatch", "latency", "memory", "signature", "digest",
+                               // "app_crashed", "app_hung", "drift", "disk_full", "incompatible", …
+  std::string update_detail;   // for people
+  int64_t update_seq = 0;      // grows with each finished update: the server records each once
   int64_t telemetry_pending = 0;
 };
 Json device_status_to_json(const DeviceStatus& status);

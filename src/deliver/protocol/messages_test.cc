@@ -82,14 +82,27 @@ TEST_CASE("a latest answer that is malformed is refused with the key's name") {
     Json value;
   };
   const Bad cases[] = {
-      {"model", {}},         {"model", "../x"},     {"model", 3},
-      {"version", "a b"},    {"url", {}},           {"url", "ftp://x/y"},
-      {"url", "//evil/x"},   {"url", "/a\nb"},      {"url", "/a b"},
-      {"url", std::string(3000, '/')},              {"checksum", kDigest},
-      {"checksum", "sha256:12"},                    {"checksum", "md5:" + kDigest},
-      {"size", 0},           {"size", -1},          {"size", int64_t{1} << 40},
-      {"size", 1.5},         {"size", "12"},        {"compatible_devices", Json::array()},
-      {"compatible_devices", "pi"},                 {"compatible_devices", Json::array().push(1)},
+      {"model", {}},
+      {"model", "../x"},
+      {"model", 3},
+      {"version", "a b"},
+      {"url", {}},
+      {"url", "ftp://x/y"},
+      {"url", "//evil/x"},
+      {"url", "/a\nb"},
+      {"url", "/a b"},
+      {"url", std::string(3000, '/')},
+      {"checksum", kDigest},
+      {"checksum", "sha256:12"},
+      {"checksum", "md5:" + kDigest},
+      {"size", 0},
+      {"size", -1},
+      {"size", int64_t{1} << 40},
+      {"size", 1.5},
+      {"size", "12"},
+      {"compatible_devices", Json::array()},
+      {"compatible_devices", "pi"},
+      {"compatible_devices", Json::array().push(1)},
       {"compatible_devices", Json::array().push("a/b")},
       {"release_id", 7},
   };
@@ -109,9 +122,18 @@ TEST_CASE("a device status that is malformed is refused") {
     Json value;
   };
   const Bad cases[] = {
-      {"device_type", {}},      {"device_type", ""},      {"state", "sleeping"},         {"update_outcome", "maybe"},
-      {"bundle_digest", "zz"},  {"update_seq", -1},       {"update_seq", "1"},           {"telemetry_pending", 0.5},
-      {"os", 7},                {"model", "a/b"},         {"cpu_model", "a\x1b[31mred"}, {"update_detail", std::string(5000, 'x')},
+      {"device_type", {}},
+      {"device_type", ""},
+      {"state", "sleeping"},
+      {"update_outcome", "maybe"},
+      {"bundle_digest", "zz"},
+      {"update_seq", -1},
+      {"update_seq", "1"},
+      {"telemetry_pending", 0.5},
+      {"os", 7},
+      {"model", "a/b"},
+      {"cpu_model", "a\x1b[31mred"},
+      {"update_detail", std::string(5000, 'x')},
   };
   for (const Bad& bad : cases) {
     CAPTURE(bad.key);

@@ -44,7 +44,8 @@ Status Agent::open() {
   if (loaded.lost) {
     state_ = rescue(*ports_.files, config_.data);
     std::string version = state_.active < 0 ? "" : state_.slots[static_cast<size_t>(state_.active)].version;
-    log_warn("agent", "no journal is whole; " + (version.empty() ? "no slot either" : "the slots were searched, going on with " + version));
+    log_warn("agent", "no journal is whole; " +
+                          (version.empty() ? "no slot either" : "the slots were searched, going on with " + version));
     state_.last = Outcome{"", version, "rolled_back", "journal_lost", loaded.note.substr(0, 1000)};
     state_.update_seq = 1;
   }
@@ -58,11 +59,14 @@ Status Agent::open() {
   options.checkpoint_ms = config_.checkpoint_ms;
   options.spool_bytes_max = config_.spool_bytes_max;
   auto recorder = TelemetryRecorder::open(*ports_.files, options, now_ms(), ports_.clock->wall_ms());
-  if (recorder.ok()) recorder_.emplace(std::move(recorder).value());
-  else log_error("telemetry", "nothing will be recorded: " + recorder.error().message());  // the model matters more
+  if (recorder.ok())
+    recorder_.emplace(std::move(recorder).value());
+  else
+    log_error("telemetry", "nothing will be recorded: " + recorder.error().message());  // the model matters more
 
   BootEvent boot;
-  for (int i = 0; i < 2; ++i) boot.intact[i] = slot_intact(*ports_.files, config_.data, i, state_.slots[static_cast<size_t>(i)]);
+  for (int i = 0; i < 2; ++i)
+    boot.intact[i] = slot_intact(*ports_.files, config_.data, i, state_.slots[static_cast<size_t>(i)]);
   drift_window_ms_ = now_ms();
   apply(boot);
   return {};
@@ -95,8 +99,8 @@ bool Agent::apply(const Event& event) {
     }
     if (next.state.update_seq != state_.update_seq) {
       const Outcome& last = next.state.last;
-      log_info("update", fmt::format("{} {}{}{}{}{}", last.version, last.outcome, last.reason.empty() ? "" : ": ", last.reason,
-                                     last.detail.empty() ? "" : ", ", last.detail));
+      log_info("update", fmt::format("{} {}{}{}{}{}", last.version, last.outcome, last.reason.empty() ? "" : ": ",
+                                     last.reason, last.detail.empty() ? "" : ", ", last.detail));
     } else if (next.state.update.phase != state_.update.phase) {
       log_info("update", fmt::format("{} {}", next.state.update.version, phase_name(next.state.update.phase)));
     }
@@ -149,15 +153,18 @@ void Agent::on_app(const AppEvent& event) {
   } else if (event.kind != AppEvent::kReady && event.kind != AppEvent::kFinished && recorder_) {
     recorder_->count_restart();
   }
-  bool on_probation = probation_ && state_.update.phase == Phase::kProbation && event.target.digest == state_.update.digest;
+  bool on_probation =
+      probation_ && state_.update.phase == Phase::kProbation && event.target.digest == state_.update.digest;
   if (on_probation) judge(probation_->on(event, now_ms()));
 }
 
 void Agent::judge(const std::optional<ProbationVerdict>& verdict) {
   if (!verdict) return;
   judge_due_ms_ = now_ms() + kSaveRetryMs;  // when the commit cannot be written
-  if (verdict->passed) apply(ProbationPassedEvent{});
-  else apply(ProbationFailedEvent{verdict->reason, verdict->detail});
+  if (verdict->passed)
+    apply(ProbationPassedEvent{});
+  else
+    apply(ProbationFailedEvent{verdict->reason, verdict->detail});
 }
 
 void Agent::follow_drift(const AppStats& stats) {
@@ -226,7 +233,8 @@ std::optional<Status> Agent::settled() {
   bool busy = poll_busy_ || (status_dirty_ && !status_waits_) || status_busy_ || telemetry_busy_ || !jobs_.idle();
   if (busy) return std::nullopt;
   if (state_.update_seq != outcomes_at_open_ && state_.last.outcome != "committed") {
-    return Status(Error(Code::kRefused, fmt::format("{} {}: {}", state_.last.version, state_.last.outcome, state_.last.reason)));
+    return Status(
+        Error(Code::kRefused, fmt::format("{} {}: {}", state_.last.version, state_.last.outcome, state_.last.reason)));
   }
   return Status();
 }

@@ -28,7 +28,7 @@ namespace oree {
 
 struct AgentSetup {
   AgentConfig config;
-  std::string token;                // "" sends none
+  std::string token;  // "" sends none
   std::vector<PublicKey> trusted;
 };
 
@@ -54,13 +54,13 @@ class Agent {
   DeviceStatus status();
 
  private:
-  struct ActiveModel {                            // of the running slot, read when it became active
+  struct ActiveModel {  // of the running slot, read when it became active
     std::optional<Manifest> manifest;
     std::optional<DriftReference> reference;
     RecentConfidences recent{1};
     DriftVerdict drift;
   };
-  struct Hold {                                   // a release that failed for a passing reason
+  struct Hold {  // a release that failed for a passing reason
     std::string digest;
     int failures = 0;
     int64_t until_ms = 0;
@@ -71,7 +71,7 @@ class Agent {
   RecorderMoment moment();
 
   // agent.cc
-  bool apply(const Event& event);                 // false: the journal could not be written, nothing happened
+  bool apply(const Event& event);  // false: the journal could not be written, nothing happened
   void save_late();
   void watch_app(int64_t wait_ms);
   void start_app();
@@ -92,7 +92,9 @@ class Agent {
   void watch();
   void drop_downloads();
   void drop_spare();
-  bool fetching() const { return state_.update.phase == Phase::kDownloading || state_.update.phase == Phase::kDownloaded; }
+  bool fetching() const {
+    return state_.update.phase == Phase::kDownloading || state_.update.phase == Phase::kDownloaded;
+  }
   void resume_later();
   void resume_if_due();
   void hold(const std::string& digest);
@@ -121,7 +123,7 @@ class Agent {
   SystemIdentity identity_;
   std::shared_ptr<DownloadSignals> signals_ = std::make_shared<DownloadSignals>();
 
-  bool unsaved_ = false;                          // state_ is ahead of the journal
+  bool unsaved_ = false;  // state_ is ahead of the journal
   int64_t save_due_ms_ = 0, judge_due_ms_ = 0;
   bool transfer_busy_ = false;
   std::string transfer_digest_;
@@ -134,7 +136,7 @@ class Agent {
   int64_t next_poll_ms_ = 0, telemetry_retry_ms_ = 0, drift_window_ms_ = 0;
   int poll_failures_ = 0;
   size_t batch_max_ = kTelemetryBatchReports;
-  std::optional<bool> polled_;                    // the last poll was answered
+  std::optional<bool> polled_;  // the last poll was answered
   int64_t outcomes_at_open_ = 0;
 };
 

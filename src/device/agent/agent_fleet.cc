@@ -28,7 +28,8 @@ HttpRequest Agent::request(const std::string& method, const std::string& path) c
 void Agent::poll_if_due() {
   if (poll_busy_ || now_ms() < next_poll_ms_) return;
   poll_busy_ = true;
-  HttpRequest poll = request("GET", fmt::format("/model/{}/latest?device_type={}", url_encode(config_.model), url_encode(config_.device_type)));
+  HttpRequest poll = request("GET", fmt::format("/model/{}/latest?device_type={}", url_encode(config_.model),
+                                                url_encode(config_.device_type)));
   jobs_.submit([this, poll, http = ports_.http] {
     auto response = http->send(poll);
     return [this, response] { on_poll(response); };
@@ -45,7 +46,8 @@ void Agent::on_poll(const Result<HttpResponse>& response) {
     telemetry_wanted_ = true;
   } else {
     poll_failures_ = response.ok() && permanent(response->status) ? kPermanentFailures : poll_failures_ + 1;
-    log_warn("fleet", response.ok() ? fmt::format("the server answered the poll with {}", response->status) : response.error().message());
+    log_warn("fleet", response.ok() ? fmt::format("the server answered the poll with {}", response->status)
+                                    : response.error().message());
   }
   next_poll_ms_ = now_ms() + backoff_ms(config_.poll_ms, poll_failures_);
   if (!*polled_ || response->status == 404) return;
@@ -120,7 +122,8 @@ void Agent::send_status() {
       status_busy_ = false;
       if (response.ok() && response->status == 200) return;
       status_dirty_ = status_waits_ = true;
-      log_warn("fleet", response.ok() ? fmt::format("the server answered the status with {}", response->status) : response.error().message());
+      log_warn("fleet", response.ok() ? fmt::format("the server answered the status with {}", response->status)
+                                      : response.error().message());
     };
   });
 }
@@ -155,7 +158,8 @@ void Agent::on_telemetry(size_t sent, const Report& first, const Result<HttpResp
     if (sent > 1) {
       batch_max_ = 1;
     } else {
-      log_error("telemetry", fmt::format("report {} of {} is given up: the server refuses it", first.seq, first.boot_id));
+      log_error("telemetry",
+                fmt::format("report {} of {} is given up: the server refuses it", first.seq, first.boot_id));
       if (auto s = recorder_->acknowledge(first.boot_id, first.seq); !s.ok()) telemetry_wanted_ = false;
       batch_max_ = kTelemetryBatchReports;
     }
@@ -165,6 +169,13 @@ void Agent::on_telemetry(size_t sent, const Report& first, const Result<HttpResp
   if (!json.ok()) return log_warn("telemetry", "the server's answer is not JSON");
   size_t taken = 0;
   for (const Json& item : (*json)["accepted"].items()) {
+    auto status = recorder_->acknowledge(item["boot_id"].as_string(), item["seq"].as_int());
+    if (!status.ok()) return log_warn("telemetry", status.error().message());
+    ++taken;
+  }
+  for (const Json& item : (*json)["rejected"].items()) {
+    log_error("telemetry", fmt::format("report {} of {} is given up: the server refuses it: {}", item["seq"].as_int(),
+                                       item["boot_id"].as_string(), item["reason"].as_string()));
     auto status = recorder_->acknowledge(item["boot_id"].as_string(), item["seq"].as_int());
     if (!status.ok()) return log_warn("telemetry", status.error().message());
     ++taken;

@@ -42,8 +42,10 @@ void cut_everywhere(Behaviour how, const std::string& expected, bool power) {
         world.check();
       }
     } catch (const PowerCut&) {
-      if (power) world.power_cut();
-      else world.kill();
+      if (power)
+        world.power_cut();
+      else
+        world.kill();
     }
     REQUIRE(world.settle());
     CHECK(world.running() == expected);
@@ -59,8 +61,12 @@ uint64_t first_seed() {
 
 }  // namespace
 
-TEST_CASE("power cut at every operation of a good update: it is resumed and committed") { cut_everywhere({}, "1.1", true); }
-TEST_CASE("kill -9 at every operation, every journal step among them: it is resumed and committed") { cut_everywhere({}, "1.1", false); }
+TEST_CASE("power cut at every operation of a good update: it is resumed and committed") {
+  cut_everywhere({}, "1.1", true);
+}
+TEST_CASE("kill -9 at every operation, every journal step among them: it is resumed and committed") {
+  cut_everywhere({}, "1.1", false);
+}
 TEST_CASE("power cut at every operation of a bad update: it is undone") {
   cut_everywhere({{}, Behaviour::kCrashesLater}, "1.0", true);
 }
@@ -145,7 +151,8 @@ TEST_CASE("random faults from 300 seeds: a good model always runs") {
       if (one_in(5)) world.http.set_offline(one_in(2));
       if (one_in(6)) world.http.cut_next_after(pick(6000));
       if (one_in(6)) world.clock.set_wall_ms(pick(4'000'000'000'000));
-      if (one_in(8)) world.disk.fail_after(1 + pick(30), Error(one_in(2) ? Code::kExhausted : Code::kUnavailable, "faulty disk"));
+      if (one_in(8))
+        world.disk.fail_after(1 + pick(30), Error(one_in(2) ? Code::kExhausted : Code::kUnavailable, "faulty disk"));
       if (one_in(5)) world.disk.heal();
       if (one_in(6)) world.ranges = one_in(2);
       if (one_in(8)) world.answers_lost = 2;

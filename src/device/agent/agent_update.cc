@@ -28,7 +28,9 @@ void Agent::perform(Action action) {
   }
 }
 
-void Agent::resume_later() { resume_due_ms_ = now_ms() + backoff_ms(std::min(kResumeBaseMs, config_.poll_ms), resume_failures_++); }
+void Agent::resume_later() {
+  resume_due_ms_ = now_ms() + backoff_ms(std::min(kResumeBaseMs, config_.poll_ms), resume_failures_++);
+}
 
 void Agent::resume_if_due() {
   if (!resume_due_ms_ || now_ms() < *resume_due_ms_) return;
@@ -75,16 +77,12 @@ void Agent::on_download(const std::string& digest, const DownloadResult& result)
     return;
   }
   switch (result.kind) {
-    case DownloadResult::kMore:
-      resume_failures_ = 0;
-      return download();
+    case DownloadResult::kMore: resume_failures_ = 0; return download();
     case DownloadResult::kDone:
       resume_failures_ = 0;
       if (!apply(DownloadedEvent{})) resume_later();
       return;
-    case DownloadResult::kRetry:
-      log_info("update", "the download pauses: " + result.detail);
-      return resume_later();
+    case DownloadResult::kRetry: log_info("update", "the download pauses: " + result.detail); return resume_later();
     case DownloadResult::kFailed:
       log_warn("update", fmt::format("the download failed: {}, {}", result.reason, result.detail));
       hold(digest);
@@ -124,9 +122,7 @@ void Agent::on_install(const std::string& digest, const InstallResult& result) {
   switch (result.kind) {
     case InstallResult::kInstalled: written = apply(InstalledEvent{result.manifest_sha256}); break;
     case InstallResult::kLost: written = apply(DownloadLostEvent{}); break;
-    case InstallResult::kRetry:
-      log_warn("update", "the installation pauses: " + result.detail);
-      return resume_later();
+    case InstallResult::kRetry: log_warn("update", "the installation pauses: " + result.detail); return resume_later();
     case InstallResult::kFailed:
       if (!result.forever) hold(digest);
       written = apply(FailedEvent{result.reason, result.detail, result.forever});
@@ -154,8 +150,8 @@ void Agent::look_at_proof() {
   }
   bool written = false;
   if (proof->passed) {
-    log_info("update", fmt::format("proven: p95 {:.2f} ms, relative error {:.3g}, {} MiB resident", proof->latency_ms_p95,
-                                   proof->relative_error, proof->rss_bytes_peak >> 20));
+    log_info("update", fmt::format("proven: p95 {:.2f} ms, relative error {:.3g}, {} MiB resident",
+                                   proof->latency_ms_p95, proof->relative_error, proof->rss_bytes_peak >> 20));
     written = apply(ProvedEvent{active_.drift.level == DriftLevel::kSevere});
   } else {
     written = apply(FailedEvent{proof->reason, proof->detail, true});
@@ -176,8 +172,10 @@ void Agent::run_active() {
     auto bytes = ports_.files->read(path_join(target.folder, "reference.json"), kManifestBytesMax);
     auto json = bytes.ok() ? Json::parse(as_text(*bytes)) : Result<Json>(bytes.error());
     auto reference = json.ok() ? drift_reference_from_json(*json) : Result<DriftReference>(json.error());
-    if (reference.ok()) active_.reference = std::move(reference).value();
-    else if (bytes.ok()) log_warn("drift", "reference.json cannot be used: " + reference.error().message());
+    if (reference.ok())
+      active_.reference = std::move(reference).value();
+    else if (bytes.ok())
+      log_warn("drift", "reference.json cannot be used: " + reference.error().message());
   }
   supervisor_.run(target);
 }

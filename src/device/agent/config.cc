@@ -21,15 +21,19 @@ class Table {
   Table(const Json& root, std::string name) : name_(std::move(name)) {
     const Json* found = name_.empty() ? &root : root.find(name_);
     if (found == nullptr) return;
-    if (found->is_object()) table_ = found;
-    else fail("", "a table");
+    if (found->is_object())
+      table_ = found;
+    else
+      fail("", "a table");
   }
 
   void text(const char* key, std::string& out) {
     const Json* value = look(key);
     if (value == nullptr) return;
-    if (value->is_string()) out = value->as_string();
-    else fail(key, "a text");
+    if (value->is_string())
+      out = value->as_string();
+    else
+      fail(key, "a text");
   }
 
   void texts(const char* key, std::vector<std::string>& out) {
@@ -41,30 +45,38 @@ class Table {
       good = good && item.is_string() && !item.as_string().empty();
       items.push_back(item.as_string());
     }
-    if (good) out = std::move(items);
-    else fail(key, "a list of at most 64 texts");
+    if (good)
+      out = std::move(items);
+    else
+      fail(key, "a list of at most 64 texts");
   }
 
   void flag(const char* key, bool& out) {
     const Json* value = look(key);
     if (value == nullptr) return;
-    if (value->is_bool()) out = value->as_bool();
-    else fail(key, "true or false");
+    if (value->is_bool())
+      out = value->as_bool();
+    else
+      fail(key, "true or false");
   }
 
   template <typename T>
   void integer(const char* key, T& out, int64_t min, int64_t max) {
     const Json* value = look(key);
     if (value == nullptr) return;
-    if (value->is_int() && value->as_int() >= min && value->as_int() <= max) out = static_cast<T>(value->as_int());
-    else fail(key, fmt::format("a whole number from {} to {}", min, max));
+    if (value->is_int() && value->as_int() >= min && value->as_int() <= max)
+      out = static_cast<T>(value->as_int());
+    else
+      fail(key, fmt::format("a whole number from {} to {}", min, max));
   }
 
   void number(const char* key, double& out, double min, double max) {
     const Json* value = look(key);
     if (value == nullptr) return;
-    if (value->is_number() && value->as_double() >= min && value->as_double() <= max) out = value->as_double();
-    else fail(key, fmt::format("a number from {} to {}", min, max));
+    if (value->is_number() && value->as_double() >= min && value->as_double() <= max)
+      out = value->as_double();
+    else
+      fail(key, fmt::format("a number from {} to {}", min, max));
   }
 
   // Seconds in the file, possibly fractional; milliseconds in the structure.
@@ -83,7 +95,9 @@ class Table {
   }
 
  private:
-  std::string full(const std::string& key) const { return name_.empty() ? key : key.empty() ? "[" + name_ + "]" : name_ + "." + key; }
+  std::string full(const std::string& key) const {
+    return name_.empty() ? key : key.empty() ? "[" + name_ + "]" : name_ + "." + key;
+  }
   const Json* look(const char* key) {
     asked_.insert(key);
     return table_->find(key);
@@ -137,7 +151,9 @@ Status read_app(const Json& json, AgentConfig& c) {
   t.seconds("backoff_seconds_max", c.app_backoff_ms_max, 0.01, kDay);
   OREE_TRY(t.finish());
   if (restart != "always" && restart != "on-failure") {
-    return Error(Code::kUsage, fmt::format("agent configuration: app.restart must be \"always\" or \"on-failure\", not \"{}\"", restart));
+    return Error(
+        Code::kUsage,
+        fmt::format("agent configuration: app.restart must be \"always\" or \"on-failure\", not \"{}\"", restart));
   }
   c.app_restart_always = restart == "always";
   Table p(json, "probation");
@@ -170,7 +186,9 @@ void anchor(std::string& path, const std::string& folder) {
 }
 
 Status check(AgentConfig& c) {
-  auto missing = [](const char* key) { return Error(Code::kUsage, fmt::format("agent configuration: {} is missing", key)); };
+  auto missing = [](const char* key) {
+    return Error(Code::kUsage, fmt::format("agent configuration: {} is missing", key));
+  };
   if (c.data.empty()) return missing("data");
   if (c.server_url.empty()) return missing("server.url");
   if (c.trusted_keys.empty()) return missing("model.trusted_keys");
@@ -181,8 +199,8 @@ Status check(AgentConfig& c) {
   if (auto s = check_name(c.device_type, "device.type"); !s.ok()) return Error(Code::kUsage, s.error().message());
   if (auto s = check_name(c.model, "model.name"); !s.ok()) return Error(Code::kUsage, s.error().message());
   if (c.threshold > static_cast<int>(c.trusted_keys.size())) {
-    return Error(Code::kUsage, fmt::format("agent configuration: model.threshold is {} but only {} keys are trusted", c.threshold,
-                                           c.trusted_keys.size()));
+    return Error(Code::kUsage, fmt::format("agent configuration: model.threshold is {} but only {} keys are trusted",
+                                           c.threshold, c.trusted_keys.size()));
   }
   return {};
 }
@@ -191,7 +209,8 @@ Status check(AgentConfig& c) {
 
 Result<AgentConfig> agent_config_from_json(const Json& json, const std::string& folder) {
   if (!json.is_object()) return Error(Code::kUsage, "agent configuration: a table is expected");
-  static constexpr const char* kTables[] = {"server", "device", "model", "app", "probation", "telemetry", "drift", "limits"};
+  static constexpr const char* kTables[] = {"server",    "device",    "model", "app",
+                                            "probation", "telemetry", "drift", "limits"};
   AgentConfig config;
   Json top = Json::object();  // without the tables, which are checked one by one
   for (const auto& [key, value] : json.members()) {
@@ -211,7 +230,8 @@ Result<AgentConfig> agent_config_from_json(const Json& json, const std::string& 
   anchor(config.token_file, folder);
   anchor(config.ca_file, folder);
   for (std::string& key : config.trusted_keys) anchor(key, folder);
-  if (!config.app_command.empty() && config.app_command[0].find('/') != std::string::npos) anchor(config.app_command[0], folder);
+  if (!config.app_command.empty() && config.app_command[0].find('/') != std::string::npos)
+    anchor(config.app_command[0], folder);
   return config;
 }
 

@@ -44,7 +44,8 @@ TEST_CASE("the values that the example comments out are the defaults") {
   for (size_t at = 0; at < text.size();) {
     size_t end = text.find('\n', at);
     std::string line = text.substr(at, end - at);
-    bool setting = line.starts_with("# ") && (line[2] == '[' || line.find(" = ") != std::string::npos) && line.find("ca_file") == std::string::npos;
+    bool setting = line.starts_with("# ") && (line[2] == '[' || line.find(" = ") != std::string::npos) &&
+                   line.find("ca_file") == std::string::npos;
     open += (setting ? line.substr(2) : line) + "\n";
     at = end + 1;
   }
@@ -67,12 +68,17 @@ TEST_CASE("the values that the example comments out are the defaults") {
 }
 
 TEST_CASE("what is wrong is named") {
-  struct Case { const char *from, *to, *named; };
-  for (const Case& c : {Case{"id = \"door-camera-1\"", "id = \"a b\"", "device.id"}, Case{"type = \"pi5\"", "", "device.type"},
-                        Case{"url = ", "uri = ", "server.uri"}, Case{"https://", "ftp://", "server.url"},
-                        Case{"# threshold = 1", "threshold = 2", "model.threshold"}, Case{"# restart = \"on-failure\"", "restart = \"never\"", "app.restart"},
-                        Case{"# poll_seconds = 60", "poll_seconds = nan", "poll_seconds"}, Case{"# poll_seconds = 60", "poll_seconds = \"x\"", "poll_seconds"},
-                        Case{"data = ", "date = ", "date"}, Case{"[device]", "[devise]", "devise"}}) {
+  struct Case {
+    const char *from, *to, *named;
+  };
+  for (const Case& c :
+       {Case{"id = \"door-camera-1\"", "id = \"a b\"", "device.id"}, Case{"type = \"pi5\"", "", "device.type"},
+        Case{"url = ", "uri = ", "server.uri"}, Case{"https://", "ftp://", "server.url"},
+        Case{"# threshold = 1", "threshold = 2", "model.threshold"},
+        Case{"# restart = \"on-failure\"", "restart = \"never\"", "app.restart"},
+        Case{"# poll_seconds = 60", "poll_seconds = nan", "poll_seconds"},
+        Case{"# poll_seconds = 60", "poll_seconds = \"x\"", "poll_seconds"}, Case{"data = ", "date = ", "date"},
+        Case{"[device]", "[devise]", "devise"}}) {
     CAPTURE(c.to);
     auto config = read(with(c.from, c.to));
     REQUIRE_FALSE(config.ok());

@@ -17,7 +17,9 @@ namespace {
 DownloadResult done() { return {DownloadResult::kDone, "", ""}; }
 DownloadResult more() { return {DownloadResult::kMore, "", ""}; }
 DownloadResult retry(std::string detail) { return {DownloadResult::kRetry, "", std::move(detail)}; }
-DownloadResult failed(std::string reason, std::string detail) { return {DownloadResult::kFailed, std::move(reason), std::move(detail)}; }
+DownloadResult failed(std::string reason, std::string detail) {
+  return {DownloadResult::kFailed, std::move(reason), std::move(detail)};
+}
 
 DownloadResult of_file_error(const Error& error) {
   return error.code() == Code::kExhausted ? failed("disk_full", error.message()) : retry(error.message());
@@ -35,7 +37,9 @@ std::optional<int64_t> number(std::string_view text) {
   return value;
 }
 
-struct ContentRange { int64_t first = 0, total = 0; };
+struct ContentRange {
+  int64_t first = 0, total = 0;
+};
 
 // "bytes 100-199/200" (RFC 9110, section 14.4).
 std::optional<ContentRange> parse_content_range(std::string_view text) {
@@ -114,7 +118,8 @@ class Slice {
     if (!r_.token.empty() && same_origin(url, r_.origin)) request.headers["Authorization"] = "Bearer " + r_.token;
     if (have_ > 0) {
       request.headers["Range"] = fmt::format("bytes={}-", have_);
-      // If the server's content changed meanwhile it answers 200 and the whole of it, instead of a tail that does not fit.
+      // If the server's content changed meanwhile it answers 200 and the whole of it, instead of a tail that does not
+      // fit.
       auto etag = files_.read(etag_path(), 1024);
       if (etag.ok() && !etag->empty()) request.headers["If-Range"] = std::string(as_text(*etag));
     }
@@ -128,7 +133,8 @@ class Slice {
       wanted_ = false;
       started_ns_ = clock_.monotonic_ns();
       auto response = http_.send(
-          request(url), [&](const HttpResponse& head) { return on_head(head); }, [&](ByteView chunk) { return on_chunk(chunk); });
+          request(url), [&](const HttpResponse& head) { return on_head(head); },
+          [&](ByteView chunk) { return on_chunk(chunk); });
       Status synced = flush();
       if (verdict_) return *verdict_;
       if (!synced.ok()) return of_file_error(synced.error());
@@ -156,7 +162,8 @@ class Slice {
     }
     std::string detail = fmt::format("the server answered {} to the download", status);
     if (status == 404 || status == 410) return failed("not_found", detail);
-    if (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429) return failed("download_refused", detail);
+    if (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429)
+      return failed("download_refused", detail);
     return retry(detail);
   }
 
@@ -254,7 +261,8 @@ class Slice {
 
 }  // namespace
 
-DownloadResult download_slice(Clock& clock, Files& files, HttpClient& http, const DownloadRequest& request, DownloadSignals& signals) {
+DownloadResult download_slice(Clock& clock, Files& files, HttpClient& http, const DownloadRequest& request,
+                              DownloadSignals& signals) {
   return Slice(clock, files, http, request, signals).run();
 }
 

@@ -18,25 +18,25 @@ inline constexpr int64_t kDownloadSyncBytes = 1 << 20;    // at most this much i
 inline constexpr int kRedirectsMax = 3;
 
 struct DownloadRequest {
-  std::string url;             // absolute
-  std::string origin;          // the server's own URL: the token goes to it and to nobody else
+  std::string url;     // absolute
+  std::string origin;  // the server's own URL: the token goes to it and to nobody else
   std::string token;
   std::string part;            // the file that grows; part + ".etag" lies beside it
   std::string digest;          // 64 hex digits
   int64_t size = 0;            // bytes announced
   int64_t unpacked_bytes = 0;  // more that the installation will need, after the spare slot is gone
   int64_t reserve_bytes = 0;
-  int64_t bytes_per_s = 0;     // 0: no limit
-  int64_t slice_ms = 15'000;   // then it returns kMore, so that status and telemetry get their turn
+  int64_t bytes_per_s = 0;    // 0: no limit
+  int64_t slice_ms = 15'000;  // then it returns kMore, so that status and telemetry get their turn
   int64_t timeout_ms = 30'000;
 };
 
 struct DownloadResult {
   enum Kind {
-    kDone,     // the file is whole and its digest is right
-    kMore,     // the slice is over and bytes came: go on
-    kRetry,    // no answer, a cut, a busy server: go on after a pause
-    kFailed,   // `reason` in docs/agent.md
+    kDone,    // the file is whole and its digest is right
+    kMore,    // the slice is over and bytes came: go on
+    kRetry,   // no answer, a cut, a busy server: go on after a pause
+    kFailed,  // `reason` in docs/agent.md
   };
   Kind kind = kRetry;
   std::string reason, detail;
@@ -47,7 +47,8 @@ struct DownloadSignals {
   std::atomic<int64_t> bytes{0};  // in the file now
 };
 
-DownloadResult download_slice(Clock& clock, Files& files, HttpClient& http, const DownloadRequest& request, DownloadSignals& signals);
+DownloadResult download_slice(Clock& clock, Files& files, HttpClient& http, const DownloadRequest& request,
+                              DownloadSignals& signals);
 
 // SHA-256 of a file as 64 hex digits, in constant memory.
 Result<std::string> file_digest(Files& files, const std::string& path);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Jobs: work that waits (network, hashing, unpacking) off the loop, in the order it was given, one at a time. A job owns
-// copies of what it needs and gives back a closure that the loop runs: all of the agent's state stays on the loop thread.
+// Jobs: work that waits (network, hashing, unpacking) off the loop, in the order it was given, one at a time. A job
+// owns copies of what it needs and gives back a closure that the loop runs: all of the agent's state stays on the loop
+// thread.
 #pragma once
 
 #include <condition_variable>
@@ -11,21 +12,21 @@
 
 namespace oree {
 
-using JobDone = std::function<void()>;   // run on the loop thread
-using Job = std::function<JobDone()>;    // run on the job thread
+using JobDone = std::function<void()>;  // run on the loop thread
+using Job = std::function<JobDone()>;   // run on the job thread
 
 class Jobs {
  public:
   virtual ~Jobs() = default;
   virtual void submit(Job job) = 0;
-  virtual int run_finished() = 0;         // runs the closures of finished jobs; how many
-  virtual bool idle() = 0;                // nothing queued, running or waiting for run_finished()
+  virtual int run_finished() = 0;  // runs the closures of finished jobs; how many
+  virtual bool idle() = 0;         // nothing queued, running or waiting for run_finished()
 };
 
 class ThreadJobs : public Jobs {
  public:
   ThreadJobs();
-  ~ThreadJobs() override;                 // waits for the running job, drops the queued
+  ~ThreadJobs() override;  // waits for the running job, drops the queued
   void submit(Job job) override;
   int run_finished() override;
   bool idle() override;

@@ -32,7 +32,8 @@ Result<std::string> get_digest(const Json& json, std::string_view key) {
 
 Result<std::string> get_short(const Json& json, std::string_view key, size_t max) {
   OREE_TRY_ASSIGN(std::string text, json.get_string(key));
-  if (text.size() > max) return contradiction(fmt::format("{} has {} characters, at most {} are allowed", key, text.size(), max));
+  if (text.size() > max)
+    return contradiction(fmt::format("{} has {} characters, at most {} are allowed", key, text.size(), max));
   return text;
 }
 
@@ -138,15 +139,19 @@ Result<AgentState> state_from_json(const Json& json) {
 
 // What no sequence of steps can have written.
 Status check_consistent(const AgentState& s) {
-  if (s.active >= 0 && s.slots[static_cast<size_t>(s.active)].digest.empty()) return contradiction("the active slot is empty");
+  if (s.active >= 0 && s.slots[static_cast<size_t>(s.active)].digest.empty())
+    return contradiction("the active slot is empty");
   const Update& u = s.update;
   if (u.phase == Phase::kIdle) return {};
   if (u.phase == Phase::kProbation ? u.slot != s.active : u.slot == s.active) {
-    return contradiction(fmt::format("an update in phase {} must not lie in slot {}", phase_name(u.phase), kSlotNames[u.slot]));
+    return contradiction(
+        fmt::format("an update in phase {} must not lie in slot {}", phase_name(u.phase), kSlotNames[u.slot]));
   }
   const Slot& slot = s.slots[static_cast<size_t>(u.slot)];
-  if (u.phase == Phase::kDownloaded && !slot.digest.empty()) return contradiction("the slot to be written is not empty");
-  if (u.phase >= Phase::kInstalled && slot.digest != u.digest) return contradiction("the update's slot holds another bundle");
+  if (u.phase == Phase::kDownloaded && !slot.digest.empty())
+    return contradiction("the slot to be written is not empty");
+  if (u.phase >= Phase::kInstalled && slot.digest != u.digest)
+    return contradiction("the update's slot holds another bundle");
   return {};
 }
 
@@ -164,7 +169,9 @@ bool AgentState::is_refused(const std::string& digest) const {
 std::string journal_text(const AgentState& state) {
   std::string body = state_to_json(state).dump();
   Json json = Json::object();
-  json.set("oree_journal", kJournalFormat).set("sha256", digest_text(sha256(as_bytes(body)))).set("state", state_to_json(state));
+  json.set("oree_journal", kJournalFormat)
+      .set("sha256", digest_text(sha256(as_bytes(body))))
+      .set("state", state_to_json(state));
   return json.dump() + "\n";
 }
 
@@ -172,7 +179,8 @@ Result<AgentState> parse_journal(std::string_view text) {
   OREE_TRY_ASSIGN(Json json, Json::parse(text));
   OREE_TRY_ASSIGN(int64_t format, json.get_int("oree_journal", 1, 1'000'000));
   if (format != kJournalFormat) {
-    return Error(Code::kUnsupported, fmt::format("journal: format {} is newer than this agent, which reads {}", format, kJournalFormat));
+    return Error(Code::kUnsupported,
+                 fmt::format("journal: format {} is newer than this agent, which reads {}", format, kJournalFormat));
   }
   OREE_TRY_ASSIGN(std::string expected, get_digest(json, "sha256"));
   OREE_TRY_ASSIGN(const Json* body, json.get_object("state"));

@@ -15,12 +15,12 @@
 namespace oree {
 
 inline constexpr int kJournalFormat = 1;
-inline constexpr int kRefusedMax = 64;         // digests remembered as never to be tried again; the oldest is forgotten
+inline constexpr int kRefusedMax = 64;  // digests remembered as never to be tried again; the oldest is forgotten
 inline constexpr int64_t kJournalBytesMax = 256 << 10;
 
 // What lies in one of the two folders data/slots/a and data/slots/b.
 struct Slot {
-  std::string digest;           // of the bundle, 64 hex digits; "" is an empty slot
+  std::string digest;  // of the bundle, 64 hex digits; "" is an empty slot
   std::string version;
   std::string manifest_sha256;  // of the unpacked manifest.json, which in turn names every member's digest
   int64_t bytes = 0;            // of the bundle
@@ -39,17 +39,17 @@ enum class Phase {
 const char* phase_name(Phase phase);  // "idle", "downloading", "downloaded", "installed", "probation"
 
 struct Update {
-  Phase phase = Phase::kIdle;   // kIdle: no update, all other members empty
+  Phase phase = Phase::kIdle;  // kIdle: no update, all other members empty
   std::string digest, version, url;
-  int64_t size = 0;             // bytes of the bundle, as announced
-  int slot = -1;                // where it goes: 0 is a, 1 is b
-  int digest_failures = 0;      // whole downloads with a wrong digest
-  int starts = 0;               // of the proof (kInstalled) or the application (kProbation) without an end
-  bool drift_before = false;    // the old model had already drifted severely: drift proves nothing against the new one
+  int64_t size = 0;           // bytes of the bundle, as announced
+  int slot = -1;              // where it goes: 0 is a, 1 is b
+  int digest_failures = 0;    // whole downloads with a wrong digest
+  int starts = 0;             // of the proof (kInstalled) or the application (kProbation) without an end
+  bool drift_before = false;  // the old model had already drifted severely: drift proves nothing against the new one
   bool operator==(const Update&) const = default;
 };
 
-struct Outcome {                // of the last finished update
+struct Outcome {  // of the last finished update
   std::string digest, version, outcome, reason, detail;
   bool operator==(const Outcome&) const = default;
 };
@@ -60,12 +60,12 @@ struct Refusal {
 };
 
 struct AgentState {
-  int64_t generation = 0;       // grows by one with each write
+  int64_t generation = 0;  // grows by one with each write
   std::array<Slot, 2> slots;
-  int active = -1;              // the slot whose model runs; -1: none
+  int active = -1;  // the slot whose model runs; -1: none
   Update update;
   Outcome last;
-  int64_t update_seq = 0;       // grows with each finished update
+  int64_t update_seq = 0;  // grows with each finished update
   std::vector<Refusal> refused;
 
   int spare() const { return active == 0 ? 1 : 0; }
@@ -86,9 +86,9 @@ class Journal {
 
   struct Loaded {
     AgentState state;
-    bool fresh = false;   // neither file exists: a new device
-    bool lost = false;    // there were files, none is whole: the slots must be looked at (rescue)
-    std::string note;     // what was wrong with a file that could not be used; "" when nothing was
+    bool fresh = false;  // neither file exists: a new device
+    bool lost = false;   // there were files, none is whole: the slots must be looked at (rescue)
+    std::string note;    // what was wrong with a file that could not be used; "" when nothing was
   };
   Loaded load();
   // Durable when it returns. The generation is raised by one.

@@ -14,11 +14,11 @@ namespace oree {
 inline constexpr int64_t kProbationLatencySamplesMin = 30;
 
 struct ProbationRules {
-  int64_t watch_ms = 60'000;             // of healthy running, from the last "ready"
-  int64_t silence_ms = 30'000;           // no prediction for so long (and watch_ms) after "ready" fails
+  int64_t watch_ms = 60'000;    // of healthy running, from the last "ready"
+  int64_t silence_ms = 30'000;  // no prediction for so long (and watch_ms) after "ready" fails
   int crashes_max = 0;
-  double latency_ms_p95_max = 0;         // 0: not judged
-  std::optional<DriftReference> drift;   // absent: not judged
+  double latency_ms_p95_max = 0;        // 0: not judged
+  std::optional<DriftReference> drift;  // absent: not judged
 };
 
 struct ProbationVerdict {

@@ -25,7 +25,8 @@ Proof fail(std::string reason, std::string detail) {
 }
 
 Proof of_engine_error(const Error& error) {
-  bool unfit = error.code() == Code::kUnsupported || error.code() == Code::kUnavailable || error.code() == Code::kNotFound;
+  bool unfit =
+      error.code() == Code::kUnsupported || error.code() == Code::kUnavailable || error.code() == Code::kNotFound;
   if (error.code() == Code::kExhausted) return fail("memory", error.message());
   return fail(unfit ? "incompatible" : "invalid_bundle", error.message());
 }
@@ -54,7 +55,8 @@ Status run_golden(Files& files, Session& session, const std::string& folder, con
   return {};
 }
 
-Status measure(Clock& clock, Files& files, Session& session, const std::string& folder, const GoldenRules& rules, Proof& proof) {
+Status measure(Clock& clock, Files& files, Session& session, const std::string& folder, const GoldenRules& rules,
+               Proof& proof) {
   OREE_TRY_ASSIGN(GoldenSample sample, load_golden(files, folder, 0));
   std::vector<double> times_ms;
   for (int i = 0; i < rules.warmup_runs + rules.runs; ++i) {
@@ -67,7 +69,8 @@ Status measure(Clock& clock, Files& files, Session& session, const std::string& 
   proof.latency_ms_p95 = percentile95(std::move(times_ms));
   if (rules.latency_ms_p95_max > 0 && proof.latency_ms_p95 > rules.latency_ms_p95_max) {
     proof.reason = "latency";
-    proof.detail = fmt::format("p95 of {:.2f} ms, at most {:.2f} ms are allowed", proof.latency_ms_p95, rules.latency_ms_p95_max);
+    proof.detail =
+        fmt::format("p95 of {:.2f} ms, at most {:.2f} ms are allowed", proof.latency_ms_p95, rules.latency_ms_p95_max);
   }
   return {};
 }
@@ -97,7 +100,8 @@ Result<Proof> proof_from_json(const Json& json) {
   return proof;
 }
 
-Proof prove_bundle(Clock& clock, Files& files, Processes& processes, const FindBackend& find, const std::string& folder) {
+Proof prove_bundle(Clock& clock, Files& files, Processes& processes, const FindBackend& find,
+                   const std::string& folder) {
   auto manifest = open_unpacked(files, folder, true);
   if (!manifest.ok()) return fail("invalid_bundle", manifest.error().message());
   const GoldenRules& rules = manifest->golden;

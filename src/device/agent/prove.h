@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The proof of an unpacked bundle on this device. prove_bundle() is the child's side (`oree-agent prove`): it alone loads
-// an inference engine. Prover is the agent's side: it starts that child and outlives whatever the engine does to it.
+// The proof of an unpacked bundle on this device. prove_bundle() is the child's side (`oree-agent prove`): it alone
+// loads an inference engine. Prover is the agent's side: it starts that child and outlives whatever the engine does to
+// it.
 #pragma once
 
 #include <functional>
@@ -33,11 +34,13 @@ Result<Proof> proof_from_json(const Json& json);
 using FindBackend = std::function<Result<Backend*>(const std::string& name)>;
 
 // Runs every golden sample, then measures. Never an Error: whatever goes wrong is the verdict.
-Proof prove_bundle(Clock& clock, Files& files, Processes& processes, const FindBackend& find, const std::string& folder);
+Proof prove_bundle(Clock& clock, Files& files, Processes& processes, const FindBackend& find,
+                   const std::string& folder);
 
 class Prover {
  public:
-  Prover(Clock& clock, Processes& processes, int64_t timeout_ms) : clock_(clock), processes_(processes), timeout_ms_(timeout_ms) {}
+  Prover(Clock& clock, Processes& processes, int64_t timeout_ms)
+      : clock_(clock), processes_(processes), timeout_ms_(timeout_ms) {}
   void start(const std::string& folder, int64_t memory_bytes_max);  // ends a proof that runs
   bool running() const { return child_ != nullptr || early_.has_value(); }
   void cancel();
@@ -49,7 +52,7 @@ class Prover {
   Processes& processes_;
   int64_t timeout_ms_;
   std::unique_ptr<Process> child_;
-  std::optional<Proof> early_;   // the child did not even start
+  std::optional<Proof> early_;  // the child did not even start
   int64_t started_ns_ = 0, memory_bytes_max_ = 0;
   std::string output_;
 };

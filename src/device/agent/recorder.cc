@@ -8,8 +8,10 @@
 
 namespace oree {
 
-Result<TelemetryRecorder> TelemetryRecorder::open(Files& files, RecorderOptions options, int64_t monotonic_ms, int64_t wall_ms) {
-  OREE_TRY_ASSIGN(TelemetrySpool spool, TelemetrySpool::open(files, path_join(options.data, "telemetry"), options.spool_bytes_max));
+Result<TelemetryRecorder> TelemetryRecorder::open(Files& files, RecorderOptions options, int64_t monotonic_ms,
+                                                  int64_t wall_ms) {
+  OREE_TRY_ASSIGN(TelemetrySpool spool,
+                  TelemetrySpool::open(files, path_join(options.data, "telemetry"), options.spool_bytes_max));
   TelemetryRecorder recorder(files, std::move(options), std::move(spool));
   // A full disk must not keep the agent from starting: the checkpoint stays and is taken over next time.
   if (auto s = recorder.adopt_checkpoint(); !s.ok()) log_warn("telemetry", s.error().message());
@@ -40,8 +42,10 @@ void TelemetryRecorder::begin(int64_t monotonic_ms, int64_t wall_ms) {
   opened_ms_ = checkpoint_ms_ = monotonic_ms;
 }
 
-void TelemetryRecorder::add(const std::string& model, const std::string& version, const std::string& digest, const AppStats& stats) {
-  auto at = std::find_if(open_.models.begin(), open_.models.end(), [&](const ModelReport& m) { return m.bundle_digest == digest; });
+void TelemetryRecorder::add(const std::string& model, const std::string& version, const std::string& digest,
+                            const AppStats& stats) {
+  auto at = std::find_if(open_.models.begin(), open_.models.end(),
+                         [&](const ModelReport& m) { return m.bundle_digest == digest; });
   if (at == open_.models.end()) {
     if (open_.models.size() >= 2 * kReportModelsMax) {
       // So many models within one interval, and the disk too full to close it.

@@ -16,8 +16,8 @@
 
 namespace oree {
 
-inline constexpr int kTelemetryBatchReports = 32;    // sent in one request; the rest follows at once
-inline constexpr size_t kReportModelsMax = 8;        // models in one interval; then it is closed early
+inline constexpr int kTelemetryBatchReports = 32;  // sent in one request; the rest follows at once
+inline constexpr size_t kReportModelsMax = 8;      // models in one interval; then it is closed early
 
 struct RecorderOptions {
   std::string data;
@@ -27,7 +27,7 @@ struct RecorderOptions {
   int64_t spool_bytes_max = 16 << 20;
 };
 
-struct RecorderMoment {        // read by the caller, now
+struct RecorderMoment {  // read by the caller, now
   int64_t monotonic_ms = 0, wall_ms = 0;
   SystemReading system;
   int64_t agent_rss_bytes = 0, app_rss_bytes = 0, app_cpu_ms = 0;

@@ -33,7 +33,10 @@ Result<Json> describe_data(Files& files, const std::string& data) {
   }
   json.set("update", update);
   Json last = Json::object();
-  last.set("version", s.last.version).set("outcome", s.last.outcome).set("reason", s.last.reason).set("detail", s.last.detail);
+  last.set("version", s.last.version)
+      .set("outcome", s.last.outcome)
+      .set("reason", s.last.reason)
+      .set("detail", s.last.detail);
   json.set("last", last).set("update_seq", s.update_seq);
   Json refused = Json::array();
   for (const Refusal& r : s.refused) refused.push(Json::object().set("digest", r.digest).set("reason", r.reason));
@@ -46,10 +49,13 @@ std::string status_text(const Json& d) {
   table.right = {false, false, false, true};
   for (const Json& slot : d["slots"].items()) {
     const std::string& name = slot["slot"].as_string();
-    std::string state = slot["version"].as_string().empty() ? "empty" : slot["committed"].as_bool() ? "committed" : "on trial";
+    std::string state = slot["version"].as_string().empty() ? "empty"
+                        : slot["committed"].as_bool()       ? "committed"
+                                                            : "on trial";
     if (!slot["version"].as_string().empty() && !slot["intact"].as_bool()) state += ", damaged";
     if (name == d["active"].as_string()) state += ", active";
-    table.rows.push_back({name, slot["version"].as_string(), state, human_bytes(slot["bytes"].as_int()), slot["digest"].as_string().substr(0, 12)});
+    table.rows.push_back({name, slot["version"].as_string(), state, human_bytes(slot["bytes"].as_int()),
+                          slot["digest"].as_string().substr(0, 12)});
   }
   std::string out = table.text();
   const Json& update = d["update"];

@@ -42,7 +42,8 @@ InstallResult judge_identity(const BundleInfo& info, const InstallRequest& r) {
     return failed("incompatible", fmt::format("the bundle is of model {}, expected {}", manifest.model, r.model), true);
   }
   if (manifest.version != r.version) {
-    return failed("invalid_bundle", fmt::format("the bundle says version {}, {} was offered", manifest.version, r.version), true);
+    return failed("invalid_bundle",
+                  fmt::format("the bundle says version {}, {} was offered", manifest.version, r.version), true);
   }
   const auto& types = manifest.device_types;
   if (std::find(types.begin(), types.end(), r.device_type) == types.end()) {
@@ -101,7 +102,8 @@ AgentState rescue(Files& files, const std::string& data) {
     slot.version = manifest->version;
     slot.committed = true;
     for (const BundleMember& member : manifest->members) slot.bytes += member.size;
-    bool older = state.active < 0 || compare_versions(slot.version, state.slots[static_cast<size_t>(state.active)].version) < 0;
+    bool older =
+        state.active < 0 || compare_versions(slot.version, state.slots[static_cast<size_t>(state.active)].version) < 0;
     if (older) state.active = i;
   }
   return state;

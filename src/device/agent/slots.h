@@ -12,18 +12,18 @@
 
 namespace oree {
 
-std::string slot_folder(const std::string& data, int slot);        // data/slots/a
-std::string download_folder(const std::string& data);              // data/download
+std::string slot_folder(const std::string& data, int slot);  // data/slots/a
+std::string download_folder(const std::string& data);        // data/download
 std::string part_path(const std::string& data, const std::string& digest);
 
 // Every file as the journal's digest says, read from the medium. An empty slot is not intact.
 bool slot_intact(Files& files, const std::string& data, int slot, const Slot& record);
 
 struct InstallRequest {
-  std::string part;                 // the whole download
-  std::string folder;               // of the spare slot; made fresh
-  std::string digest, version;      // as offered
-  std::string model, device_type;   // ours
+  std::string part;                // the whole download
+  std::string folder;              // of the spare slot; made fresh
+  std::string digest, version;     // as offered
+  std::string model, device_type;  // ours
   std::vector<PublicKey> trusted;
   int threshold = 1;
 };
@@ -31,7 +31,7 @@ struct InstallResult {
   enum Kind { kInstalled, kRetry, kLost, kFailed };  // kLost: the download is not there any more
   Kind kind = kRetry;
   std::string manifest_sha256;
-  std::string reason, detail;       // kFailed: docs/agent.md
+  std::string reason, detail;  // kFailed: docs/agent.md
   bool forever = false;
 };
 // Checks signature, digests, identity and fitness, then unpacks. Nothing is written before the signature is good.

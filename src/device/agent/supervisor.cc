@@ -72,7 +72,8 @@ void Supervisor::read_line(const std::string& line, std::vector<AppEvent>& event
   auto bad = [&](const std::string& why) {
     // The first and then ever fewer: a confused application must not fill the log.
     ++bad_lines_;
-    if ((bad_lines_ & (bad_lines_ - 1)) == 0) log_warn("app", fmt::format("message {} not understood: {}", bad_lines_, why));
+    if ((bad_lines_ & (bad_lines_ - 1)) == 0)
+      log_warn("app", fmt::format("message {} not understood: {}", bad_lines_, why));
   };
   auto json = Json::parse(line);
   if (!json.ok()) return bad(json.error().message());
@@ -103,8 +104,10 @@ void Supervisor::look_at_exit(std::vector<AppEvent>& events) {
   bool finished = said_done_ && exit->signal == 0 && exit->code == 0;
   log_line(finished ? LogLevel::kInfo : LogLevel::kWarn, "app", exit_text(*exit));
   events.push_back({finished ? AppEvent::kFinished : AppEvent::kCrashed, running_, {}, exit_text(*exit)});
-  if (finished && !config_.app_restart_always) want_ = Want::kFinished;
-  else pause_before_restart();
+  if (finished && !config_.app_restart_always)
+    want_ = Want::kFinished;
+  else
+    pause_before_restart();
 }
 
 void Supervisor::look_at_deadlines(std::vector<AppEvent>& events) {

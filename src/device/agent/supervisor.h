@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the application as a child: starts it again after a crash, with growing pauses; ends it when it is silent for too
-// long; reads what it says. Never waits longer than it is told to. Loop thread only.
+// Runs the application as a child: starts it again after a crash, with growing pauses; ends it when it is silent for
+// too long; reads what it says. Never waits longer than it is told to. Loop thread only.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@
 namespace oree {
 
 struct RunTarget {
-  std::string folder;    // unpacked bundle; "" is: nothing shall run
+  std::string folder;  // unpacked bundle; "" is: nothing shall run
   std::string version, digest;
   bool operator==(const RunTarget&) const = default;
 };
@@ -24,9 +24,9 @@ struct RunTarget {
 struct AppEvent {
   enum Kind { kReady, kStats, kAlarm, kCrashed, kHung, kNotReady, kStartFailed, kFinished };
   Kind kind = kReady;
-  RunTarget target;      // what ran when it was said
-  AppStats stats;        // kStats
-  std::string detail;    // for people
+  RunTarget target;    // what ran when it was said
+  AppStats stats;      // kStats
+  std::string detail;  // for people
 };
 
 class Supervisor {
@@ -59,10 +59,10 @@ class Supervisor {
   Clock& clock_;
   Processes& processes_;
   const AgentConfig& config_;
-  RunTarget target_;              // what shall run
-  RunTarget running_;             // what child_ runs
+  RunTarget target_;   // what shall run
+  RunTarget running_;  // what child_ runs
   std::unique_ptr<Process> child_;
-  bool ending_ = false;           // SIGTERM was sent: whatever it says of itself now is no event
+  bool ending_ = false;  // SIGTERM was sent: whatever it says of itself now is no event
   bool killed_ = false;
   bool ready_ = false, said_done_ = false;
   Want want_ = Want::kNothing;

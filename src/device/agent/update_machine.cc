@@ -17,7 +17,8 @@ class Stepper {
 
   void on(const BootEvent& event) {
     for (int i = 0; i < 2; ++i) intact_[i] = event.intact[i] && !slot(i).digest.empty();
-    // The application must start whether or not the disk takes a word; all that follows here is found again at the next boot.
+    // The application must start whether or not the disk takes a word; all that follows here is found again at the next
+    // boot.
     out_.even_unsaved = true;
     act(Action::kDropSpare);
     if (u().phase == Phase::kProbation) {
@@ -63,12 +64,15 @@ class Stepper {
     next.size = offer.size;
     next.slot = s().spare();
     u() = next;
-    if (!offer.compatible) return refuse("incompatible", "the release is not for device type " + policy_.device_type, false);
+    if (!offer.compatible)
+      return refuse("incompatible", "the release is not for device type " + policy_.device_type, false);
     if (offer.size > policy_.download_bytes_max) {
-      return refuse("too_large", fmt::format("{} bytes, at most {} are allowed", offer.size, policy_.download_bytes_max), false);
+      return refuse("too_large",
+                    fmt::format("{} bytes, at most {} are allowed", offer.size, policy_.download_bytes_max), false);
     }
     if (s().active >= 0 && !policy_.allow_downgrade && compare_versions(offer.version, slot(s().active).version) < 0) {
-      return refuse("downgrade", fmt::format("{} is older than {}, which runs", offer.version, slot(s().active).version), false);
+      return refuse("downgrade",
+                    fmt::format("{} is older than {}, which runs", offer.version, slot(s().active).version), false);
     }
     act(Action::kDownload);
   }
@@ -82,7 +86,8 @@ class Stepper {
 
   void on(const FailedEvent& failure) {
     if (u().phase == Phase::kIdle || u().phase == Phase::kProbation) return;
-    if (u().phase == Phase::kDownloading && failure.reason == "digest" && ++u().digest_failures < kDigestFailuresMax) return;
+    if (u().phase == Phase::kDownloading && failure.reason == "digest" && ++u().digest_failures < kDigestFailuresMax)
+      return;
     refuse(failure.reason, failure.detail, failure.forever || failure.reason == "digest");
   }
 
@@ -173,8 +178,10 @@ class Stepper {
     if (u().phase >= Phase::kDownloaded) slot(u().slot) = Slot{};
     // The same refusal at every poll is one outcome, not one a minute.
     bool repeated = s().last.digest == u().digest && s().last.outcome == "refused" && s().last.reason == reason;
-    if (repeated) u() = Update{};
-    else finish("refused", reason, detail);
+    if (repeated)
+      u() = Update{};
+    else
+      finish("refused", reason, detail);
     act(Action::kDropDownloads);
     act(Action::kDropSpare);
   }
@@ -207,7 +214,8 @@ class Stepper {
     Slot damaged = slot(bad);
     slot(bad) = Slot{};
     s().active = slot(other).committed && intact_[other] ? other : -1;
-    s().last = Outcome{damaged.digest, damaged.version, "rolled_back", "slot_damaged", "the bundle's files changed on the disk"};
+    s().last = Outcome{damaged.digest, damaged.version, "rolled_back", "slot_damaged",
+                       "the bundle's files changed on the disk"};
     ++s().update_seq;
     // An update on its way was meant for `other`; if that is what runs now, it starts again for the other side.
     if (u().phase != Phase::kIdle && u().slot == s().active) {

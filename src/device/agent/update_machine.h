@@ -26,44 +26,57 @@ inline constexpr int kProofStartsMax = 3;     // proofs begun without a verdict 
 struct UpdatePolicy {
   std::string device_type;
   bool allow_downgrade = false;
-  bool has_app = true;                        // without one there is nothing to watch: a proof commits
+  bool has_app = true;  // without one there is nothing to watch: a proof commits
   int64_t download_bytes_max = 0;
   int probation_starts_max = 5;
 };
 
 // ---- what happened
-struct BootEvent { bool intact[2] = {false, false}; };  // slots compared with the journal's digests
-struct OfferEvent { std::string digest, version, url; int64_t size = 0; bool compatible = true; };
-struct DownloadedEvent {};
-struct DownloadLostEvent {};                  // the file is not there although the journal says so
-struct FailedEvent {                          // of the step that the update is in
-  std::string reason, detail;
-  bool forever = false;                       // the same bytes can never succeed here
+struct BootEvent {
+  bool intact[2] = {false, false};
+};  // slots compared with the journal's digests
+struct OfferEvent {
+  std::string digest, version, url;
+  int64_t size = 0;
+  bool compatible = true;
 };
-struct InstalledEvent { std::string manifest_sha256; };
-struct StartingEvent {};                      // the proof, or the application in probation, is about to start
-struct ProvedEvent { bool drift_before = false; };
+struct DownloadedEvent {};
+struct DownloadLostEvent {};  // the file is not there although the journal says so
+struct FailedEvent {          // of the step that the update is in
+  std::string reason, detail;
+  bool forever = false;  // the same bytes can never succeed here
+};
+struct InstalledEvent {
+  std::string manifest_sha256;
+};
+struct StartingEvent {};  // the proof, or the application in probation, is about to start
+struct ProvedEvent {
+  bool drift_before = false;
+};
 struct ProbationPassedEvent {};
-struct ProbationFailedEvent { std::string reason, detail; };
-struct ResumeEvent {};                        // after a pause: do the current step again
-using Event = std::variant<BootEvent, OfferEvent, DownloadedEvent, DownloadLostEvent, FailedEvent, InstalledEvent, StartingEvent,
-                           ProvedEvent, ProbationPassedEvent, ProbationFailedEvent, ResumeEvent>;
+struct ProbationFailedEvent {
+  std::string reason, detail;
+};
+struct ResumeEvent {};  // after a pause: do the current step again
+using Event = std::variant<BootEvent, OfferEvent, DownloadedEvent, DownloadLostEvent, FailedEvent, InstalledEvent,
+                           StartingEvent, ProvedEvent, ProbationPassedEvent, ProbationFailedEvent, ResumeEvent>;
 
 // ---- what is to be done, in order
 enum class Action {
-  kDownload,      // (go on) fetching update.url
-  kInstall,       // check and unpack the download into slot update.slot
+  kDownload,  // (go on) fetching update.url
+  kInstall,   // check and unpack the download into slot update.slot
   kProve,
-  kRunActive,     // (re)start the application on the active slot; stop it when there is none
-  kWatch,         // begin probation anew
-  kDropDownloads, // remove data/download/*
-  kDropSpare,     // remove the folder of every slot that the journal calls empty
+  kRunActive,      // (re)start the application on the active slot; stop it when there is none
+  kWatch,          // begin probation anew
+  kDropDownloads,  // remove data/download/*
+  kDropSpare,      // remove the folder of every slot that the journal calls empty
 };
 
 struct Step {
   AgentState state;
   std::vector<Action> actions;
-  // The state holds even if the journal cannot be written now (full disk): going back to the working model must not wait.
+  // The state holds even if the journal cannot be written now (full disk): going back to the working model must not
+  // wait.
   bool even_unsaved = false;
 };
 

@@ -77,7 +77,8 @@ Result<std::unique_ptr<WriteFile>> CutFiles::append(const std::string& path) {
   return std::unique_ptr<WriteFile>(std::make_unique<CutWriteFile>(*this, std::move(file)));
 }
 
-World::World(uint64_t seed) : random(seed), disk(seed), files(disk), processes(&clock), key(fixed_key(7)), stranger(fixed_key(8)) {
+World::World(uint64_t seed)
+    : random(seed), disk(seed), files(disk), processes(&clock), key(fixed_key(7)), stranger(fixed_key(8)) {
   set_log_level(LogLevel::kError);
   config.data = "/data";
   config.server_url = "https://fleet";
@@ -270,19 +271,13 @@ FakeChild World::prove_child(const std::string& folder) {
       proof.passed = true;
       proven.insert(manifest->version);
       break;
-    case Behaviour::kMismatch:
-      proof.reason = "golden_mismatch";
-      break;
+    case Behaviour::kMismatch: proof.reason = "golden_mismatch"; break;
     case Behaviour::kProverCrashes:
       child.exit_at_ms = 700;
       child.exit_signal = 11;
       return child;
-    case Behaviour::kProverHangs:
-      child.ignores_term = true;
-      return child;
-    case Behaviour::kProverEatsMemory:
-      child.rss_bytes = int64_t{1} << 30;
-      return child;
+    case Behaviour::kProverHangs: child.ignores_term = true; return child;
+    case Behaviour::kProverEatsMemory: child.rss_bytes = int64_t{1} << 30; return child;
   }
   child.output = {{900, proof_to_json(proof).dump()}};
   child.exit_at_ms = 1000;
@@ -291,7 +286,7 @@ FakeChild World::prove_child(const std::string& folder) {
 
 FakeChild World::app_child(const std::string& folder) {
   auto manifest = open_unpacked(disk, folder, true);
-  REQUIRE(manifest.ok());                       // whole on the disk
+  REQUIRE(manifest.ok());                         // whole on the disk
   REQUIRE(proven.count(manifest->version) == 1);  // and proven on this device
   Behaviour::App app = behaviour[manifest->version].app;
   FakeChild child;

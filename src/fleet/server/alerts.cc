@@ -5,7 +5,8 @@ namespace oree {
 namespace {
 
 constexpr char kColumns[] =
-    "SELECT id, device_id, kind, subject, state, detail, count, opened_ms, last_ms, acknowledged_ms, resolved_ms FROM alerts ";
+    "SELECT id, device_id, kind, subject, state, detail, count, opened_ms, last_ms, acknowledged_ms, resolved_ms FROM "
+    "alerts ";
 
 std::optional<int64_t> time_of(const DbRow& row, size_t column) {
   return row.is_null(column) ? std::nullopt : std::optional<int64_t>(row.integer(column));
@@ -33,7 +34,11 @@ Alert alert_of(const DbRow& row) {
 
 Json alert_to_json(const Alert& a) {
   Json json;
-  json.set("id", a.id).set("device_id", a.device_id).set("kind", a.kind).set("subject", a.subject).set("state", a.state);
+  json.set("id", a.id)
+      .set("device_id", a.device_id)
+      .set("kind", a.kind)
+      .set("subject", a.subject)
+      .set("state", a.state);
   json.set("detail", a.detail).set("count", a.count).set("opened_ms", a.opened_ms).set("last_ms", a.last_ms);
   json.set("acknowledged_ms", json_of(a.acknowledged_ms)).set("resolved_ms", json_of(a.resolved_ms));
   return json;
@@ -46,8 +51,9 @@ Json retrain_request_to_json(const RetrainRequest& r) {
   return json;
 }
 
-Result<std::optional<int64_t>> AlertStore::raise(const std::string& device, const std::string& kind, const std::string& subject,
-                                                 const std::string& detail, int64_t now_ms) {
+Result<std::optional<int64_t>> AlertStore::raise(const std::string& device, const std::string& kind,
+                                                 const std::string& subject, const std::string& detail,
+                                                 int64_t now_ms) {
   std::optional<int64_t> opened;
   Status done = db_.transaction([&]() -> Status {
     OREE_TRY_ASSIGN(DbChange again,
@@ -55,9 +61,10 @@ Result<std::optional<int64_t>> AlertStore::raise(const std::string& device, cons
                              " WHERE device_id = ? AND kind = ? AND subject = ? AND state <> 'resolved'",
                              {now_ms, detail, device, kind, subject}));
     if (again.rows > 0) return {};
-    OREE_TRY_ASSIGN(DbChange made, db_.exec("INSERT INTO alerts(device_id, kind, subject, state, detail, count, opened_ms,"
-                                            " last_ms) VALUES(?, ?, ?, 'open', ?, 1, ?, ?)",
-                                            {device, kind, subject, detail, now_ms, now_ms}));
+    OREE_TRY_ASSIGN(DbChange made,
+                    db_.exec("INSERT INTO alerts(device_id, kind, subject, state, detail, count, opened_ms,"
+                             " last_ms) VALUES(?, ?, ?, 'open', ?, 1, ?, ?)",
+                             {device, kind, subject, detail, now_ms, now_ms}));
     opened = made.last_id;
     return {};
   });
@@ -65,10 +72,13 @@ Result<std::optional<int64_t>> AlertStore::raise(const std::string& device, cons
   return opened;
 }
 
-Status AlertStore::resolve(const std::string& device, const std::string& kind, const std::string& subject, int64_t now_ms) {
+Status AlertStore::resolve(const std::string& device, const std::string& kind, const std::string& subject,
+                           int64_t now_ms) {
   // Looked at first: nearly always there is nothing to resolve, and a look costs no write to the disk.
-  OREE_TRY_ASSIGN(auto live, db_.query("SELECT id FROM alerts WHERE device_id = ? AND kind = ? AND subject = ? AND state <> 'resolved'",
-                                       {device, kind, subject}));
+  OREE_TRY_ASSIGN(
+      auto live,
+      db_.query("SELECT id FROM alerts WHERE device_id = ? AND kind = ? AND subject = ? AND state <> 'resolved'",
+                {device, kind, subject}));
   for (const DbRow& row : live) {
     OREE_TRY(db_.exec("UPDATE alerts SET state = 'resolved', resolved_ms = ? WHERE id = ?", {now_ms, row.integer(0)}));
   }
@@ -94,17 +104,19 @@ Result<Alert> AlertStore::acknowledge(int64_t id, int64_t now_ms) {
 
 Result<std::vector<Alert>> AlertStore::list(const std::string& state, int64_t before, int64_t limit) {
   std::string where = state == "live" ? "state <> 'resolved' AND ?1 = ?1" : "(?1 = '' OR state = ?1)";
-  OREE_TRY_ASSIGN(auto rows, db_.query(std::string(kColumns) + "WHERE " + where + " AND id < ?2 ORDER BY id DESC LIMIT ?3",
-                                       {state, before, limit}));
+  OREE_TRY_ASSIGN(auto rows,
+                  db_.query(std::string(kColumns) + "WHERE " + where + " AND id < ?2 ORDER BY id DESC LIMIT ?3",
+                            {state, before, limit}));
   std::vector<Alert> out;
   for (const DbRow& row : rows) out.push_back(alert_of(row));
   return out;
 }
 
 Status AlertStore::request_retrain(const RetrainRequest& r) {
-  OREE_TRY(db_.exec("INSERT INTO retrain_requests(alert_id, device_id, model, version, distance, samples, created_ms)"
-                    " VALUES(?, ?, ?, ?, ?, ?, ?)",
-                    {r.alert_id, r.device_id, r.model, r.version, r.distance, r.samples, r.created_ms}));
+  OREE_TRY(
+      db_.exec("INSERT INTO retrain_requests(alert_id, device_id, model, version, distance, samples, created_ms)"
+               " VALUES(?, ?, ?, ?, ?, ?, ?)",
+               {r.alert_id, r.device_id, r.model, r.version, r.distance, r.samples, r.created_ms}));
   return {};
 }
 
@@ -114,7 +126,8 @@ Result<std::vector<RetrainRequest>> AlertStore::retrain_requests(int64_t before,
                                        {before, limit}));
   std::vector<RetrainRequest> out;
   for (const DbRow& row : rows) {
-    out.push_back({row.integer(0), row.integer(1), row.text(2), row.text(3), row.text(4), row.real(5), row.integer(6), row.integer(7)});
+    out.push_back({row.integer(0), row.integer(1), row.text(2), row.text(3), row.text(4), row.real(5), row.integer(6),
+                   row.integer(7)});
   }
   return out;
 }

@@ -14,7 +14,8 @@ ServerResponse list_alerts(Fleet& fleet, const Call& call) {
   OREE_ANSWER(int64_t before, call.number("before", kIdMax, 1, kIdMax));
   auto found = call.query.find("state");
   std::string state = found == call.query.end() ? "" : found->second;
-  if (found != call.query.end() && state != "open" && state != "acknowledged" && state != "resolved" && state != "live") {
+  if (found != call.query.end() && state != "open" && state != "acknowledged" && state != "resolved" &&
+      state != "live") {
     return error_response(400, "invalid", "query state: expected open, acknowledged, resolved or live");
   }
   OREE_ANSWER(auto alerts, fleet.alerts.list(state, before, limit));
@@ -43,7 +44,8 @@ ServerResponse list_retrain(Fleet& fleet, const Call& call) {
 }
 
 std::vector<RouteParam> paging() {
-  return {{"before", "Only ids below this one: the last of the previous page", Json().set("type", "integer").set("minimum", 1).set("maximum", kIdMax)},
+  return {{"before", "Only ids below this one: the last of the previous page",
+           Json().set("type", "integer").set("minimum", 1).set("maximum", kIdMax)},
           {"limit", "At most so many", Json().set("type", "integer").set("minimum", 1).set("maximum", kFleetPageMax)}};
 }
 
@@ -61,7 +63,8 @@ void add_alert_routes(Router& router) {
   list.query = paging();
   Json states = Json::array();
   for (const char* state : {"open", "acknowledged", "resolved", "live"}) states.push(state);
-  list.query.push_back({"state", "Only these; live is open or acknowledged", Json().set("type", "string").set("enum", states)});
+  list.query.push_back(
+      {"state", "Only these; live is open or acknowledged", Json().set("type", "string").set("enum", states)});
   list.answers = {{200, "A page of alerts", "AlertList"}, {400, "A query value is wrong", "Error"}};
   router.add(list);
 
@@ -73,7 +76,10 @@ void add_alert_routes(Router& router) {
   ack.operation = "acknowledgeAlert";
   ack.summary = "Say that somebody looks after it";
   ack.tag = "alerts";
-  ack.answers = {{200, "Acknowledged", "Alert"}, {400, "Not a number", "Error"}, {404, "No such alert", "Error"}, {409, "It is resolved", "Error"}};
+  ack.answers = {{200, "Acknowledged", "Alert"},
+                 {400, "Not a number", "Error"},
+                 {404, "No such alert", "Error"},
+                 {409, "It is resolved", "Error"}};
   router.add(ack);
 
   Route retrain;

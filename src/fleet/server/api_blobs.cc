@@ -32,7 +32,8 @@ ServerResponse get_blob(Fleet& fleet, const Call& call) {
   r.headers = {{"accept-ranges", "bytes"},
                {"etag", tag},
                {"content-type", "application/octet-stream"},
-               {"cache-control", fleet.options.private_reads ? "private, immutable, max-age=31536000" : "public, immutable, max-age=31536000"}};
+               {"cache-control", fleet.options.private_reads ? "private, immutable, max-age=31536000"
+                                                             : "public, immutable, max-age=31536000"}};
   if (names_tag(call.header("if-none-match"), tag, true)) {
     r.status = 304;
     return r;
@@ -50,8 +51,8 @@ ServerResponse get_blob(Fleet& fleet, const Call& call) {
   }
   if (range.kind == RangeKind::kPart) {
     r.status = 206;
-    r.headers["content-range"] = "bytes " + std::to_string(range.offset) + "-" + std::to_string(range.offset + range.length - 1) +
-                                 "/" + std::to_string(size);
+    r.headers["content-range"] = "bytes " + std::to_string(range.offset) + "-" +
+                                 std::to_string(range.offset + range.length - 1) + "/" + std::to_string(size);
   } else {
     range = {RangeKind::kWhole, 0, size};
   }
@@ -63,7 +64,8 @@ ServerResponse get_blob(Fleet& fleet, const Call& call) {
 
 class BlobSink : public RequestSink {
  public:
-  BlobSink(std::string digest, std::unique_ptr<BlobStore::Upload> upload) : digest_(std::move(digest)), upload_(std::move(upload)) {}
+  BlobSink(std::string digest, std::unique_ptr<BlobStore::Upload> upload)
+      : digest_(std::move(digest)), upload_(std::move(upload)) {}
   std::optional<ServerResponse> write(ByteView chunk) override {
     size_ += static_cast<int64_t>(chunk.size());
     if (Status written = upload_->write(chunk); !written.ok()) return error_response(written.error());
@@ -89,7 +91,9 @@ RequestPlan put_blob(Fleet& fleet, const Call& call) {
   }
   // The port has checked the header; a text that is no number is a chunked body of unknown size.
   std::string length = call.header("content-length");
-  int64_t hint = length.empty() || length.size() > 18 || length.find_first_not_of("0123456789") != std::string::npos ? 0 : std::stoll(length);
+  int64_t hint = length.empty() || length.size() > 18 || length.find_first_not_of("0123456789") != std::string::npos
+                     ? 0
+                     : std::stoll(length);
   auto upload = fleet.blobs.begin(*digest, std::min(hint, kBundleBytesMax));
   if (!upload.ok()) {
     plan.answer = error_response(upload.error());

@@ -44,8 +44,14 @@ ServerResponse get_device(Fleet& fleet, const Call& call) {
   OREE_ANSWER(auto updates, fleet.devices.updates(device.id, kUpdatesShown));
   Json list = Json::array();
   for (const UpdateRecord& u : updates) {
-    list.push(Json().set("seq", u.seq).set("version", u.version).set("digest", u.digest).set("outcome", u.outcome)
-                  .set("reason", u.reason).set("detail", u.detail).set("received_ms", u.received_ms));
+    list.push(Json()
+                  .set("seq", u.seq)
+                  .set("version", u.version)
+                  .set("digest", u.digest)
+                  .set("outcome", u.outcome)
+                  .set("reason", u.reason)
+                  .set("detail", u.detail)
+                  .set("received_ms", u.received_ms));
   }
   return json_response(200, device_to_json(fleet, device, fleet.clock.wall_ms()).set("updates", std::move(list)));
 }
@@ -83,21 +89,27 @@ Route device_route(const char* method, const std::string& tail, ServerResponse (
 
 void add_device_routes(Router& router) {
   Route post = device_route("POST", "", post_device, "postDevice", "Register a device. Its token is shown this once.",
-                            {{201, "Registered", "NewDevice"}, {400, "Malformed", "Error"}, {409, "Exists already", "Error"},
+                            {{201, "Registered", "NewDevice"},
+                             {400, "Malformed", "Error"},
+                             {409, "Exists already", "Error"},
                              {507, "Too many devices", "Error"}});
   post.body_bytes_max = kConfigBytesMax;
   post.body_schema = "DeviceRegistration";
   router.add(post);
-  Route list = device_route("GET", "", list_devices, "listDevices", "Devices by id",
-                            {{200, "A page of devices", "DeviceList"}, {400, "A query value is out of range", "Error"}});
-  list.query = {{"after", "Only ids after this one: the last of the previous page", Json().set("type", "string")},
-                {"limit", "At most so many", Json().set("type", "integer").set("minimum", 1).set("maximum", kFleetPageMax)}};
+  Route list =
+      device_route("GET", "", list_devices, "listDevices", "Devices by id",
+                   {{200, "A page of devices", "DeviceList"}, {400, "A query value is out of range", "Error"}});
+  list.query = {
+      {"after", "Only ids after this one: the last of the previous page", Json().set("type", "string")},
+      {"limit", "At most so many", Json().set("type", "integer").set("minimum", 1).set("maximum", kFleetPageMax)}};
   router.add(list);
   router.add(device_route("GET", "/{id}", get_device, "getDevice", "One device, with how its last updates ended",
                           {{200, "The device", "DeviceDetail"}, {404, "No such device", "Error"}}));
-  router.add(device_route("DELETE", "/{id}", delete_device, "deleteDevice", "Remove a device with its reports and alerts; its token is void",
+  router.add(device_route("DELETE", "/{id}", delete_device, "deleteDevice",
+                          "Remove a device with its reports and alerts; its token is void",
                           {{200, "Removed", "Empty"}, {404, "No such device", "Error"}}));
-  router.add(device_route("POST", "/{id}/token", rotate_token, "rotateToken", "Give the device a new token; the old one is void",
+  router.add(device_route("POST", "/{id}/token", rotate_token, "rotateToken",
+                          "Give the device a new token; the old one is void",
                           {{200, "The token, shown this once", "NewToken"}, {404, "No such device", "Error"}}));
 }
 

@@ -17,7 +17,11 @@ Json optional_json(const std::optional<T>& value) {
 
 Json latency_json(const ExponentialHistogram& h) {
   if (h.count() == 0) return Json();
-  return Json().set("p50", h.quantile(0.5)).set("p95", h.quantile(0.95)).set("p99", h.quantile(0.99)).set("mean", h.mean())
+  return Json()
+      .set("p50", h.quantile(0.5))
+      .set("p95", h.quantile(0.95))
+      .set("p99", h.quantile(0.99))
+      .set("mean", h.mean())
       .set("count", h.count());
 }
 
@@ -50,7 +54,10 @@ Json device_json(const DeviceView& view, int64_t now_ms) {
   json.set("predictions_per_hour", m ? optional_json(predictions_per_hour(*m)) : Json());
   json.set("events", m ? Json(m->events) : Json());
   json.set("confidence_mean", m && m->confidence.count() > 0 ? Json(m->confidence.mean()) : Json());
-  json.set("drift", m ? Json().set("level", drift_level_name(m->drift.level)).set("distance", m->drift.distance).set("samples", m->drift.samples)
+  json.set("drift", m ? Json()
+                            .set("level", drift_level_name(m->drift.level))
+                            .set("distance", m->drift.distance)
+                            .set("samples", m->drift.samples)
                       : Json());
   json.set("temperature_celsius", optional_json(w.temperature_celsius));
   json.set("cpu_percent", optional_json(w.cpu_percent));
@@ -64,7 +71,10 @@ Json device_json(const DeviceView& view, int64_t now_ms) {
 
 Json model_json(const ModelView& m) {
   Json json;
-  json.set("model", m.model).set("version", m.version).set("devices", m.devices).set("latency_ms", latency_json(m.latency_ms));
+  json.set("model", m.model)
+      .set("version", m.version)
+      .set("devices", m.devices)
+      .set("latency_ms", latency_json(m.latency_ms));
   json.set("confidence_mean", m.confidence.count() ? Json(m.confidence.mean()) : Json());
   json.set("confidence_count", m.confidence.count()).set("confidence_shares", shares_json(m.confidence));
   json.set("reference_shares", m.reference ? shares_json(m.reference->histogram) : Json());
@@ -82,7 +92,8 @@ ServerResponse get_overview(Fleet& fleet, const Call&) {
   OREE_ANSWER(auto releases, fleet.releases.newest(kShownReleases));
   OREE_ANSWER(auto retrain, fleet.alerts.retrain_requests(int64_t{1} << 53, kShownAlerts));
   Json json;
-  json.set("server", Json().set("version", OREE_VERSION).set("started_ms", fleet.started_ms).set("now_ms", view.now_ms));
+  json.set("server",
+           Json().set("version", OREE_VERSION).set("started_ms", fleet.started_ms).set("now_ms", view.now_ms));
   json.set("truncated", view.truncated);
   Json list = Json::array();
   for (const DeviceView& device : view.devices) list.push(device_json(device, view.now_ms));
@@ -95,7 +106,10 @@ ServerResponse get_overview(Fleet& fleet, const Call&) {
   json.set("alerts", std::move(list));
   list = Json::array();
   for (const StoredRelease& r : releases) {
-    list.push(release_to_json(r.release).set("id", r.id).set("created_ms", r.created_ms).set("withdrawn_ms", optional_json(r.withdrawn_ms)));
+    list.push(release_to_json(r.release)
+                  .set("id", r.id)
+                  .set("created_ms", r.created_ms)
+                  .set("withdrawn_ms", optional_json(r.withdrawn_ms)));
   }
   json.set("releases", std::move(list));
   list = Json::array();

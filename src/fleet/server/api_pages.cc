@@ -72,8 +72,10 @@ Route page(const std::string& pattern, const Asset& asset, const char* operation
 void add_page_routes(Router& router) {
   for (const Asset& asset : web_assets()) {
     std::string stem(asset.name.substr(0, asset.name.find('.')));
-    if (asset.name == "index.html") router.add(page("/", asset, "getDashboard"));
-    else router.add(page("/" + std::string(asset.name), asset, ("getDashboard_" + stem).c_str()));
+    if (asset.name == "index.html")
+      router.add(page("/", asset, "getDashboard"));
+    else
+      router.add(page("/" + std::string(asset.name), asset, ("getDashboard_" + stem).c_str()));
   }
 
   Route health;
@@ -107,7 +109,8 @@ void add_page_routes(Router& router) {
   router.add(document);
   // It describes itself too, so it is made once the last route is in; the routes do not change after that.
   auto text = std::make_shared<std::string>(openapi_document(router).dump(2) + "\n");
-  router.set_handler("getOpenapi", [text](Fleet&, const Call& call) { return tagged(call, "application/json", *text); });
+  router.set_handler("getOpenapi",
+                     [text](Fleet&, const Call& call) { return tagged(call, "application/json", *text); });
 }
 
 }  // namespace oree

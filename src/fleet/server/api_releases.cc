@@ -55,7 +55,8 @@ Result<Peek> peek_bundle(ReadFile& file, const Release& release) {
     for (const auto& [key, expected] : {std::pair{"model", release.model}, std::pair{"version", release.version}}) {
       const std::string& found = (*json)[key].as_string();
       if (found != expected) {
-        return Error(Code::kIntegrity, std::string("the bundle's ") + key + ": expected " + expected + ", found \"" + found.substr(0, kNameCharsMax) + "\"");
+        return Error(Code::kIntegrity, std::string("the bundle's ") + key + ": expected " + expected + ", found \"" +
+                                           found.substr(0, kNameCharsMax) + "\"");
       }
     }
   }
@@ -67,7 +68,9 @@ ServerResponse post_release(Fleet& fleet, const Call& call) {
   OREE_ANSWER(Release release, release_from_json(json));
   std::string id = release_id(release.model, release.version);
   if (id.size() > static_cast<size_t>(kNameCharsMax)) {
-    return error_response(400, "invalid", "model and version: expected at most " + std::to_string(kNameCharsMax - 1) + " characters together");
+    return error_response(
+        400, "invalid",
+        "model and version: expected at most " + std::to_string(kNameCharsMax - 1) + " characters together");
   }
   auto file = fleet.blobs.read(release.digest);
   if (!file.ok() && file.error().code() == Code::kNotFound) {
@@ -75,7 +78,9 @@ ServerResponse post_release(Fleet& fleet, const Call& call) {
   }
   OREE_CHECK(file);
   if ((*file)->size() != release.size) {
-    return error_response(422, "integrity", "size: expected " + std::to_string((*file)->size()) + " as the blob has, found " + std::to_string(release.size));
+    return error_response(422, "integrity",
+                          "size: expected " + std::to_string((*file)->size()) + " as the blob has, found " +
+                              std::to_string(release.size));
   }
   OREE_ANSWER(Peek peek, peek_bundle(**file, release));
   OREE_ANSWER(bool fresh, fleet.releases.publish(release, peek.reference, fleet.clock.wall_ms()));
@@ -113,7 +118,8 @@ void add_release_routes(Router& router) {
   latest.summary = "The newest release of a model for a device type";
   latest.tag = "releases";
   latest.query = {{"device_type", "The device type that asks", Json().set("$ref", "#/components/schemas/Name"), true}};
-  latest.answers = {{200, "The release", "Latest"}, {400, "device_type is missing, or a name is malformed", "Error"},
+  latest.answers = {{200, "The release", "Latest"},
+                    {400, "device_type is missing, or a name is malformed", "Error"},
                     {404, "No such model, none for this type, or withdrawn", "Error"}};
   router.add(latest);
 
@@ -127,9 +133,12 @@ void add_release_routes(Router& router) {
   post.summary = "Publish a version of a model. Its blob must be here already. Again with the same content: 200.";
   post.tag = "releases";
   post.body_schema = "Release";
-  post.answers = {{200, "Was published already", "StoredRelease"}, {201, "Published", "StoredRelease"},
-                  {400, "Malformed", "Error"}, {409, "The version has other bytes or types, or was withdrawn", "Error"},
-                  {412, "The blob is not here", "Error"}, {422, "Size, model or version differ from the blob's", "Error"},
+  post.answers = {{200, "Was published already", "StoredRelease"},
+                  {201, "Published", "StoredRelease"},
+                  {400, "Malformed", "Error"},
+                  {409, "The version has other bytes or types, or was withdrawn", "Error"},
+                  {412, "The blob is not here", "Error"},
+                  {422, "Size, model or version differ from the blob's", "Error"},
                   {507, "Too many releases", "Error"}};
   router.add(post);
 
@@ -141,8 +150,9 @@ void add_release_routes(Router& router) {
   list.operation = "listReleases";
   list.summary = "Releases by id";
   list.tag = "releases";
-  list.query = {{"after", "Only ids after this one: the last of the previous page", Json().set("type", "string")},
-                {"limit", "At most so many", Json().set("type", "integer").set("minimum", 1).set("maximum", kFleetPageMax)}};
+  list.query = {
+      {"after", "Only ids after this one: the last of the previous page", Json().set("type", "string")},
+      {"limit", "At most so many", Json().set("type", "integer").set("minimum", 1).set("maximum", kFleetPageMax)}};
   list.answers = {{200, "A page of releases", "ReleaseList"}, {400, "A query value is out of range", "Error"}};
   router.add(list);
 

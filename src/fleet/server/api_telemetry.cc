@@ -18,8 +18,9 @@ ServerResponse post_telemetry(Fleet& fleet, const Call& call) {
   OREE_ANSWER(Json json, Json::parse(call.body));
   OREE_ANSWER(const Json* reports, json.get_array("reports"));
   if (reports->items().size() > static_cast<size_t>(kTelemetryBatchReportsMax)) {
-    return error_response(400, "invalid", "reports: expected at most " + std::to_string(kTelemetryBatchReportsMax) + ", found " +
-                                              std::to_string(reports->items().size()));
+    return error_response(400, "invalid",
+                          "reports: expected at most " + std::to_string(kTelemetryBatchReportsMax) + ", found " +
+                              std::to_string(reports->items().size()));
   }
   Json accepted = Json::array(), rejected = Json::array();
   int64_t fresh = 0, now = fleet.clock.wall_ms();
@@ -28,7 +29,8 @@ ServerResponse post_telemetry(Fleet& fleet, const Call& call) {
       auto report = report_from_json(item);
       bool large = item.dump().size() > static_cast<size_t>(kTelemetryReportBytesMax);
       if (!report.ok() || large) {
-        std::string reason = large ? "larger than " + std::to_string(kTelemetryReportBytesMax) + " bytes" : report.error().message();
+        std::string reason =
+            large ? "larger than " + std::to_string(kTelemetryReportBytesMax) + " bytes" : report.error().message();
         rejected.push(report_key(item).set("reason", reason));
         continue;
       }
@@ -46,7 +48,8 @@ ServerResponse post_telemetry(Fleet& fleet, const Call& call) {
   fleet.counters.reports_accepted += fresh;
   fleet.counters.reports_repeated += count(accepted) - fresh;
   fleet.counters.reports_refused += count(rejected);
-  if (count(rejected) > 0) log_warn("fleet", "device " + device + ": refused reports " + rejected.dump().substr(0, 512));
+  if (count(rejected) > 0)
+    log_warn("fleet", "device " + device + ": refused reports " + rejected.dump().substr(0, 512));
   return json_response(200, Json().set("accepted", std::move(accepted)).set("rejected", std::move(rejected)));
 }
 
@@ -82,8 +85,10 @@ void add_telemetry_routes(Router& router) {
   telemetry.summary = "Reports of a device. Each counts once by (boot_id, seq), however often it is sent.";
   telemetry.tag = "telemetry";
   telemetry.body_schema = "TelemetryBatch";
-  telemetry.answers = {{200, "Those accepted may be forgotten by the device; those rejected will never be accepted", "TelemetryAnswer"},
-                       {400, "Malformed as a whole", "Error"}, {507, "The server's disk is full", "Error"}};
+  telemetry.answers = {
+      {200, "Those accepted may be forgotten by the device; those rejected will never be accepted", "TelemetryAnswer"},
+      {400, "Malformed as a whole", "Error"},
+      {507, "The server's disk is full", "Error"}};
   router.add(telemetry);
 
   Route status;
@@ -108,10 +113,13 @@ void add_telemetry_routes(Router& router) {
   reports.operation = "getReports";
   reports.summary = "Reports of a device by the device's time, oldest first";
   reports.tag = "telemetry";
-  reports.query = {{"since_ms", "From this time on (Unix milliseconds)", number()},
-                   {"until_ms", "Before this time", number()},
-                   {"limit", "At most so many", Json().set("type", "integer").set("minimum", 1).set("maximum", kFleetPageMax)}};
-  reports.answers = {{200, "The reports", "ReportList"}, {400, "A query value is out of range", "Error"}, {404, "No such device", "Error"}};
+  reports.query = {
+      {"since_ms", "From this time on (Unix milliseconds)", number()},
+      {"until_ms", "Before this time", number()},
+      {"limit", "At most so many", Json().set("type", "integer").set("minimum", 1).set("maximum", kFleetPageMax)}};
+  reports.answers = {{200, "The reports", "ReportList"},
+                     {400, "A query value is out of range", "Error"},
+                     {404, "No such device", "Error"}};
   router.add(reports);
 }
 

@@ -41,7 +41,8 @@ std::string bearer_token(const std::map<std::string, std::string>& headers) {
   return std::string(trim(value.substr(kScheme.size())));
 }
 
-Result<OperatorToken> load_operator_token(Files& files, Random& random, const std::string& path, const std::string& preset) {
+Result<OperatorToken> load_operator_token(Files& files, Random& random, const std::string& path,
+                                          const std::string& preset) {
   if (!preset.empty()) {
     if (preset.size() < kOperatorTokenCharsMin) {
       return Error(Code::kUsage, "OREE_OPERATOR_TOKEN: expected at least " + std::to_string(kOperatorTokenCharsMin) +

@@ -27,7 +27,8 @@ struct OperatorToken {
   std::string token;
   bool created = false;
 };
-Result<OperatorToken> load_operator_token(Files& files, Random& random, const std::string& path, const std::string& preset);
+Result<OperatorToken> load_operator_token(Files& files, Random& random, const std::string& path,
+                                          const std::string& preset);
 
 // Counts wrong tokens by peer over the last minute. Thread-safe; remembers at most kServerAuthPeersMax peers.
 class FailureLimiter {

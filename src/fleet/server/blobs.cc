@@ -20,14 +20,16 @@ std::string BlobStore::path(const std::string& digest) const {
 
 Result<std::shared_ptr<ReadFile>> BlobStore::read(const std::string& digest) {
   auto file = files_.open(path(digest));
-  if (!file.ok() && file.error().code() == Code::kNotFound) return Error(Code::kNotFound, "blob sha256:" + digest + " is not here");
+  if (!file.ok() && file.error().code() == Code::kNotFound)
+    return Error(Code::kNotFound, "blob sha256:" + digest + " is not here");
   if (!file.ok()) return file.error();
   return std::shared_ptr<ReadFile>(std::move(*file));
 }
 
 Result<std::unique_ptr<BlobStore::Upload>> BlobStore::begin(const std::string& digest, int64_t size_hint) {
   if (uploads_.load() >= kServerUploadsMax) {
-    return Error(Code::kUnavailable, "expected at most " + std::to_string(kServerUploadsMax) + " uploads at once: try again");
+    return Error(Code::kUnavailable,
+                 "expected at most " + std::to_string(kServerUploadsMax) + " uploads at once: try again");
   }
   std::unique_ptr<Upload> upload(new Upload(*this));
   ++uploads_;
@@ -39,7 +41,8 @@ Result<std::unique_ptr<BlobStore::Upload>> BlobStore::begin(const std::string& d
                                        " and a reserve of " + human_bytes(kServerDiskReserveBytes) + " are needed");
   }
   uint64_t name = random_.next_u64();
-  std::string part = path_join(folder_, "uploads/" + to_hex(ByteView(reinterpret_cast<const uint8_t*>(&name), 8)) + ".part");
+  std::string part =
+      path_join(folder_, "uploads/" + to_hex(ByteView(reinterpret_cast<const uint8_t*>(&name), 8)) + ".part");
   OREE_TRY_ASSIGN(upload->file_, files_.create(part));
   upload->part_ = part;
   return upload;
@@ -58,7 +61,8 @@ Status BlobStore::Upload::write(ByteView chunk) {
 
 Result<bool> BlobStore::Upload::finish() {
   std::string found = digest_text(hash_.finish());
-  if (found != digest_) return Error(Code::kIntegrity, "the body's digest: expected sha256:" + digest_ + ", found sha256:" + found);
+  if (found != digest_)
+    return Error(Code::kIntegrity, "the body's digest: expected sha256:" + digest_ + ", found sha256:" + found);
   if (!file_) return false;
   OREE_TRY(file_->sync());
   file_.reset();

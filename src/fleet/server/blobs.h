@@ -17,19 +17,21 @@ namespace oree {
 
 class BlobStore {
  public:
-  BlobStore(Files& files, Random& random, std::string folder) : files_(files), random_(random), folder_(std::move(folder)) {}
+  BlobStore(Files& files, Random& random, std::string folder)
+      : files_(files), random_(random), folder_(std::move(folder)) {}
   Status open();  // makes the folders, removes what cut uploads left
 
   std::string path(const std::string& digest) const;
   Result<std::shared_ptr<ReadFile>> read(const std::string& digest);  // kNotFound
   bool has(const std::string& digest) { return files_.exists(path(digest)); }
 
-  // A blob on its way in. Destroyed before finish(), it removes its part. A digest that is there already is only checked.
+  // A blob on its way in. Destroyed before finish(), it removes its part. A digest that is there already is only
+  // checked.
   class Upload {
    public:
     ~Upload();
-    Status write(ByteView chunk);   // kExhausted when the disk is full
-    Result<bool> finish();          // true: new, false: was there already; kIntegrity when the bytes are others
+    Status write(ByteView chunk);  // kExhausted when the disk is full
+    Result<bool> finish();         // true: new, false: was there already; kIntegrity when the bytes are others
 
    private:
     friend class BlobStore;

@@ -21,14 +21,22 @@ TEST_CASE("a range is taken as RFC 9110 says") {
     RangeKind kind;
     int64_t offset, length;
   };
-  const Case cases[] = {{"bytes=0-0", RangeKind::kPart, 0, 1},          {"bytes=2-", RangeKind::kPart, 2, 8},
-                        {"bytes=-3", RangeKind::kPart, 7, 3},           {"bytes=-30", RangeKind::kPart, 0, 10},
-                        {"bytes=5-99", RangeKind::kPart, 5, 5},         {"bytes= 1 - 2 ", RangeKind::kPart, 1, 2},
-                        {"bytes=10-", RangeKind::kUnsatisfiable, 0, 0}, {"bytes=-0", RangeKind::kUnsatisfiable, 0, 0},
-                        {"bytes=99-100", RangeKind::kUnsatisfiable, 0, 0}, {"bytes=3-2", RangeKind::kWhole, 0, 10},
-                        {"bytes=0-1,4-5", RangeKind::kWhole, 0, 10},    {"items=0-1", RangeKind::kWhole, 0, 10},
-                        {"bytes=a-b", RangeKind::kWhole, 0, 10},        {"bytes=-", RangeKind::kWhole, 0, 10},
-                        {"", RangeKind::kWhole, 0, 10},                 {"bytes=+1-2", RangeKind::kWhole, 0, 10},
+  const Case cases[] = {{"bytes=0-0", RangeKind::kPart, 0, 1},
+                        {"bytes=2-", RangeKind::kPart, 2, 8},
+                        {"bytes=-3", RangeKind::kPart, 7, 3},
+                        {"bytes=-30", RangeKind::kPart, 0, 10},
+                        {"bytes=5-99", RangeKind::kPart, 5, 5},
+                        {"bytes= 1 - 2 ", RangeKind::kPart, 1, 2},
+                        {"bytes=10-", RangeKind::kUnsatisfiable, 0, 0},
+                        {"bytes=-0", RangeKind::kUnsatisfiable, 0, 0},
+                        {"bytes=99-100", RangeKind::kUnsatisfiable, 0, 0},
+                        {"bytes=3-2", RangeKind::kWhole, 0, 10},
+                        {"bytes=0-1,4-5", RangeKind::kWhole, 0, 10},
+                        {"items=0-1", RangeKind::kWhole, 0, 10},
+                        {"bytes=a-b", RangeKind::kWhole, 0, 10},
+                        {"bytes=-", RangeKind::kWhole, 0, 10},
+                        {"", RangeKind::kWhole, 0, 10},
+                        {"bytes=+1-2", RangeKind::kWhole, 0, 10},
                         {"bytes=0-99999999999999999999999", RangeKind::kPart, 0, 10}};
   for (const Case& c : cases) {
     INFO(c.header);
@@ -132,7 +140,8 @@ TEST_CASE("only so many uploads at once") {
   std::vector<RequestPlan> running;
   auto begin = [&](int i) {
     std::string digest = digest_text(sha256(as_bytes(std::to_string(i))));
-    return f.server->begin({"PUT", "/blobs/sha256/" + digest, {{"authorization", "Bearer " + f.operator_token}}, "192.0.2.1"});
+    return f.server->begin(
+        {"PUT", "/blobs/sha256/" + digest, {{"authorization", "Bearer " + f.operator_token}}, "192.0.2.1"});
   };
   for (int i = 0; i < kServerUploadsMax; ++i) {
     running.push_back(begin(i));

@@ -15,10 +15,11 @@ Error unknown(const std::string& id) { return Error(Code::kNotFound, "no device 
 
 Status DeviceStore::open() {
   std::map<std::string, Seen> seen;
-  Status done = db_.each("SELECT id, last_seen_ms FROM devices WHERE last_seen_ms IS NOT NULL", {}, [&](const DbRow& row) -> Status {
-    seen[row.text(0)] = {row.integer(1), false};
-    return {};
-  });
+  Status done = db_.each("SELECT id, last_seen_ms FROM devices WHERE last_seen_ms IS NOT NULL", {},
+                         [&](const DbRow& row) -> Status {
+                           seen[row.text(0)] = {row.integer(1), false};
+                           return {};
+                         });
   OREE_TRY(done);
   std::lock_guard lock(mutex_);
   seen_ = std::move(seen);
@@ -142,9 +143,10 @@ Result<bool> DeviceStore::set_status(const std::string& id, const DeviceStatus& 
   Status done = db_.transaction([&]() -> Status {
     OREE_TRY(db_.exec("UPDATE devices SET status = ? WHERE id = ?", {text, id}));
     if (status.update_outcome.empty()) return {};
-    OREE_TRY_ASSIGN(DbChange change, db_.exec("INSERT OR IGNORE INTO updates VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-                                              {id, status.update_seq, status.update_digest, status.update_outcome,
-                                               status.update_version, status.update_reason, status.update_detail, now_ms}));
+    OREE_TRY_ASSIGN(DbChange change,
+                    db_.exec("INSERT OR IGNORE INTO updates VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+                             {id, status.update_seq, status.update_digest, status.update_outcome, status.update_version,
+                              status.update_reason, status.update_detail, now_ms}));
     news = change.rows > 0;
     return {};
   });

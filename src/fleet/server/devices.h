@@ -35,12 +35,13 @@ class DeviceStore {
   Status open();   // reads when each device was last seen
   Status flush();  // writes it
 
-  Result<std::string> create(const std::string& id, const std::string& device_type, int64_t now_ms);  // its token; kConflict
+  Result<std::string> create(const std::string& id, const std::string& device_type,
+                             int64_t now_ms);         // its token; kConflict
   Result<std::string> rotate(const std::string& id);  // a new token; the old one is void; kNotFound
   Status remove(const std::string& id);               // with its reports, updates and alerts; kNotFound
   Result<std::optional<std::string>> owner(const std::string& token);  // the device that has this token
 
-  Result<Device> get(const std::string& id);  // kNotFound
+  Result<Device> get(const std::string& id);                                     // kNotFound
   Result<std::vector<Device>> list(const std::string& after_id, int64_t limit);  // by id
   void touch(const std::string& id, int64_t now_ms);
   Status set_interval(const std::string& id, int64_t interval_ms);

@@ -33,8 +33,8 @@ Status judge_drift_of(Fleet& fleet, const std::string& device, const ModelReport
   OREE_TRY_ASSIGN(DriftVerdict verdict, verdict_of(fleet, device, model));
   if (verdict.level == DriftLevel::kNone) return fleet.alerts.resolve(device, kAlertDrift, subject_of(model), now_ms);
   if (verdict.level != DriftLevel::kSevere) return {};
-  std::string detail = fmt::format("confidences of {} {} are {:.3f} away from the reference (limit {:.2f}, {} samples)", model.model,
-                                   model.version, verdict.distance, kDriftSevere, verdict.samples);
+  std::string detail = fmt::format("confidences of {} {} are {:.3f} away from the reference (limit {:.2f}, {} samples)",
+                                   model.model, model.version, verdict.distance, kDriftSevere, verdict.samples);
   OREE_TRY_ASSIGN(auto opened, fleet.alerts.raise(device, kAlertDrift, subject_of(model), detail, now_ms));
   if (!opened) return {};
   log_warn("fleet", "device " + device + ": " + detail);
@@ -57,7 +57,8 @@ Status judge_temperature(Fleet& fleet, const std::string& device, const Report& 
   }
   if (*report.temperature_celsius < limit) return {};
   OREE_TRY(fleet.alerts.raise(device, kAlertTemperature, "",
-                              fmt::format("{:.1f} °C, the limit is {:.1f} °C", *report.temperature_celsius, limit), now_ms));
+                              fmt::format("{:.1f} °C, the limit is {:.1f} °C", *report.temperature_celsius, limit),
+                              now_ms));
   return {};
 }
 
@@ -137,7 +138,8 @@ Status heard(Fleet& fleet, const std::string& device, int64_t now_ms) {
 
 Status watch_silence(Fleet& fleet, int64_t now_ms) {
   OREE_TRY_ASSIGN(auto devices, fleet.devices.list("", kFleetDevicesMax));
-  OREE_TRY_ASSIGN(auto rows, fleet.database.query("SELECT device_id FROM alerts WHERE kind = ? AND state <> 'resolved'", {std::string(kAlertSilent)}));
+  OREE_TRY_ASSIGN(auto rows, fleet.database.query("SELECT device_id FROM alerts WHERE kind = ? AND state <> 'resolved'",
+                                                  {std::string(kAlertSilent)}));
   std::vector<std::string> known;
   for (const DbRow& row : rows) known.push_back(row.text(0));
   std::sort(known.begin(), known.end());

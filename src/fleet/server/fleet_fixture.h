@@ -33,8 +33,13 @@ inline std::string schema_misfit(const Json& schema, const Json& value, const Js
     if (!fits) return at + ": fits no alternative";
   }
   auto is = [&](const std::string& type) {
-    return type == "null" ? value.is_null() : type == "string" ? value.is_string() : type == "integer" ? value.is_int()
-         : type == "number" ? value.is_number() : type == "boolean" ? value.is_bool() : type == "array" ? value.is_array() : value.is_object();
+    return type == "null"      ? value.is_null()
+           : type == "string"  ? value.is_string()
+           : type == "integer" ? value.is_int()
+           : type == "number"  ? value.is_number()
+           : type == "boolean" ? value.is_bool()
+           : type == "array"   ? value.is_array()
+                               : value.is_object();
   };
   const Json& type = schema["type"];
   bool fits = type.is_null() || (type.is_string() && is(type.as_string()));
@@ -78,8 +83,8 @@ struct FleetFixture {
     document = openapi_document(server->router());
   }
 
-  ServerResponse call(const std::string& method, const std::string& target, const std::string& body = "", const std::string& token = "",
-                      std::map<std::string, std::string> headers = {}) {
+  ServerResponse call(const std::string& method, const std::string& target, const std::string& body = "",
+                      const std::string& token = "", std::map<std::string, std::string> headers = {}) {
     ServerRequest head{method, target, std::move(headers), peer};
     if (!token.empty()) head.headers["authorization"] = "Bearer " + token;
     RequestPlan plan = server->begin(head);
@@ -96,7 +101,8 @@ struct FleetFixture {
     check_documented(method, target, response);
     return response;
   }
-  Json json(const std::string& method, const std::string& target, const std::string& body = "", const std::string& token = "") {
+  Json json(const std::string& method, const std::string& target, const std::string& body = "",
+            const std::string& token = "") {
     auto parsed = Json::parse(call(method, target, body, token).body);
     REQUIRE(parsed.ok());
     return *parsed;
@@ -104,7 +110,8 @@ struct FleetFixture {
   Json as_operator(const std::string& method, const std::string& target, const std::string& body = "") {
     return json(method, target, body, operator_token);
   }
-  int status(const std::string& method, const std::string& target, const std::string& body = "", const std::string& token = "") {
+  int status(const std::string& method, const std::string& target, const std::string& body = "",
+             const std::string& token = "") {
     return call(method, target, body, token).status;
   }
 

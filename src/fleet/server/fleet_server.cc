@@ -24,7 +24,8 @@ class CallSink : public RequestSink {
   }
   ServerResponse finish() override {
     ServerResponse response = route_.handle(fleet_, call_);
-    if (response.status >= 500) log_error("fleet", call_.request.method + " " + call_.request.target + ": " + response.body);
+    if (response.status >= 500)
+      log_error("fleet", call_.request.method + " " + call_.request.target + ": " + response.body);
     return response;
   }
 
@@ -74,19 +75,23 @@ std::optional<ServerResponse> FleetServer::authorise(const Route& route, Call& c
   if (call.who.kind == Kind::kNobody) {
     ++fleet_.counters.auth_failures;
     bool too_many = fleet_.limiter.fail(call.request.peer);
-    ServerResponse refusal = too_many ? error_response(429, "unauthorized", "too many wrong tokens from this address: wait a minute")
-                             : token.empty() ? error_response(401, "unauthorized", "expected Authorization: Bearer TOKEN")
-                                             : error_response(401, "unauthorized", "the token is not valid");
-    if (too_many) refusal.headers["retry-after"] = "60";
-    else refusal.headers["www-authenticate"] = "Bearer";
+    ServerResponse refusal =
+        too_many        ? error_response(429, "unauthorized", "too many wrong tokens from this address: wait a minute")
+        : token.empty() ? error_response(401, "unauthorized", "expected Authorization: Bearer TOKEN")
+                        : error_response(401, "unauthorized", "the token is not valid");
+    if (too_many)
+      refusal.headers["retry-after"] = "60";
+    else
+      refusal.headers["www-authenticate"] = "Bearer";
     return refusal;
   }
-  bool allowed = route.access == Access::kRead ||
-                 (route.access == Access::kOperator && call.who.kind == Kind::kOperator) ||
-                 (route.access == Access::kDevice && call.who.kind == Kind::kDevice && call.who.device == call.param("id"));
+  bool allowed =
+      route.access == Access::kRead || (route.access == Access::kOperator && call.who.kind == Kind::kOperator) ||
+      (route.access == Access::kDevice && call.who.kind == Kind::kDevice && call.who.device == call.param("id"));
   if (allowed) return std::nullopt;
-  return error_response(403, "refused", route.access == Access::kOperator ? "this needs the operator's token"
-                                                                          : "this needs the token of that very device");
+  return error_response(403, "refused",
+                        route.access == Access::kOperator ? "this needs the operator's token"
+                                                          : "this needs the token of that very device");
 }
 
 RequestPlan FleetServer::begin(const ServerRequest& head) {
@@ -103,7 +108,8 @@ RequestPlan FleetServer::begin(const ServerRequest& head) {
   }
   if (auto refusal = authorise(*route, call)) return answer(std::move(*refusal));
   if (call.who.kind == Principal::Kind::kDevice) {
-    if (Status seen = heard(fleet_, call.who.device, fleet_.clock.wall_ms()); !seen.ok()) return answer(error_response(seen.error()));
+    if (Status seen = heard(fleet_, call.who.device, fleet_.clock.wall_ms()); !seen.ok())
+      return answer(error_response(seen.error()));
   }
   if (route->stream) return route->stream(fleet_, call);
   RequestPlan plan;

@@ -65,7 +65,8 @@ TEST_CASE("a private server shows models, blobs and metrics to its own only") {
   FleetFixture f(true);
   std::string device = f.add_device("a"), digest = f.put_blob("x");
   f.publish("m", "1", "x");
-  for (const std::string& path : {std::string("/model/m/latest?device_type=pi5"), "/blobs/sha256/" + digest, std::string("/metrics")}) {
+  for (const std::string& path :
+       {std::string("/model/m/latest?device_type=pi5"), "/blobs/sha256/" + digest, std::string("/metrics")}) {
     CHECK(f.status("GET", path) == 401);
     CHECK(f.status("GET", path, "", "nonsense") == 401);
     CHECK(f.status("GET", path, "", device) == 200);
@@ -77,7 +78,8 @@ TEST_CASE("a private server shows models, blobs and metrics to its own only") {
 
 TEST_CASE("paths and methods that are not there") {
   FleetFixture f;
-  for (const char* path : {"/nothing", "", "//", "/api/v1/devices/", "/api/v1/devices/%zz/token", "/model//latest?device_type=a", "/index.html", "*"}) {
+  for (const char* path : {"/nothing", "", "//", "/api/v1/devices/", "/api/v1/devices/%zz/token",
+                           "/model//latest?device_type=a", "/index.html", "*"}) {
     INFO(path);
     CHECK(f.status("GET", path, "", f.operator_token) == 404);
   }
@@ -91,7 +93,8 @@ TEST_CASE("devices are registered once, their tokens can be changed, and removin
   FleetFixture f;
   std::string token = f.add_device("a"), body = "{\"id\":\"a\",\"device_type\":\"pi5\"}", path = "/api/v1/devices/a";
   CHECK(f.status("POST", "/api/v1/devices", body, f.operator_token) == 409);
-  for (const char* wrong : {"{}", "{\"id\":\"a b\",\"device_type\":\"x\"}", "{\"id\":\"../a\",\"device_type\":\"x\"}", "{\"id\":5}", "{\"id\":\"c\",\"device_type\":\"\"}"}) {
+  for (const char* wrong : {"{}", "{\"id\":\"a b\",\"device_type\":\"x\"}", "{\"id\":\"../a\",\"device_type\":\"x\"}",
+                            "{\"id\":5}", "{\"id\":\"c\",\"device_type\":\"\"}"}) {
     CHECK(f.status("POST", "/api/v1/devices", wrong, f.operator_token) == 400);
   }
   auto stored = f.database->query("SELECT count(*) FROM devices WHERE token_hash LIKE '%' || ? || '%'", {token});

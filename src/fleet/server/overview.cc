@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <map>
 
-
 namespace oree {
 namespace {
 
@@ -26,11 +25,12 @@ Result<FleetView> fleet_view(Fleet& fleet, int64_t devices_max) {
   FleetView view;
   view.now_ms = fleet.clock.wall_ms();
   std::map<std::string, int64_t> alerts;
-  Status done = fleet.database.each("SELECT device_id, count(*) FROM alerts WHERE state <> 'resolved' GROUP BY device_id", {},
-                               [&](const DbRow& row) -> Status {
-                                 alerts[row.text(0)] = row.integer(1);
-                                 return {};
-                               });
+  Status done =
+      fleet.database.each("SELECT device_id, count(*) FROM alerts WHERE state <> 'resolved' GROUP BY device_id", {},
+                          [&](const DbRow& row) -> Status {
+                            alerts[row.text(0)] = row.integer(1);
+                            return {};
+                          });
   OREE_TRY(done);
   OREE_TRY_ASSIGN(auto devices, fleet.devices.list("", devices_max + 1));
   view.truncated = devices.size() > static_cast<size_t>(devices_max);

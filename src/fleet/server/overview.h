@@ -29,9 +29,9 @@ struct ModelView {
 
 struct FleetView {
   int64_t now_ms = 0;
-  bool truncated = false;            // there are more devices: these are the first by id
+  bool truncated = false;  // there are more devices: these are the first by id
   std::vector<DeviceView> devices;
-  std::vector<ModelView> models;     // of online devices
+  std::vector<ModelView> models;  // of online devices
 };
 Result<FleetView> fleet_view(Fleet& fleet, int64_t devices_max);
 

@@ -10,14 +10,19 @@ namespace {
 
 using Labels = std::vector<std::pair<const char*, std::string>>;
 
-// A label's value: backslash, quote and newline are escaped; bytes that are no UTF-8 do not get here (JSON refused them).
+// A label's value: backslash, quote and newline are escaped; bytes that are no UTF-8 do not get here (JSON refused
+// them).
 std::string escape(const std::string& value) {
   std::string out;
   for (char c : value) {
-    if (c == '\\') out += "\\\\";
-    else if (c == '"') out += "\\\"";
-    else if (c == '\n') out += "\\n";
-    else out += c;
+    if (c == '\\')
+      out += "\\\\";
+    else if (c == '"')
+      out += "\\\"";
+    else if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
   }
   return out;
 }
@@ -65,9 +70,14 @@ std::string device_metrics(const FleetView& view) {
   for (const DeviceView& d : view.devices) {
     Labels device{{"device", d.device.id}};
     online.add(device, std::string_view(d.state) == "online" ? 1 : 0);
-    if (d.device.last_seen_ms) seen.add(device, static_cast<double>(std::max<int64_t>(0, view.now_ms - *d.device.last_seen_ms)) / 1000);
+    if (d.device.last_seen_ms)
+      seen.add(device, static_cast<double>(std::max<int64_t>(0, view.now_ms - *d.device.last_seen_ms)) / 1000);
     if (d.device.status) {
-      info.add({{"device", d.device.id}, {"device_type", d.device.device_type}, {"model", d.device.status->model}, {"version", d.device.status->version}}, 1);
+      info.add({{"device", d.device.id},
+                {"device_type", d.device.device_type},
+                {"model", d.device.status->model},
+                {"version", d.device.status->version}},
+               1);
     }
     const DeviceWindow& w = *d.window;
     if (w.temperature_celsius) temperature.add(device, *w.temperature_celsius);
@@ -82,7 +92,9 @@ std::string device_metrics(const FleetView& view) {
     if (d.model->drift.level != DriftLevel::kUnknown) drift.add(model, d.model->drift.distance);
   }
   std::string out;
-  for (const Family* f : {&seen, &online, &info, &latency, &rate, &confidence, &drift, &temperature, &cpu, &memory, &agent}) out += f->text();
+  for (const Family* f :
+       {&seen, &online, &info, &latency, &rate, &confidence, &drift, &temperature, &cpu, &memory, &agent})
+    out += f->text();
   return out;
 }
 

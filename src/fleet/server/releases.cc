@@ -9,7 +9,8 @@
 namespace oree {
 namespace {
 
-constexpr char kColumns[] = "SELECT id, model, version, digest, size, device_types, notes, created_ms, withdrawn_ms FROM releases ";
+constexpr char kColumns[] =
+    "SELECT id, model, version, digest, size, device_types, notes, created_ms, withdrawn_ms FROM releases ";
 
 StoredRelease release_of(const DbRow& row) {
   StoredRelease r;
@@ -42,8 +43,8 @@ std::vector<std::string> sorted_types(std::vector<std::string> types) {
 Status same_as_before(const StoredRelease& old, const Release& release) {
   std::string what = release.model + " " + release.version;
   if (old.release.digest != release.digest) {
-    return Error(Code::kConflict, what + " was published with sha256:" + old.release.digest + ", not sha256:" +
-                                      release.digest + ": give the new bytes a new version");
+    return Error(Code::kConflict, what + " was published with sha256:" + old.release.digest +
+                                      ", not sha256:" + release.digest + ": give the new bytes a new version");
   }
   if (old.withdrawn_ms) return Error(Code::kConflict, what + " was withdrawn: publish a new version");
   if (old.release.device_types != sorted_types(release.device_types)) {
@@ -56,7 +57,8 @@ Status same_as_before(const StoredRelease& old, const Release& release) {
 
 std::string release_id(const std::string& model, const std::string& version) { return model + "@" + version; }
 
-Result<bool> ReleaseStore::publish(const Release& release, const std::optional<DriftReference>& reference, int64_t now_ms) {
+Result<bool> ReleaseStore::publish(const Release& release, const std::optional<DriftReference>& reference,
+                                   int64_t now_ms) {
   bool fresh = false;
   std::string id = release_id(release.model, release.version);
   Status done = db_.transaction([&]() -> Status {
@@ -70,9 +72,10 @@ Result<bool> ReleaseStore::publish(const Release& release, const std::optional<D
     Json types = Json(Json::Array{});
     for (const auto& type : sorted_types(release.device_types)) types.push(type);
     DbValue kept = reference ? DbValue(drift_reference_to_json(*reference).dump()) : DbValue();
-    OREE_TRY(db_.exec("INSERT INTO releases(id, model, version, digest, size, device_types, notes, reference, created_ms)"
-                      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                      {id, release.model, release.version, release.digest, release.size, types.dump(), release.notes, kept, now_ms}));
+    OREE_TRY(db_.exec(
+        "INSERT INTO releases(id, model, version, digest, size, device_types, notes, reference, created_ms)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        {id, release.model, release.version, release.digest, release.size, types.dump(), release.notes, kept, now_ms}));
     for (const Json& type : types.items()) {
       OREE_TRY(db_.exec("INSERT INTO release_types VALUES(?, ?, ?)", {release.model, type.as_string(), id}));
     }
@@ -101,7 +104,8 @@ Result<StoredRelease> ReleaseStore::latest(const std::string& model, const std::
   if (best) return release_of(*best);
   OREE_TRY_ASSIGN(auto any, db_.query("SELECT count(*), count(withdrawn_ms) FROM releases WHERE model = ?", {model}));
   if (any[0].integer(0) == 0) return Error(Code::kNotFound, "no model named " + model + " was ever published");
-  if (any[0].integer(0) == any[0].integer(1)) return Error(Code::kNotFound, "every release of " + model + " was withdrawn");
+  if (any[0].integer(0) == any[0].integer(1))
+    return Error(Code::kNotFound, "every release of " + model + " was withdrawn");
   return Error(Code::kNotFound, "no release of " + model + " is for device type " + device_type);
 }
 

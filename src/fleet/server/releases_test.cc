@@ -32,11 +32,13 @@ TEST_CASE("what cannot be offered is refused with a reason") {
   Json unknown = f.json("GET", "/model/other/latest?device_type=pi5");
   CHECK(unknown["error"] == Json("not_found"));
   CHECK(unknown["reason"].as_string().find("other") != std::string::npos);
-  CHECK(f.json("GET", "/model/detector/latest?device_type=jetson")["reason"].as_string().find("jetson") != std::string::npos);
+  CHECK(f.json("GET", "/model/detector/latest?device_type=jetson")["reason"].as_string().find("jetson") !=
+        std::string::npos);
   CHECK(f.status("DELETE", "/api/v1/releases/detector@1.0", "", f.operator_token) == 200);
   CHECK(f.status("DELETE", "/api/v1/releases/detector%401.0", "", f.operator_token) == 200);
   CHECK(f.status("DELETE", "/api/v1/releases/detector@9", "", f.operator_token) == 404);
-  CHECK(f.json("GET", "/model/detector/latest?device_type=pi5")["reason"].as_string().find("withdrawn") != std::string::npos);
+  CHECK(f.json("GET", "/model/detector/latest?device_type=pi5")["reason"].as_string().find("withdrawn") !=
+        std::string::npos);
 }
 
 TEST_CASE("a version names the same bytes for ever") {

@@ -62,10 +62,9 @@ const ModelWindow* DeviceWindow::find(const std::string& model, const std::strin
 }
 
 Result<bool> ReportStore::add(const std::string& device, const Report& report, int64_t now_ms) {
-  OREE_TRY_ASSIGN(DbChange change,
-                  db_.exec("INSERT OR IGNORE INTO reports VALUES(?, ?, ?, ?, ?, ?, ?)",
-                           {device, report.boot_id, report.seq, plausible_time(report, now_ms), now_ms, report.duration_ms,
-                            report_to_json(report).dump()}));
+  OREE_TRY_ASSIGN(DbChange change, db_.exec("INSERT OR IGNORE INTO reports VALUES(?, ?, ?, ?, ?, ?, ?)",
+                                            {device, report.boot_id, report.seq, plausible_time(report, now_ms), now_ms,
+                                             report.duration_ms, report_to_json(report).dump()}));
   if (change.rows == 0) return false;
   forget(device);
   return true;
@@ -100,9 +99,10 @@ Result<int64_t> ReportStore::newest_ms(const std::string& device) {
 }
 
 Result<DeviceWindow> ReportStore::merge(const std::string& device) {
-  OREE_TRY_ASSIGN(auto rows, db_.query("SELECT at_ms, body FROM reports WHERE device_id = ? AND at_ms > (SELECT max(at_ms) FROM"
-                                       " reports WHERE device_id = ?) - ? ORDER BY at_ms DESC, received_ms DESC, seq DESC LIMIT ?",
-                                       {device, device, kHourMs, kFleetReportsPerHourMax}));
+  OREE_TRY_ASSIGN(auto rows,
+                  db_.query("SELECT at_ms, body FROM reports WHERE device_id = ? AND at_ms > (SELECT max(at_ms) FROM"
+                            " reports WHERE device_id = ?) - ? ORDER BY at_ms DESC, received_ms DESC, seq DESC LIMIT ?",
+                            {device, device, kHourMs, kFleetReportsPerHourMax}));
   DeviceWindow window;
   for (const DbRow& row : rows) {
     auto json = Json::parse(row.text(1));
@@ -115,10 +115,12 @@ Result<DeviceWindow> ReportStore::merge(const std::string& device) {
   return window;
 }
 
-Result<std::vector<Json>> ReportStore::list(const std::string& device, int64_t since_ms, int64_t until_ms, int64_t limit) {
-  OREE_TRY_ASSIGN(auto rows, db_.query("SELECT body, received_ms FROM reports WHERE device_id = ? AND at_ms >= ? AND at_ms < ?"
-                                       " ORDER BY at_ms, seq LIMIT ?",
-                                       {device, since_ms, until_ms, limit}));
+Result<std::vector<Json>> ReportStore::list(const std::string& device, int64_t since_ms, int64_t until_ms,
+                                            int64_t limit) {
+  OREE_TRY_ASSIGN(auto rows,
+                  db_.query("SELECT body, received_ms FROM reports WHERE device_id = ? AND at_ms >= ? AND at_ms < ?"
+                            " ORDER BY at_ms, seq LIMIT ?",
+                            {device, since_ms, until_ms, limit}));
   std::vector<Json> out;
   for (const DbRow& row : rows) {
     OREE_TRY_ASSIGN(Json json, Json::parse(row.text(0)));
@@ -129,9 +131,10 @@ Result<std::vector<Json>> ReportStore::list(const std::string& device, int64_t s
 }
 
 Result<int64_t> ReportStore::remove_older(int64_t received_ms) {
-  OREE_TRY_ASSIGN(DbChange change, db_.exec("DELETE FROM reports WHERE rowid IN (SELECT rowid FROM reports WHERE received_ms < ?"
-                                            " LIMIT ?)",
-                                            {received_ms, kRemovedAtOnce}));
+  OREE_TRY_ASSIGN(DbChange change,
+                  db_.exec("DELETE FROM reports WHERE rowid IN (SELECT rowid FROM reports WHERE received_ms < ?"
+                           " LIMIT ?)",
+                           {received_ms, kRemovedAtOnce}));
   return change.rows;
 }
 

@@ -26,10 +26,10 @@ struct ModelWindow {
 // The newest reports of a device, back to an hour of its own time: a device that is offline shows its last hour.
 struct DeviceWindow {
   int64_t reports = 0, newest_ms = 0, duration_ms = 0;
-  std::optional<double> cpu_percent, temperature_celsius;       // of the newest report; absent is absent
+  std::optional<double> cpu_percent, temperature_celsius;  // of the newest report; absent is absent
   std::optional<int64_t> memory_used_bytes, memory_total_bytes;
   int64_t agent_rss_bytes = 0, app_rss_bytes = 0, app_restarts = 0;
-  std::vector<ModelWindow> models;                              // newest first
+  std::vector<ModelWindow> models;  // newest first
   const ModelWindow* find(const std::string& model, const std::string& version) const;
 };
 
@@ -42,8 +42,8 @@ class ReportStore {
   Result<int64_t> newest_ms(const std::string& device);  // by the device's time; 0 without reports
   // By the device's time, oldest first. The JSON that the device sent, with "received_ms".
   Result<std::vector<Json>> list(const std::string& device, int64_t since_ms, int64_t until_ms, int64_t limit);
-  void forget(const std::string& device);               // of the cache
-  Result<int64_t> remove_older(int64_t received_ms);    // at most a few thousand a call, so that no caller waits long
+  void forget(const std::string& device);             // of the cache
+  Result<int64_t> remove_older(int64_t received_ms);  // at most a few thousand a call, so that no caller waits long
 
  private:
   Result<DeviceWindow> merge(const std::string& device);

@@ -67,7 +67,8 @@ std::string Call::header(const std::string& name) const {
   return found == request.headers.end() ? "" : found->second;
 }
 
-const Route* Router::find(const std::string& method, const std::string& target, Call& call, std::string& allowed) const {
+const Route* Router::find(const std::string& method, const std::string& target, Call& call,
+                          std::string& allowed) const {
   size_t mark = target.find('?');
   std::vector<std::string> path = split(target.substr(0, mark), '/');
   if (mark != std::string::npos) call.query = parse_query(target.substr(mark + 1));

@@ -48,8 +48,8 @@ struct RouteParam {
 struct RouteAnswer {
   int status = 200;
   std::string description;
-  std::string schema;                                  // name under components/schemas; "" with the type below
-  std::string content_type = "application/json";       // "" for no body
+  std::string schema;                             // name under components/schemas; "" with the type below
+  std::string content_type = "application/json";  // "" for no body
 };
 
 struct Route {
@@ -61,7 +61,7 @@ struct Route {
   int64_t body_bytes_max = 0;
   // Documentation.
   std::string operation, summary, tag;
-  std::string body_schema;      // of a JSON body
+  std::string body_schema;  // of a JSON body
   std::vector<RouteParam> query;
   std::vector<RouteAnswer> answers;  // besides those that follow from access and body
 };
@@ -89,13 +89,13 @@ ServerResponse error_response(const Error& error);  // its code decides the stat
 
 // A Result's value, or its error as the handler's response.
 #define OREE_ANSWER(decl, expr) OREE_ANSWER_IMPL(OREE_CONCAT(oree_answer_, __LINE__), decl, expr)
-#define OREE_ANSWER_IMPL(tmp, decl, expr) \
-  auto tmp = (expr);                      \
+#define OREE_ANSWER_IMPL(tmp, decl, expr)            \
+  auto tmp = (expr);                                 \
   if (!tmp.ok()) return error_response(tmp.error()); \
   decl = std::move(tmp).value()
-#define OREE_CHECK(expr)                                       \
-  do {                                                         \
-    auto oree_check_ = (expr);                                 \
+#define OREE_CHECK(expr)                                               \
+  do {                                                                 \
+    auto oree_check_ = (expr);                                         \
     if (!oree_check_.ok()) return error_response(oree_check_.error()); \
   } while (false)
 

@@ -8,7 +8,8 @@ namespace oree {
 
 inline constexpr int64_t kFleetSchema = 1;
 
-// Brings the database to kFleetSchema, each step in a transaction of its own. kUnsupported when a newer server wrote it.
+// Brings the database to kFleetSchema, each step in a transaction of its own. kUnsupported when a newer server wrote
+// it.
 Status migrate_fleet(Database& database);
 
 }  // namespace oree

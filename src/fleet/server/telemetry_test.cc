@@ -57,7 +57,12 @@ TEST_CASE("one malformed report does not hold up the others") {
   wrong.set("duration_ms", -1);
   Json large = report_to_json(f.report(3));
   large.set("note", std::string(static_cast<size_t>(kTelemetryReportBytesMax), 'x'));
-  Json batch = Json::array().push(report_to_json(f.report(1))).push(wrong).push(large).push(Json(7)).push(report_to_json(f.report(4)));
+  Json batch = Json::array()
+                   .push(report_to_json(f.report(1)))
+                   .push(wrong)
+                   .push(large)
+                   .push(Json(7))
+                   .push(report_to_json(f.report(4)));
   Json answer = f.json("POST", "/api/v1/devices/a/telemetry", Json().set("reports", batch).dump(), token);
   CHECK(answer["accepted"].items().size() == 2);
   REQUIRE(answer["rejected"].items().size() == 3);
@@ -71,7 +76,8 @@ TEST_CASE("telemetry is bounded and must be JSON") {
   Json batch = Json::array();
   for (int i = 0; i <= kTelemetryBatchReportsMax; ++i) batch.push(Json());
   CHECK(f.status("POST", path, Json().set("reports", batch).dump(), token) == 400);
-  for (const char* body : {"", "{}", "[]", "{\"reports\":1}", "{\"reports\":[}", "\xff"}) CHECK(f.status("POST", path, body, token) == 400);
+  for (const char* body : {"", "{}", "[]", "{\"reports\":1}", "{\"reports\":[}", "\xff"})
+    CHECK(f.status("POST", path, body, token) == 400);
   CHECK(f.status("POST", path, std::string(static_cast<size_t>(kHttpBodyBytesMax) + 1, ' '), token) == 413);
   CHECK(f.status("POST", path, std::string(1000, '['), token) == 400);
 }
@@ -165,7 +171,9 @@ TEST_CASE("severe drift raises one alert and one retrain request, and resolves")
 TEST_CASE("an update that failed is an alert, recorded once") {
   FleetFixture f;
   std::string token = f.add_device("a");
-  auto tell = [&](const DeviceStatus& s) { return f.status("POST", "/api/v1/devices/a/status", device_status_to_json(s).dump(), token); };
+  auto tell = [&](const DeviceStatus& s) {
+    return f.status("POST", "/api/v1/devices/a/status", device_status_to_json(s).dump(), token);
+  };
   CHECK(tell(status_of("rolled_back", 1)) == 200);
   DeviceStatus again = status_of("rolled_back", 1);
   again.telemetry_pending = 5;
@@ -232,7 +240,10 @@ TEST_CASE("many threads at once lose and repeat nothing") {
   for (int d = 0; d < 4; ++d) tokens.push_back(f.add_device("d" + std::to_string(d)));
   auto post = [&](int d, int64_t seq) {
     std::string body = Json().set("reports", Json::array().push(report_to_json(f.report(seq)))).dump();
-    ServerRequest head{"POST", "/api/v1/devices/d" + std::to_string(d) + "/telemetry", {{"authorization", "Bearer " + tokens[static_cast<size_t>(d)]}}, "x"};
+    ServerRequest head{"POST",
+                       "/api/v1/devices/d" + std::to_string(d) + "/telemetry",
+                       {{"authorization", "Bearer " + tokens[static_cast<size_t>(d)]}},
+                       "x"};
     RequestPlan plan = f.server->begin(head);
     return plan.sink && !plan.sink->write(as_bytes(body)) && plan.sink->finish().status == 200;
   };

@@ -55,8 +55,9 @@ Result<std::string> resolve_metric(const std::string& metric, const std::optiona
   if (metric != "f1" && metric != "top1") {
     return Error(Code::kUsage, fmt::format("metric: expected auto, f1, top1, cosine or sqnr, found '{}'", metric));
   }
-  return Error(Code::kUsage, fmt::format("metric {}: needs a recipe whose decoder is a {}, found {}", metric,
-                                         metric == "f1" ? "detector" : "classifier", recipe ? "'" + kind + "'" : "no recipe"));
+  return Error(Code::kUsage,
+               fmt::format("metric {}: needs a recipe whose decoder is a {}, found {}", metric,
+                           metric == "f1" ? "detector" : "classifier", recipe ? "'" + kind + "'" : "no recipe"));
 }
 
 double default_agreement_bound(const std::string& metric) {
@@ -66,10 +67,10 @@ double default_agreement_bound(const std::string& metric) {
 
 struct AgreementMeter::State {
   AgreementSettings settings;
-  std::unique_ptr<Decoder> decoder;   // of both sides: their outputs have the same shapes
+  std::unique_ptr<Decoder> decoder;  // of both sides: their outputs have the same shapes
   std::vector<OutputInfo> outputs;
-  std::vector<TensorError> errors;    // by position in `outputs`
-  std::vector<F1> per_sample;         // top1: a hit is one true positive, a miss one false positive and negative
+  std::vector<TensorError> errors;  // by position in `outputs`
+  std::vector<F1> per_sample;       // top1: a hit is one true positive, a miss one false positive and negative
   int64_t samples = 0, objects = 0;
 
   Status add_decoded(const std::vector<const Tensor*>& tested, const std::vector<const Tensor*>& reference,
@@ -121,13 +122,15 @@ Status AgreementMeter::State::add_decoded(const std::vector<const Tensor*>& test
 
 namespace {
 
-Result<std::vector<const Tensor*>> in_order(const NamedTensors& tensors, const std::vector<OutputInfo>& wanted, const char* side) {
+Result<std::vector<const Tensor*>> in_order(const NamedTensors& tensors, const std::vector<OutputInfo>& wanted,
+                                            const char* side) {
   if (tensors.size() != wanted.size()) {
     return Error(Code::kInvalid, fmt::format("{}: expected {} outputs, found {}", side, wanted.size(), tensors.size()));
   }
   std::vector<const Tensor*> ordered;
   for (const OutputInfo& info : wanted) {
-    auto found = std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& t) { return t.name == info.name; });
+    auto found =
+        std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& t) { return t.name == info.name; });
     if (found != tensors.end()) ordered.push_back(&found->tensor);
   }
   // Engines rename outputs, but keep their order.
@@ -174,9 +177,10 @@ Result<Agreement> AgreementMeter::result() const {
   F1 sum;
   for (const F1& sample : s.per_sample) sum += sample;
   if (sum.true_positives + sum.false_positives + sum.false_negatives == 0) {
-    return Error(Code::kInvalid, fmt::format("agreement: neither side finds anything with a score of {} or more in {} samples; "
-                                             "give data with objects, or a lower score",
-                                             s.settings.score_min, s.samples));
+    return Error(Code::kInvalid,
+                 fmt::format("agreement: neither side finds anything with a score of {} or more in {} samples; "
+                             "give data with objects, or a lower score",
+                             s.settings.score_min, s.samples));
   }
   a.value = sum.f1();
   std::tie(a.low, a.high) = bootstrap_f1(s.per_sample, s.settings.seed);

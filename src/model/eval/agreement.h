@@ -25,12 +25,12 @@ struct Agreement {
   // 95 % interval by a seeded bootstrap over samples (f1, top1 only; else both equal `value`).
   double low = 0, high = 0;
   int64_t samples = 0;
-  int64_t objects = 0;                 // f1: boxes that the reference found
+  int64_t objects = 0;  // f1: boxes that the reference found
   // Always told, for the raw outputs: over all samples, the worst output tensor.
-  double sqnr_db = 0;                  // infinite when equal
+  double sqnr_db = 0;  // infinite when equal
   double cosine = 1;
   double max_abs_error = 0;
-  double max_relative_error = 0;       // largest |a-b| over the range (max-min) of the reference tensor in that sample
+  double max_relative_error = 0;  // largest |a-b| over the range (max-min) of the reference tensor in that sample
 };
 Json agreement_to_json(const Agreement& agreement);  // infinity as null
 
@@ -38,7 +38,7 @@ Json agreement_to_json(const Agreement& agreement);  // infinity as null
 std::string agreement_text(const std::string& metric, double value);
 
 struct AgreementSettings {
-  std::string metric = "auto";         // auto: f1 for detectors, top1 for classifiers, cosine for tensors
+  std::string metric = "auto";  // auto: f1 for detectors, top1 for classifiers, cosine for tensors
   double score_min = 0.5;
   double iou_min = 0.5;
   uint64_t seed = 1;

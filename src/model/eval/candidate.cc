@@ -15,8 +15,9 @@ bool Candidate::operator==(const Candidate& other) const {
 
 std::string candidate_text(const Candidate& candidate, bool with_model) {
   const SessionOptions& options = candidate.options;
-  std::string text = fmt::format("{} {} {} {} {}", candidate.runtime, options.provider.empty() ? "cpu" : options.provider,
-                                 options.threads, options.threads == 1 ? "thread" : "threads", options.precision);
+  std::string text =
+      fmt::format("{} {} {} {} {}", candidate.runtime, options.provider.empty() ? "cpu" : options.provider,
+                  options.threads, options.threads == 1 ? "thread" : "threads", options.precision);
   return with_model ? path_name(candidate.model) + " " + text : text;
 }
 

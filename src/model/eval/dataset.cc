@@ -70,12 +70,14 @@ Result<TensorInfo> image_input(const Recipe& recipe, const std::vector<TensorInf
   int64_t channels = image.color == "gray" ? 1 : 3;
   TensorInfo info = inputs[0];
   OREE_TRY_ASSIGN(info.dtype, dtype_from_name(image.dtype));
-  info.shape = image.layout == "nhwc" ? Shape{1, image.height, image.width, channels} : Shape{1, channels, image.height, image.width};
+  info.shape = image.layout == "nhwc" ? Shape{1, image.height, image.width, channels}
+                                      : Shape{1, channels, image.height, image.width};
   bool fits = inputs[0].shape.size() == 4 && inputs[0].dtype == info.dtype;
   for (size_t i = 0; fits && i < 4; ++i) fits = inputs[0].shape[i] < 0 || inputs[0].shape[i] == info.shape[i];
   if (fits) return info;
-  return Error(Code::kInvalid, fmt::format("the recipe makes {} {}, the model's input '{}' is {} {}", dtype_name(info.dtype),
-                                           shape_text(info.shape), info.name, dtype_name(inputs[0].dtype), shape_text(inputs[0].shape)));
+  return Error(Code::kInvalid, fmt::format("the recipe makes {} {}, the model's input '{}' is {} {}",
+                                           dtype_name(info.dtype), shape_text(info.shape), info.name,
+                                           dtype_name(inputs[0].dtype), shape_text(inputs[0].shape)));
 }
 
 Result<std::vector<std::string>> files_in(Files& files, const std::string& folder, bool (*wanted)(const std::string&)) {
@@ -84,12 +86,14 @@ Result<std::vector<std::string>> files_in(Files& files, const std::string& folde
   for (const std::string& name : names) {
     if (wanted(name)) paths.push_back(path_join(folder, name));
   }
-  if (paths.size() > kDatasetSamplesMax) return Error(Code::kExhausted, fmt::format("{}: more than {} samples", folder, kDatasetSamplesMax));
+  if (paths.size() > kDatasetSamplesMax)
+    return Error(Code::kExhausted, fmt::format("{}: more than {} samples", folder, kDatasetSamplesMax));
   return paths;
 }
 
 // Folders named by class; their order is the labels' when the recipe has any, else alphabetical.
-Result<std::vector<ImageEntry>> class_folders(Files& files, const std::string& root, const std::vector<std::string>& labels) {
+Result<std::vector<ImageEntry>> class_folders(Files& files, const std::string& root,
+                                              const std::vector<std::string>& labels) {
   std::vector<ImageEntry> entries;
   OREE_TRY_ASSIGN(auto names, files.list(root));
   int next = 0;
@@ -99,7 +103,8 @@ Result<std::vector<ImageEntry>> class_folders(Files& files, const std::string& r
     int label = next++;
     if (!labels.empty()) {
       auto at = std::find(labels.begin(), labels.end(), name);
-      if (at == labels.end()) return Error(Code::kInvalid, fmt::format("{}: folder '{}' is none of the recipe's labels", root, name));
+      if (at == labels.end())
+        return Error(Code::kInvalid, fmt::format("{}: folder '{}' is none of the recipe's labels", root, name));
       label = static_cast<int>(at - labels.begin());
     }
     OREE_TRY_ASSIGN(auto paths, files_in(files, path_join(root, name), is_image));
@@ -114,13 +119,15 @@ Result<std::vector<ImageEntry>> coco_entries(Files& files, const DatasetSource& 
   if (!images.ok()) return images.error().within(source.path);
   std::string folder = source.images.empty() ? path_parent(source.path) : source.images;
   std::vector<ImageEntry> entries;
-  for (CocoImage& image : *images) entries.push_back({path_join(folder, image.file_name), std::nullopt, std::move(image.truths)});
+  for (CocoImage& image : *images)
+    entries.push_back({path_join(folder, image.file_name), std::nullopt, std::move(image.truths)});
   return entries;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource& source, const std::optional<Recipe>& recipe,
+Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource& source,
+                                              const std::optional<Recipe>& recipe,
                                               const std::vector<TensorInfo>& inputs) {
   OREE_TRY_ASSIGN(FileInfo info, files.info(source.path));
   if (!info.directory && is_array(source.path)) return open_array_file(files, source.path, inputs);
@@ -128,15 +135,18 @@ Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource&
   bool for_images = recipe && recipe->kind == "image";
   if (!info.directory) {
     if (path_extension(source.path) != ".json" || !for_images) {
-      return Error(Code::kInvalid, source.path + (for_images ? ": expected a folder, .npz, .npy or COCO .json"
-                                                             : ": without a recipe for images, expected .npz, .npy or a folder of them"));
+      return Error(
+          Code::kInvalid,
+          source.path + (for_images ? ": expected a folder, .npz, .npy or COCO .json"
+                                    : ": without a recipe for images, expected .npz, .npy or a folder of them"));
     }
     OREE_TRY_ASSIGN(entries, coco_entries(files, source, *recipe));
   } else {
     OREE_TRY_ASSIGN(auto arrays, files_in(files, source.path, is_array));
     OREE_TRY_ASSIGN(auto images, files_in(files, source.path, is_image));
     if (!arrays.empty() && images.empty()) return make_array_folder(files, std::move(arrays), inputs);
-    if (!for_images) return Error(Code::kInvalid, source.path + ": holds no .npz or .npy; images need a recipe (--recipe)");
+    if (!for_images)
+      return Error(Code::kInvalid, source.path + ": holds no .npz or .npy; images need a recipe (--recipe)");
     for (std::string& path : images) entries.push_back({std::move(path), std::nullopt, std::nullopt});
     if (entries.empty()) {
       OREE_TRY_ASSIGN(entries, class_folders(files, source.path, recipe->labels));

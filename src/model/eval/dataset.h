@@ -26,10 +26,10 @@
 namespace oree {
 
 struct Sample {
-  std::string name;                  // file, or "file[7]"
-  NamedTensors inputs;               // as Session::run takes them
-  Placement placement;               // of an image; else as it is made
-  std::optional<int> label;          // classifier
+  std::string name;                             // file, or "file[7]"
+  NamedTensors inputs;                          // as Session::run takes them
+  Placement placement;                          // of an image; else as it is made
+  std::optional<int> label;                     // classifier
   std::optional<std::vector<TruthBox>> truths;  // detector
 };
 
@@ -44,11 +44,12 @@ class Dataset {
 
 struct DatasetSource {
   std::string path;
-  std::string images;                // COCO: folder of the images; "" = beside the annotations
+  std::string images;  // COCO: folder of the images; "" = beside the annotations
 };
 
 // `inputs` are the session's. kInvalid when path and recipe do not go together or nothing usable is in it, kNotFound.
-Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource& source, const std::optional<Recipe>& recipe,
+Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource& source,
+                                              const std::optional<Recipe>& recipe,
                                               const std::vector<TensorInfo>& inputs);
 
 // `count` seeded noise samples for a model that no data came with: marked by their names, "noise 0".

@@ -16,7 +16,8 @@ static Status check_array(const Tensor& tensor, const TensorInfo& info, bool dro
   if (drop_axis && !shape.empty()) shape.erase(shape.begin());
   // A stored sample may lack the batch axis of 1 that the model wants.
   Shape wanted = info.shape;
-  if (drop_axis && wanted.size() == shape.size() + 1 && (wanted[0] == 1 || wanted[0] == -1)) wanted.erase(wanted.begin());
+  if (drop_axis && wanted.size() == shape.size() + 1 && (wanted[0] == 1 || wanted[0] == -1))
+    wanted.erase(wanted.begin());
   bool fits = shape.size() == wanted.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) fits = wanted[i] < 0 || wanted[i] == shape[i];
   if (fits && tensor.dtype() == info.dtype) return {};
@@ -25,10 +26,12 @@ static Status check_array(const Tensor& tensor, const TensorInfo& info, bool dro
 }
 
 Status check_finite(const Tensor& tensor, const std::string& name) {
-  if (tensor.dtype() != Dtype::kFloat32 && tensor.dtype() != Dtype::kFloat16 && tensor.dtype() != Dtype::kFloat64) return {};
+  if (tensor.dtype() != Dtype::kFloat32 && tensor.dtype() != Dtype::kFloat16 && tensor.dtype() != Dtype::kFloat64)
+    return {};
   std::vector<double> values = tensor.to_doubles();
   for (size_t i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i])) return Error(Code::kInvalid, fmt::format("'{}': element {} is {}", name, i, values[i]));
+    if (!std::isfinite(values[i]))
+      return Error(Code::kInvalid, fmt::format("'{}': element {} is {}", name, i, values[i]));
   }
   return {};
 }
@@ -58,10 +61,14 @@ const Tensor* find_tensor(const NamedTensors& tensors, std::string_view name) {
 // One file that holds every sample: arrays by input, the first axis counts them unless the file is one sample.
 class ArrayDataset : public Dataset {
  public:
-  ArrayDataset(std::string path, NamedTensors tensors, std::vector<TensorInfo> infos, std::vector<int> labels, bool stacked,
-               size_t count)
-      : path_(std::move(path)), tensors_(std::move(tensors)), infos_(std::move(infos)), labels_(std::move(labels)),
-        stacked_(stacked), count_(count) {}
+  ArrayDataset(std::string path, NamedTensors tensors, std::vector<TensorInfo> infos, std::vector<int> labels,
+               bool stacked, size_t count)
+      : path_(std::move(path)),
+        tensors_(std::move(tensors)),
+        infos_(std::move(infos)),
+        labels_(std::move(labels)),
+        stacked_(stacked),
+        count_(count) {}
   size_t size() const override { return count_; }
   bool has_labels() const override { return !labels_.empty(); }
   bool has_boxes() const override { return false; }
@@ -108,7 +115,8 @@ class ArrayFolder : public Dataset {
     OREE_ASSERT(index < paths_.size());
     OREE_TRY_ASSIGN(auto one, open_array_file(files_, paths_[index], infos_));
     if (one->size() != 1) {
-      return Error(Code::kInvalid, fmt::format("{}: a file of a folder is one sample, found {}", paths_[index], one->size()));
+      return Error(Code::kInvalid,
+                   fmt::format("{}: a file of a folder is one sample, found {}", paths_[index], one->size()));
     }
     return one->read(0);
   }
@@ -121,7 +129,8 @@ class ArrayFolder : public Dataset {
 
 class NoiseDataset : public Dataset {
  public:
-  NoiseDataset(std::vector<TensorInfo> infos, size_t count, uint64_t seed) : infos_(std::move(infos)), count_(count), seed_(seed) {}
+  NoiseDataset(std::vector<TensorInfo> infos, size_t count, uint64_t seed)
+      : infos_(std::move(infos)), count_(count), seed_(seed) {}
   size_t size() const override { return count_; }
   bool has_labels() const override { return false; }
   bool has_boxes() const override { return false; }
@@ -140,7 +149,8 @@ class NoiseDataset : public Dataset {
 
 }  // namespace
 
-Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string& path, const std::vector<TensorInfo>& infos) {
+Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string& path,
+                                                 const std::vector<TensorInfo>& infos) {
   OREE_TRY_ASSIGN(NamedTensors found, read_arrays(files, path, infos));
   std::vector<int> labels;
   const Tensor* label_tensor = find_tensor(found, "labels");
@@ -151,7 +161,8 @@ Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string
       tensor = find_tensor(found, "inputs");
       if (tensor == nullptr && found.size() == 1) tensor = &found[0].tensor;
     }
-    if (tensor == nullptr) return Error(Code::kInvalid, fmt::format("{}: has no array for input '{}'", path, info.name));
+    if (tensor == nullptr)
+      return Error(Code::kInvalid, fmt::format("{}: has no array for input '{}'", path, info.name));
     ordered.push_back({info.name, *tensor});
   }
   if (ordered.empty()) return Error(Code::kInvalid, path + ": the model takes no input");
@@ -161,18 +172,23 @@ Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string
   size_t count = 1;
   for (size_t i = 0; i < infos.size() && stacked; ++i) {
     Status fits = check_array(ordered[i].tensor, infos[i], true);
-    if (!fits.ok()) return (infos.size() == 1 && label_tensor == nullptr ? check_array(ordered[i].tensor, infos[i], false) : fits).error().within(path);
+    if (!fits.ok())
+      return (infos.size() == 1 && label_tensor == nullptr ? check_array(ordered[i].tensor, infos[i], false) : fits)
+          .error()
+          .within(path);
     size_t here = ordered[i].tensor.shape().empty() ? 0 : static_cast<size_t>(ordered[i].tensor.shape()[0]);
     if (i > 0 && here != count) return Error(Code::kInvalid, path + ": the inputs hold different numbers of samples");
     count = here;
   }
-  if (count == 0 || count > kDatasetSamplesMax) return Error(Code::kInvalid, fmt::format("{}: holds {} samples", path, count));
+  if (count == 0 || count > kDatasetSamplesMax)
+    return Error(Code::kInvalid, fmt::format("{}: holds {} samples", path, count));
   if (label_tensor != nullptr) {
     if (label_tensor->elements() != static_cast<int64_t>(count)) {
       return Error(Code::kInvalid, fmt::format("{}: {} labels for {} samples", path, label_tensor->elements(), count));
     }
     for (double v : label_tensor->to_doubles()) {
-      if (!(v >= 0 && v <= 1e6) || v != std::floor(v)) return Error(Code::kInvalid, fmt::format("{}: label {} is no class index", path, v));
+      if (!(v >= 0 && v <= 1e6) || v != std::floor(v))
+        return Error(Code::kInvalid, fmt::format("{}: label {} is no class index", path, v));
       labels.push_back(static_cast<int>(v));
     }
   }
@@ -180,7 +196,8 @@ Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string
       std::make_unique<ArrayDataset>(path, std::move(ordered), infos, std::move(labels), stacked, count));
 }
 
-std::unique_ptr<Dataset> make_array_folder(Files& files, std::vector<std::string> paths, const std::vector<TensorInfo>& infos) {
+std::unique_ptr<Dataset> make_array_folder(Files& files, std::vector<std::string> paths,
+                                           const std::vector<TensorInfo>& infos) {
   return std::make_unique<ArrayFolder>(files, std::move(paths), infos);
 }
 

@@ -65,16 +65,19 @@ Result<std::vector<CocoImage>> parse_coco(std::string_view text, const std::vect
     if (entry.file_name.starts_with('/') || ("/" + entry.file_name + "/").find("/../") != std::string::npos) {
       return Error(Code::kInvalid, fmt::format("file_name '{}': leads out of the folder", entry.file_name));
     }
-    if (!index.emplace(id, result.size()).second) return Error(Code::kInvalid, fmt::format("image id {} is repeated", id));
+    if (!index.emplace(id, result.size()).second)
+      return Error(Code::kInvalid, fmt::format("image id {} is repeated", id));
     result.push_back(std::move(entry));
   }
   for (const Json& annotation : annotations->items()) {
     OREE_TRY_ASSIGN(int64_t image_id, annotation.get_int("image_id", INT64_MIN, INT64_MAX));
     OREE_TRY_ASSIGN(int64_t category, annotation.get_int("category_id", INT64_MIN, INT64_MAX));
     auto image = index.find(image_id);
-    if (image == index.end()) return Error(Code::kInvalid, fmt::format("annotation of image {}, which is not listed", image_id));
+    if (image == index.end())
+      return Error(Code::kInvalid, fmt::format("annotation of image {}, which is not listed", image_id));
     auto label = classes.find(category);
-    if (label == classes.end()) return Error(Code::kInvalid, fmt::format("annotation of category {}, which is not listed", category));
+    if (label == classes.end())
+      return Error(Code::kInvalid, fmt::format("annotation of category {}, which is not listed", category));
     // A class that the model cannot say is not the model's to find.
     if (label->second < 0) continue;
     OREE_TRY_ASSIGN(TruthBox truth, read_box(annotation, label->second));

@@ -141,14 +141,15 @@ TEST_CASE("COCO annotations become boxes of the recipe's classes") {
 }
 
 TEST_CASE("COCO annotations that lead astray are refused") {
-  for (const char* json : {
-           "{}", "[]", R"({"images": [], "categories": [], "annotations": []})",
-           R"({"images": [{"id": 1, "file_name": "../x.png"}], "categories": [{"id": 1, "name": "dog"}], "annotations": []})",
-           R"({"images": [{"id": 1, "file_name": "/x.png"}], "categories": [{"id": 1, "name": "dog"}], "annotations": []})",
-           R"({"images": [{"id": 1, "file_name": "x"}, {"id": 1, "file_name": "y"}], "categories": [{"id": 1, "name": "dog"}], "annotations": []})",
-           R"({"images": [], "categories": [{"id": 1, "name": "dog"}], "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0,0,1,1]}]})",
-           R"({"images": [{"id": 1, "file_name": "x"}], "categories": [{"id": 1, "name": "dog"}], "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0,0,1]}]})",
-           R"({"images": [{"id": 1, "file_name": "x"}], "categories": [{"id": 1, "name": "dog"}], "annotations": [{"image_id": 1, "category_id": 2, "bbox": [0,0,1,1]}]})"}) {
+  for (
+      const char* json :
+      {"{}", "[]", R"({"images": [], "categories": [], "annotations": []})",
+       R"({"images": [{"id": 1, "file_name": "../x.png"}], "categories": [{"id": 1, "name": "dog"}], "annotations": []})",
+       R"({"images": [{"id": 1, "file_name": "/x.png"}], "categories": [{"id": 1, "name": "dog"}], "annotations": []})",
+       R"({"images": [{"id": 1, "file_name": "x"}, {"id": 1, "file_name": "y"}], "categories": [{"id": 1, "name": "dog"}], "annotations": []})",
+       R"({"images": [], "categories": [{"id": 1, "name": "dog"}], "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0,0,1,1]}]})",
+       R"({"images": [{"id": 1, "file_name": "x"}], "categories": [{"id": 1, "name": "dog"}], "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0,0,1]}]})",
+       R"({"images": [{"id": 1, "file_name": "x"}], "categories": [{"id": 1, "name": "dog"}], "annotations": [{"image_id": 1, "category_id": 2, "bbox": [0,0,1,1]}]})"}) {
     CAPTURE(json);
     CHECK_FALSE(parse_coco(json, {"dog"}).ok());
   }

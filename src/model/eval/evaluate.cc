@@ -14,7 +14,9 @@ namespace {
 class Evaluation {
  public:
   Evaluation(const Ports& ports, const EvalRequest& request)
-      : ports_(ports), request_(request), recipe_(request.recipe),
+      : ports_(ports),
+        request_(request),
+        recipe_(request.recipe),
         scratch_(path_join(request.scratch_dir, fmt::format(".scratch-{:x}", ports.random->next_u64()))) {}
   ~Evaluation() { (void)ports_.files->remove_all(scratch_); }
   Result<EvalResult> run(const std::function<void(size_t, size_t)>& progress);
@@ -73,7 +75,8 @@ Status Evaluation::choose_kind() {
     return {};
   }
   if (!dataset_->has_boxes() && !dataset_->has_labels()) {
-    return Error(Code::kUsage, request_.data.path + ": has no labels; give a reference model (--reference) or labelled data");
+    return Error(Code::kUsage,
+                 request_.data.path + ": has no labels; give a reference model (--reference) or labelled data");
   }
   kind_ = dataset_->has_boxes() ? Kind::kBoxes : Kind::kLabels;
   if (!recipe_) {
@@ -142,14 +145,17 @@ Status Evaluation::finish() {
   auto& figures = result_.figures;
   if (meter_) {
     OREE_TRY_ASSIGN(Agreement a, meter_->result());
-    figures = {{a.metric, a.value}, {"sqnr_db", a.sqnr_db}, {"cosine", a.cosine}, {"max_abs_error", a.max_abs_error},
+    figures = {{a.metric, a.value},
+               {"sqnr_db", a.sqnr_db},
+               {"cosine", a.cosine},
+               {"max_abs_error", a.max_abs_error},
                {"max_relative_error", a.max_relative_error}};
     if (a.metric == "cosine") figures.erase(figures.begin() + 2);
     result_.agreement = a;
   } else if (kind_ == Kind::kBoxes) {
     AveragePrecision::Scores scores = precision_.scores();
-    figures = {{"f1", f1_.f1()}, {"precision", f1_.precision()}, {"recall", f1_.recall()}, {"map", scores.map},
-               {"map_50", scores.map_50}, {"map_75", scores.map_75}};
+    figures = {{"f1", f1_.f1()},    {"precision", f1_.precision()}, {"recall", f1_.recall()},
+               {"map", scores.map}, {"map_50", scores.map_50},      {"map_75", scores.map_75}};
     for (const auto& [label, value] : scores.per_class_50) result_.per_class.emplace_back(label_name(label), value);
   } else {
     figures = {{"top1", accuracy_.top1()}, {"topk", accuracy_.topk()}};
@@ -170,7 +176,8 @@ Status Evaluation::finish() {
 
 Result<EvalResult> Evaluation::run(const std::function<void(size_t, size_t)>& progress) {
   OREE_TRY(start());
-  std::vector<size_t> indices = spread_indices(dataset_->size(), static_cast<size_t>(std::max(0, request_.samples_max)));
+  std::vector<size_t> indices =
+      spread_indices(dataset_->size(), static_cast<size_t>(std::max(0, request_.samples_max)));
   for (size_t i = 0; i < indices.size(); ++i) {
     if (progress) progress(i, indices.size());
     Status added = add(indices[i]);
@@ -181,10 +188,12 @@ Result<EvalResult> Evaluation::run(const std::function<void(size_t, size_t)>& pr
     // Bad data is that sample's fault; a dead engine or a full disk ends it all.
     Code code = added.error().code();
     if (code != Code::kInvalid && code != Code::kNotFound) return added.error();
-    if (++result_.samples_refused <= static_cast<int64_t>(kRefusedNamedMax)) result_.refused_samples.push_back(added.error().message());
+    if (++result_.samples_refused <= static_cast<int64_t>(kRefusedNamedMax))
+      result_.refused_samples.push_back(added.error().message());
   }
   if (result_.samples == 0) {
-    return Error(Code::kInvalid, fmt::format("{}: no usable sample; the first: {}", request_.data.path, result_.refused_samples[0]));
+    return Error(Code::kInvalid,
+                 fmt::format("{}: no usable sample; the first: {}", request_.data.path, result_.refused_samples[0]));
   }
   OREE_TRY(finish());
   return std::move(result_);
@@ -192,7 +201,8 @@ Result<EvalResult> Evaluation::run(const std::function<void(size_t, size_t)>& pr
 
 }  // namespace
 
-Result<EvalResult> evaluate(const Ports& ports, const EvalRequest& request, const std::function<void(size_t, size_t)>& progress) {
+Result<EvalResult> evaluate(const Ports& ports, const EvalRequest& request,
+                            const std::function<void(size_t, size_t)>& progress) {
   return Evaluation(ports, request).run(progress);
 }
 

@@ -15,21 +15,21 @@ namespace oree {
 
 struct EvalRequest {
   Candidate model;
-  std::optional<Candidate> reference;   // agreement with it; else the data must be labelled
+  std::optional<Candidate> reference;  // agreement with it; else the data must be labelled
   DatasetSource data;
-  std::optional<Recipe> recipe;         // absent: arrays; with labels, the only output holds class scores
-  std::string metric = "auto";          // with a reference agreement.h's; else auto, f1, map, top1, topk: a check, all are told
-  double score_min = 0.5;               // f1
-  double iou_min = 0.5;                 // f1
+  std::optional<Recipe> recipe;  // absent: arrays; with labels, the only output holds class scores
+  std::string metric = "auto";  // with a reference agreement.h's; else auto, f1, map, top1, topk: a check, all are told
+  double score_min = 0.5;       // f1
+  double iou_min = 0.5;         // f1
   int top_k = 5;
-  int samples_max = 0;                  // 0: all
+  int samples_max = 0;  // 0: all
   uint64_t seed = 1;
-  std::string scratch_dir;              // exists; a folder is made in it and removed
+  std::string scratch_dir;  // exists; a folder is made in it and removed
   WorkerSettings worker;
 };
 
 struct EvalResult {
-  std::string metric;                   // the main figure's name
+  std::string metric;                                   // the main figure's name
   std::vector<std::pair<std::string, double>> figures;  // by name, the main one first
   std::optional<Agreement> agreement;
   std::vector<std::pair<std::string, double>> per_class;  // AP at IoU 0.5, or recall of a class
@@ -42,7 +42,8 @@ inline constexpr size_t kRefusedNamedMax = 20;
 
 // kUsage: the metric, data and recipe do not go together; kInvalid: no usable sample, a model or recipe that does not
 // fit; kUnsupported: the engine failed.
-Result<EvalResult> evaluate(const Ports& ports, const EvalRequest& request, const std::function<void(size_t done, size_t total)>& progress);
+Result<EvalResult> evaluate(const Ports& ports, const EvalRequest& request,
+                            const std::function<void(size_t done, size_t total)>& progress);
 Json eval_to_json(const EvalRequest& request, const EvalResult& result);
 
 }  // namespace oree

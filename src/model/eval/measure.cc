@@ -72,7 +72,8 @@ void refuse(Contestant& contestant, Measurement& m, const Error& why) {
   contestant.worker.reset();
 }
 
-Status begin(Contestant& contestant, Measurement& m, const Ports& ports, const WorkerSettings& settings, const MeasurePlan& plan) {
+Status begin(Contestant& contestant, Measurement& m, const Ports& ports, const WorkerSettings& settings,
+             const MeasurePlan& plan) {
   OREE_TRY_ASSIGN(contestant.worker, Worker::start(ports, settings));
   OREE_TRY_ASSIGN(Worker::Opened opened, contestant.worker->open(m.candidate));
   m.load_ms = opened.load_ms;
@@ -97,14 +98,15 @@ void finish(const Contestant& contestant, Measurement& m) {
   m.latency = summarize_latency(m.latency_ms);
   if (m.latency.mean > 0) m.throughput = 1000 / m.latency.mean;
   if (contestant.idle_wall_ms > 0) {
-    m.idle_cpu_percent = 100 * static_cast<double>(contestant.idle_cpu_ms) / static_cast<double>(contestant.idle_wall_ms);
+    m.idle_cpu_percent =
+        100 * static_cast<double>(contestant.idle_cpu_ms) / static_cast<double>(contestant.idle_wall_ms);
   }
 }
 
 }  // namespace
 
-std::vector<Measurement> measure(const Ports& ports, const WorkerSettings& settings, const std::vector<Candidate>& candidates,
-                                 const MeasurePlan& plan) {
+std::vector<Measurement> measure(const Ports& ports, const WorkerSettings& settings,
+                                 const std::vector<Candidate>& candidates, const MeasurePlan& plan) {
   std::vector<Measurement> results(candidates.size());
   std::vector<Contestant> contestants(candidates.size());
   for (size_t i = 0; i < candidates.size(); ++i) {

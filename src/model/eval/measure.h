@@ -27,26 +27,26 @@ double percentile(std::span<const double> sorted, double fraction);  // of a non
 
 struct Measurement {
   Candidate candidate;
-  std::optional<Error> refused;          // why there are no figures, or why they ended
+  std::optional<Error> refused;              // why there are no figures, or why they ended
   std::map<std::string, std::string> facts;  // Session::facts(): what the engine did in truth
   std::string engine_version;
-  double load_ms = 0;                    // open(): read, build, compile; of a fresh process, file cache as it was
-  std::vector<double> latency_ms;        // one inference each, in the order they ran
-  std::vector<double> round_p50_ms;      // median of each round: what candidates are compared by, round for round
-  LatencySummary latency;                // over latency_ms
-  double throughput = 0;                 // inferences a second when run back to back: 1000 / mean
+  double load_ms = 0;                // open(): read, build, compile; of a fresh process, file cache as it was
+  std::vector<double> latency_ms;    // one inference each, in the order they ran
+  std::vector<double> round_p50_ms;  // median of each round: what candidates are compared by, round for round
+  LatencySummary latency;            // over latency_ms
+  double throughput = 0;             // inferences a second when run back to back: 1000 / mean
   // High-water resident set (VmHWM) of the candidate's process: program, engine, model, inputs and outputs of one run.
   int64_t rss_bytes_peak = 0;
-  int64_t rss_bytes_baseline = 0;        // of the same process before it loaded the engine
-  double idle_cpu_percent = 0;           // CPU it used while others had their turn; over ~5 its engine spins
+  int64_t rss_bytes_baseline = 0;  // of the same process before it loaded the engine
+  double idle_cpu_percent = 0;     // CPU it used while others had their turn; over ~5 its engine spins
 };
 Json measurement_to_json(const Measurement& measurement);  // samples left out, refusal as {"code", "message"}
 
 struct WorkerSettings {
-  std::vector<std::string> argv;      // empty: this program's own file and "worker"
+  std::vector<std::string> argv;  // empty: this program's own file and "worker"
   int64_t open_timeout_ms = 120'000;
-  int64_t run_timeout_ms = 60'000;    // for one command: a turn of a round, or one sample
-  int64_t memory_bytes_max = 0;       // address-space limit of the child; 0: none
+  int64_t run_timeout_ms = 60'000;  // for one command: a turn of a round, or one sample
+  int64_t memory_bytes_max = 0;     // address-space limit of the child; 0: none
 };
 
 // The parent's end of one child. Any failure of the child (crash, hang, nonsense on the pipe) becomes an Error that
@@ -92,12 +92,12 @@ inline constexpr int kTurnRunsMax = 2000;
 
 struct MeasurePlan {
   int rounds = 10;
-  int runs_per_round = 10;       // timed inferences of a turn
-  int warmup = 5;                // before the first turn
-  int warmup_per_round = 2;      // before every later turn: the caches belonged to someone else
-  double seconds_max = 0;        // stop starting rounds after this long; 0: no bound. Two rounds run at least.
-  uint64_t seed = 1;             // of the order within each round, and of the noise
-  std::string input_npz;         // keyed by input name; empty: seeded noise, which says nothing of data-dependent models
+  int runs_per_round = 10;   // timed inferences of a turn
+  int warmup = 5;            // before the first turn
+  int warmup_per_round = 2;  // before every later turn: the caches belonged to someone else
+  double seconds_max = 0;    // stop starting rounds after this long; 0: no bound. Two rounds run at least.
+  uint64_t seed = 1;         // of the order within each round, and of the noise
+  std::string input_npz;     // keyed by input name; empty: seeded noise, which says nothing of data-dependent models
   // After each round: indices to drop, and why; empty function: none.
   std::function<std::vector<std::pair<size_t, Error>>(const std::vector<Measurement>& so_far, int round)> drop;
   std::function<void(int done, int total)> progress;
@@ -105,7 +105,7 @@ struct MeasurePlan {
 
 // One Measurement a candidate, in their order. A candidate that fails is refused with its reason, never an error of
 // the whole; `opened` workers live at the same time for all candidates.
-std::vector<Measurement> measure(const Ports& ports, const WorkerSettings& settings, const std::vector<Candidate>& candidates,
-                                 const MeasurePlan& plan);
+std::vector<Measurement> measure(const Ports& ports, const WorkerSettings& settings,
+                                 const std::vector<Candidate>& candidates, const MeasurePlan& plan);
 
 }  // namespace oree

@@ -20,8 +20,9 @@ WorkerSettings script(const std::string& body) {
   settings.argv = {"/bin/sh", "-c", "M=/dev/fd/$OREE_AGENT_FD; " + body};
   return settings;
 }
-const char* const kOpen = R"(read l; echo '{"ok":true,"load_ms":5,"rss_bytes_baseline":1000,"facts":{"precision":"f32"},)"
-                          R"("engine_version":"1","inputs":[],"outputs":[]}' >$M; read l; echo '{"ok":true}' >$M; )";
+const char* const kOpen =
+    R"(read l; echo '{"ok":true,"load_ms":5,"rss_bytes_baseline":1000,"facts":{"precision":"f32"},)"
+    R"("engine_version":"1","inputs":[],"outputs":[]}' >$M; read l; echo '{"ok":true}' >$M; )";
 std::string runs(const char* microseconds, const char* more = "") {
   return std::string(R"(while read l; do echo '{"ok":true,"latency_us":[)") + microseconds +
          R"(],"rss_bytes_peak":2000,"idle_cpu_ms":1,"idle_wall_ms":10}' >$M; )" + more + "done";
@@ -60,14 +61,13 @@ TEST_CASE("a child that crashes, ends, talks nonsense or hangs is refused with i
   struct Case {
     std::string body, reason;
   };
-  for (const Case& c : {Case{"echo dying words; kill -SEGV $$", "Segmentation fault"},
-                        Case{"echo dying words; kill -SEGV $$", "dying words"},
-                        Case{"exit 3", "status 3"},
-                        Case{"read l; echo nonsense >$M; sleep 60", "nonsense"},
-                        Case{"read l; sleep 60", "hung"},
-                        Case{R"(read l; echo '{"error":{"code":"unsupported","message":"no such op"}}' >$M; sleep 60)", "no such op"},
-                        Case{std::string(kOpen) + "read l; exit 4", "'run' with status 4"},
-                        Case{kOpen + runs("1000"), "another number of runs"}}) {
+  for (const Case& c :
+       {Case{"echo dying words; kill -SEGV $$", "Segmentation fault"},
+        Case{"echo dying words; kill -SEGV $$", "dying words"}, Case{"exit 3", "status 3"},
+        Case{"read l; echo nonsense >$M; sleep 60", "nonsense"}, Case{"read l; sleep 60", "hung"},
+        Case{R"(read l; echo '{"error":{"code":"unsupported","message":"no such op"}}' >$M; sleep 60)", "no such op"},
+        Case{std::string(kOpen) + "read l; exit 4", "'run' with status 4"},
+        Case{kOpen + runs("1000"), "another number of runs"}}) {
     WorkerSettings settings = script(c.body);
     settings.open_timeout_ms = 1500;
     auto results = measure(posix.ports(), settings, {kCandidate}, short_plan());
@@ -108,7 +108,8 @@ TEST_CASE("the worker answers wrong commands with an error and lives on") {
   PosixPorts posix;
   WorkerCore core(posix.ports());
   for (const char* text : {R"({"cmd":"dance"})", R"({"cmd":"run","warmup":0,"runs":1})", R"({"cmd":"open"})", R"([])",
-                           R"({"cmd":"open","model":"nowhere.tflite","runtime":"abacus"})", R"({"cmd":"outputs","input":"a","output":"b"})",
+                           R"({"cmd":"open","model":"nowhere.tflite","runtime":"abacus"})",
+                           R"({"cmd":"outputs","input":"a","output":"b"})",
                            R"({"cmd":"open","model":"/nowhere.tflite","runtime":"tflite","threads":0})"}) {
     Json reply = core.answer(*Json::parse(text));
     CAPTURE(text);

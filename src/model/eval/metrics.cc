@@ -24,13 +24,15 @@ double overlap(const Box& detection, const TruthBox& truth) {
 
 std::vector<Detection> by_falling_score(std::span<const Detection> detections) {
   std::vector<Detection> sorted(detections.begin(), detections.end());
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Detection& a, const Detection& b) { return a.score > b.score; });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Detection& a, const Detection& b) { return a.score > b.score; });
   return sorted;
 }
 
 // COCO's matching of one detection: the best free truth; a crowd only when no ordinary truth will do. Later equals win.
 // Returns an index into truths or -1.
-int best_truth(const Detection& detection, std::span<const TruthBox> truths, const std::vector<bool>& taken, double iou_min) {
+int best_truth(const Detection& detection, std::span<const TruthBox> truths, const std::vector<bool>& taken,
+               double iou_min) {
   double bar = std::min(iou_min, 1 - 1e-10);
   int best = -1;
   for (bool crowd : {false, true}) {
@@ -164,13 +166,17 @@ void ClassAccuracy::add(std::span<const Classification> answers, int label, int 
   }
   ++confusion[label][answers.empty() ? -1 : answers[0].label];
 }
-double ClassAccuracy::top1() const { return samples == 0 ? 0 : static_cast<double>(top1_hits) / static_cast<double>(samples); }
-double ClassAccuracy::topk() const { return samples == 0 ? 0 : static_cast<double>(topk_hits) / static_cast<double>(samples); }
+double ClassAccuracy::top1() const {
+  return samples == 0 ? 0 : static_cast<double>(top1_hits) / static_cast<double>(samples);
+}
+double ClassAccuracy::topk() const {
+  return samples == 0 ? 0 : static_cast<double>(topk_hits) / static_cast<double>(samples);
+}
 
 Status TensorError::add(const Tensor& tensor, const Tensor& reference) {
   if (tensor.elements() != reference.elements()) {
-    return Error(Code::kInvalid, fmt::format("expected {} elements as the reference, found {}", shape_text(reference.shape()),
-                                             shape_text(tensor.shape())));
+    return Error(Code::kInvalid, fmt::format("expected {} elements as the reference, found {}",
+                                             shape_text(reference.shape()), shape_text(tensor.shape())));
   }
   std::vector<double> t = tensor.to_doubles(), r = reference.to_doubles();
   double low = std::numeric_limits<double>::infinity(), high = -low, worst = 0;
@@ -194,7 +200,8 @@ Status TensorError::add(const Tensor& tensor, const Tensor& reference) {
   max_abs_error_ = std::max(max_abs_error_, worst);
   // A constant reference has no range: its magnitude stands in, and any error over an all-zero one is infinite.
   double range = high > low ? high - low : std::abs(high);
-  if (!r.empty() && worst > 0) max_relative_error_ = std::max(max_relative_error_, range > 0 ? worst / range : kInfinity);
+  if (!r.empty() && worst > 0)
+    max_relative_error_ = std::max(max_relative_error_, range > 0 ? worst / range : kInfinity);
   return {};
 }
 

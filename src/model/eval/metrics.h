@@ -36,7 +36,7 @@ class AveragePrecision {
  public:
   void add(std::span<const Detection> detections, std::span<const TruthBox> truths);
   struct Scores {
-    double map = 0;      // mean over IoU 0.50, 0.55 … 0.95
+    double map = 0;  // mean over IoU 0.50, 0.55 … 0.95
     double map_50 = 0;
     double map_75 = 0;
     std::map<int, double> per_class_50;
@@ -70,8 +70,8 @@ class TensorError {
   // kInvalid when the element counts differ or the reference is not finite. A candidate that is not finite where the
   // reference is gives SQNR -infinity and an infinite error.
   Status add(const Tensor& tensor, const Tensor& reference);
-  double sqnr_db() const;             // 10 log10(sum r^2 / sum (t-r)^2); +infinity when equal
-  double cosine() const;              // 1 when both are zero throughout
+  double sqnr_db() const;  // 10 log10(sum r^2 / sum (t-r)^2); +infinity when equal
+  double cosine() const;   // 1 when both are zero throughout
   double max_abs_error() const { return max_abs_error_; }
   double max_relative_error() const { return max_relative_error_; }  // |t-r| over (max-min) of r in that sample
 

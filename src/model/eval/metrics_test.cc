@@ -87,9 +87,9 @@ TEST_CASE("average precision without any truth says -1, as COCO does") {
 
 TEST_CASE("F1 gives each truth to one detection, the best first, and needs class, score and overlap") {
   std::vector<TruthBox> truths{{box(0, 0, 10, 10), 1, false}, {box(100, 0, 10, 10), 2, false}};
-  std::vector<Detection> detections{{box(0, 0, 10, 10), 1, 0.9},   // right
-                                    {box(0, 0, 10, 9), 1, 0.8},    // the same again
-                                    {box(100, 0, 10, 10), 1, 0.7}, // another class
+  std::vector<Detection> detections{{box(0, 0, 10, 10), 1, 0.9},     // right
+                                    {box(0, 0, 10, 9), 1, 0.8},      // the same again
+                                    {box(100, 0, 10, 10), 1, 0.7},   // another class
                                     {box(100, 0, 10, 10), 2, 0.4}};  // under the score
   F1 f1 = match_f1(detections, truths, 0.5, 0.5);
   CHECK(f1.true_positives == 1);

@@ -35,7 +35,8 @@ Result<Tensor> noise_tensor(const TensorInfo& info, uint64_t seed) {
     default: {
       // Little-endian everywhere that we run: the low byte comes first.
       size_t size = dtype_size(info.dtype);
-      for (int64_t i = 0; i < *elements; ++i) tensor.data()[static_cast<size_t>(i) * size] = static_cast<uint8_t>(random.next() & 1);
+      for (int64_t i = 0; i < *elements; ++i)
+        tensor.data()[static_cast<size_t>(i) * size] = static_cast<uint8_t>(random.next() & 1);
     }
   }
   return tensor;

@@ -201,7 +201,8 @@ Json WorkerCore::answer(const Json& command) {
                        : name == "outputs" ? state_->outputs(command)
                                            : Error(Code::kUsage, fmt::format("worker: unknown command '{}'", name));
   if (reply.ok()) return reply->set("ok", true);
-  return Json().set("error", Json().set("code", code_name(reply.error().code())).set("message", reply.error().message()));
+  return Json().set("error",
+                    Json().set("code", code_name(reply.error().code())).set("message", reply.error().message()));
 }
 
 namespace {
@@ -230,9 +231,12 @@ int run_worker(const Ports& ports, int in, int out) {
     pending.append(chunk, static_cast<size_t>(n));
     for (size_t end; (end = pending.find('\n')) != std::string::npos; pending.erase(0, end + 1)) {
       auto command = Json::parse(pending.substr(0, end));
-      Json reply = command.ok() ? core.answer(*command)
-                                : Json().set("error", Json().set("code", code_name(command.error().code()))
-                                                            .set("message", command.error().message()));
+      Json reply =
+          command.ok()
+              ? core.answer(*command)
+              : Json().set(
+                    "error",
+                    Json().set("code", code_name(command.error().code())).set("message", command.error().message()));
       if (!write_line(out, reply.dump())) return 0;
     }
     if (pending.size() > static_cast<size_t>(kAppMessageBytesMax)) return exit_code(Code::kInvalid);

@@ -10,8 +10,8 @@ namespace oree {
 namespace {
 
 Code code_from_name(const std::string& name) {
-  for (Code code : {Code::kUsage, Code::kInvalid, Code::kIntegrity, Code::kUnsupported, Code::kUnavailable, Code::kExhausted,
-                    Code::kNotFound, Code::kConflict, Code::kRefused}) {
+  for (Code code : {Code::kUsage, Code::kInvalid, Code::kIntegrity, Code::kUnsupported, Code::kUnavailable,
+                    Code::kExhausted, Code::kNotFound, Code::kConflict, Code::kRefused}) {
     if (name == code_name(code)) return code;
   }
   return Code::kInternal;
@@ -113,12 +113,14 @@ Result<Worker::Opened> Worker::open(const Candidate& candidate) {
 }
 
 Status Worker::set_input(const std::string& npz, uint64_t seed) {
-  auto reply = ask(Json().set("cmd", "input").set("npz", npz).set("seed", static_cast<int64_t>(seed >> 1)), settings_.run_timeout_ms);
+  auto reply = ask(Json().set("cmd", "input").set("npz", npz).set("seed", static_cast<int64_t>(seed >> 1)),
+                   settings_.run_timeout_ms);
   return reply.ok() ? Status() : Status(reply.error());
 }
 
 Result<Worker::Turn> Worker::run(int warmup, int runs) {
-  OREE_TRY_ASSIGN(Json reply, ask(Json().set("cmd", "run").set("warmup", warmup).set("runs", runs), settings_.run_timeout_ms));
+  OREE_TRY_ASSIGN(Json reply,
+                  ask(Json().set("cmd", "run").set("warmup", warmup).set("runs", runs), settings_.run_timeout_ms));
   Turn turn;
   OREE_TRY_ASSIGN(const Json* latencies, reply.get_array("latency_us"));
   for (const Json& latency : latencies->items()) turn.latency_ms.push_back(latency.as_double() / 1000);
@@ -130,7 +132,8 @@ Result<Worker::Turn> Worker::run(int warmup, int runs) {
 }
 
 Status Worker::outputs(const std::string& input_npz, const std::string& output_npz) {
-  auto reply = ask(Json().set("cmd", "outputs").set("input", input_npz).set("output", output_npz), settings_.run_timeout_ms);
+  auto reply =
+      ask(Json().set("cmd", "outputs").set("input", input_npz).set("output", output_npz), settings_.run_timeout_ms);
   return reply.ok() ? Status() : Status(reply.error());
 }
 

@@ -82,9 +82,10 @@ class OnnxSummary {
     if (real || small_integer) out_.parameters += elements;
     if (t.external.empty()) return;
     external_.insert(std::string(t.external));
-    out_.external_bytes = t.external_bytes > 0 && out_.external_bytes >= 0 && out_.external_bytes <= INT64_MAX - t.external_bytes
-                              ? out_.external_bytes + t.external_bytes
-                              : -1;
+    out_.external_bytes =
+        t.external_bytes > 0 && out_.external_bytes >= 0 && out_.external_bytes <= INT64_MAX - t.external_bytes
+            ? out_.external_bytes + t.external_bytes
+            : -1;
   }
 
   void quantization(const OnnxNode& node, const OnnxShapes* shapes) {
@@ -131,8 +132,8 @@ class OnnxSummary {
       return x.size() == 3 && w >= 0 && r >= 0 ? times(times(x[0], x[1]), w + r) : -1;
     }
     for (const char* unknown : {"Einsum", "Attention", "MultiHeadAttention", "GroupQueryAttention", "QAttention",
-                                "MatMulNBits", "DeformConv", "FusedGemm", "ConvTransposeInteger", "DynamicQuantizeMatMul",
-                                "MatMulIntegerToFloat", "DynamicQuantizeLSTM", "QGemm"}) {
+                                "MatMulNBits", "DeformConv", "FusedGemm", "ConvTransposeInteger",
+                                "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "DynamicQuantizeLSTM", "QGemm"}) {
       if (op == unknown) return -1;
     }
     return 0;

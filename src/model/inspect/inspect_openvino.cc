@@ -40,8 +40,8 @@ int64_t cost(const OpenvinoLayer& layer) {
     if (a.size() != 3 || input < 0 || state < 0) return -1;
     return times(times(a[0], a[1]), input + state);
   }
-  for (const char* known : {"LSTMCell", "GRUCell", "RNNCell", "TensorIterator", "Loop", "If", "Einsum",
-                            "ScaledDotProductAttention"}) {
+  for (const char* known :
+       {"LSTMCell", "GRUCell", "RNNCell", "TensorIterator", "Loop", "If", "Einsum", "ScaledDotProductAttention"}) {
     if (type == known) return -1;
   }
   return 0;

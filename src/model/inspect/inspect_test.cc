@@ -58,12 +58,14 @@ TEST_CASE("an OpenVINO graph is summed from its ports") {
       "<net name=\"n\" version=\"11\"><layers>"
       "<layer id=\"0\" name=\"x\" type=\"Parameter\"><output><port id=\"0\" precision=\"FP32\" names=\"x,other\">"
       "<dim>1</dim><dim>4</dim><dim>8</dim><dim>8</dim></port></output></layer>"
-      "<layer id=\"1\" name=\"w\" type=\"Const\"><data offset=\"0\" size=\"432\"/><output><port id=\"0\" precision=\"FP32\">"
+      "<layer id=\"1\" name=\"w\" type=\"Const\"><data offset=\"0\" size=\"432\"/><output><port id=\"0\" "
+      "precision=\"FP32\">"
       "<dim>2</dim><dim>3</dim><dim>2</dim><dim>3</dim><dim>3</dim></port></output></layer>"
       "<layer id=\"2\" name=\"c\" type=\"GroupConvolution\"><input>"
       "<port id=\"0\"><dim>1</dim><dim>4</dim><dim>8</dim><dim>8</dim></port>"
       "<port id=\"1\"><dim>2</dim><dim>3</dim><dim>2</dim><dim>3</dim><dim>3</dim></port></input>"
-      "<output><port id=\"2\" precision=\"FP32\"><dim>1</dim><dim>6</dim><dim>8</dim><dim>8</dim></port></output></layer>"
+      "<output><port id=\"2\" "
+      "precision=\"FP32\"><dim>1</dim><dim>6</dim><dim>8</dim><dim>8</dim></port></output></layer>"
       "</layers><edges><edge from-layer=\"0\" from-port=\"0\" to-layer=\"2\" to-port=\"0\"/></edges></net>";
   Status read = summarise_openvino(as_bytes(xml), 432, s);
   REQUIRE_MESSAGE(read.ok(), read.error().message());

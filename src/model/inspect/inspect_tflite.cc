@@ -31,7 +31,8 @@ class TfliteSummary {
     for (const InspectedTensor& input : out_.inputs) {
       for (size_t d = 0; d < input.shape.size(); ++d) {
         if (input.shape[d] < 0) {
-          out_.assumptions.push_back(fmt::format("dimension {} of '{}' is free: taken as the file's own default", d, input.name));
+          out_.assumptions.push_back(
+              fmt::format("dimension {} of '{}' is free: taken as the file's own default", d, input.name));
         }
       }
     }
@@ -117,7 +118,12 @@ class TfliteSummary {
         return features < 0 || time < 0 || in(0).empty() ? -1 : times(in(0)[0], features + time);
       }
       case 44: return sequence_lstm(graph, op);
-      case 16: case 24: case 35: case 46: case 52: case 141: return -1;  // recurrent ops without a formula here
+      case 16:
+      case 24:
+      case 35:
+      case 46:
+      case 52:
+      case 141: return -1;  // recurrent ops without a formula here
       default: return 0;
     }
   }

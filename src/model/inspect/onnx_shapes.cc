@@ -36,21 +36,76 @@ std::optional<Shape> broadcast(const Shape& a, const Shape& b) {
 
 const std::set<std::string_view>& broadcasting() {
   static const std::set<std::string_view> ops = {
-      "Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Mean", "Sum", "And", "Or", "Xor", "Equal", "Greater", "Less",
-      "GreaterOrEqual", "LessOrEqual", "PRelu", "Mod", "BitShift", "Where", "QLinearAdd", "QLinearMul"};
+      "Add",         "Sub",   "Mul", "Div",      "Pow",   "Min",        "Max",       "Mean",
+      "Sum",         "And",   "Or",  "Xor",      "Equal", "Greater",    "Less",      "GreaterOrEqual",
+      "LessOrEqual", "PRelu", "Mod", "BitShift", "Where", "QLinearAdd", "QLinearMul"};
   return ops;
 }
 
 // Ops whose first output is shaped like their first input.
 const std::set<std::string_view>& keeping() {
-  static const std::set<std::string_view> ops = {
-      "Abs", "Acos", "Asin", "Atan", "BatchNormalization", "Cast", "CastLike", "Ceil", "Celu", "Clip", "Cos", "CumSum",
-      "DequantizeLinear", "Dropout", "Elu", "Erf", "Exp", "FastGelu", "Floor", "Gelu", "GroupNormalization", "HardSigmoid",
-      "HardSwish", "Hardmax", "Identity", "InstanceNormalization", "IsInf", "IsNaN", "LRN", "LayerNormalization",
-      "LeakyRelu", "Log", "LogSoftmax", "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "Not",
-      "QLinearLeakyRelu", "QLinearSigmoid", "QuantizeLinear", "QuickGelu", "Reciprocal", "Relu", "Round",
-      "ScatterElements", "ScatterND", "Selu", "Shrink", "Sigmoid", "Sign", "SimplifiedLayerNormalization", "Sin",
-      "SkipLayerNormalization", "Softmax", "Softplus", "Softsign", "Sqrt", "Tan", "Tanh", "ThresholdedRelu", "Trilu"};
+  static const std::set<std::string_view> ops = {"Abs",
+                                                 "Acos",
+                                                 "Asin",
+                                                 "Atan",
+                                                 "BatchNormalization",
+                                                 "Cast",
+                                                 "CastLike",
+                                                 "Ceil",
+                                                 "Celu",
+                                                 "Clip",
+                                                 "Cos",
+                                                 "CumSum",
+                                                 "DequantizeLinear",
+                                                 "Dropout",
+                                                 "Elu",
+                                                 "Erf",
+                                                 "Exp",
+                                                 "FastGelu",
+                                                 "Floor",
+                                                 "Gelu",
+                                                 "GroupNormalization",
+                                                 "HardSigmoid",
+                                                 "HardSwish",
+                                                 "Hardmax",
+                                                 "Identity",
+                                                 "InstanceNormalization",
+                                                 "IsInf",
+                                                 "IsNaN",
+                                                 "LRN",
+                                                 "LayerNormalization",
+                                                 "LeakyRelu",
+                                                 "Log",
+                                                 "LogSoftmax",
+                                                 "LpNormalization",
+                                                 "MeanVarianceNormalization",
+                                                 "Mish",
+                                                 "Neg",
+                                                 "Not",
+                                                 "QLinearLeakyRelu",
+                                                 "QLinearSigmoid",
+                                                 "QuantizeLinear",
+                                                 "QuickGelu",
+                                                 "Reciprocal",
+                                                 "Relu",
+                                                 "Round",
+                                                 "ScatterElements",
+                                                 "ScatterND",
+                                                 "Selu",
+                                                 "Shrink",
+                                                 "Sigmoid",
+                                                 "Sign",
+                                                 "SimplifiedLayerNormalization",
+                                                 "Sin",
+                                                 "SkipLayerNormalization",
+                                                 "Softmax",
+                                                 "Softplus",
+                                                 "Softsign",
+                                                 "Sqrt",
+                                                 "Tan",
+                                                 "Tanh",
+                                                 "ThresholdedRelu",
+                                                 "Trilu"};
   return ops;
 }
 
@@ -198,7 +253,8 @@ std::optional<Shape> OnnxShapes::infer_window(const OnnxNode& node) {
   }
   bool conv = node.op == "Conv" || node.op == "ConvInteger" || node.op == "QLinearConv" || node.op == "FusedConv";
   bool transposed = node.op == "ConvTranspose";
-  bool pool = node.op == "MaxPool" || node.op == "AveragePool" || node.op == "LpPool" || node.op == "QLinearAveragePool";
+  bool pool =
+      node.op == "MaxPool" || node.op == "AveragePool" || node.op == "LpPool" || node.op == "QLinearAveragePool";
   if (!conv && !transposed && !pool) return std::nullopt;
   size_t spatial = x->size() - 2;
   Ints kernel(spatial, -1);

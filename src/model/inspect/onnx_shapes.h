@@ -29,13 +29,13 @@ class OnnxShapes {
   void load(const OnnxTensor& tensor, std::string_view name);
   void visit(const OnnxNode& node);
   std::optional<Shape> infer(const OnnxNode& node);
-  std::optional<Shape> infer_layout(const OnnxNode& node);     // reshape, transpose, slice, concat …
-  std::optional<Shape> infer_window(const OnnxNode& node);     // convolutions and pools
-  std::optional<Shape> infer_product(const OnnxNode& node);    // Gemm, MatMul
+  std::optional<Shape> infer_layout(const OnnxNode& node);   // reshape, transpose, slice, concat …
+  std::optional<Shape> infer_window(const OnnxNode& node);   // convolutions and pools
+  std::optional<Shape> infer_product(const OnnxNode& node);  // Gemm, MatMul
   std::optional<Shape> resized(const OnnxNode& node);
   std::optional<Shape> sliced(const OnnxNode& node);
-  bool several_outputs(const OnnxNode& node);                  // Split, TopK, recurrent ops
-  void fold(const OnnxNode& node);                             // the integers
+  bool several_outputs(const OnnxNode& node);  // Split, TopK, recurrent ops
+  void fold(const OnnxNode& node);             // the integers
 
   std::optional<Shape> in(const OnnxNode& node, size_t index) const;
   const Ints* ints(const OnnxNode& node, size_t index) const;  // nullptr when not known

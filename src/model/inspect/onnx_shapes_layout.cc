@@ -70,7 +70,8 @@ std::optional<Shape> OnnxShapes::infer_layout(const OnnxNode& node) {
     if (op == "Range") {
       const Ints *a = ints(node, 0), *step = ints(node, 2);
       bool known = a && n && step && a->size() == 1 && n->size() == 1 && step->size() == 1 && (*step)[0] > 0 &&
-                   (*a)[0] != kUnknown && (*n)[0] != kUnknown && std::abs((*a)[0]) < 1 << 30 && std::abs((*n)[0]) < 1 << 30;
+                   (*a)[0] != kUnknown && (*n)[0] != kUnknown && std::abs((*a)[0]) < 1 << 30 &&
+                   std::abs((*n)[0]) < 1 << 30;
       return known ? Shape{std::max<int64_t>(0, ((*n)[0] - (*a)[0] + (*step)[0] - 1) / (*step)[0])} : Shape{-1};
     }
     if (n == nullptr) return std::nullopt;
@@ -215,7 +216,8 @@ std::optional<Shape> OnnxShapes::sliced(const OnnxNode& node) {
     const Ints* values = ints(node, input);
     return values != nullptr ? std::optional<Ints>(*values) : std::nullopt;
   };
-  std::optional<Ints> starts = list("starts", 1), ends = list("ends", 2), which = list("axes", 3), steps = list("steps", 4);
+  std::optional<Ints> starts = list("starts", 1), ends = list("ends", 2), which = list("axes", 3),
+                      steps = list("steps", 4);
   if (!x || !starts || !ends || starts->size() != ends->size()) return x ? std::optional(Shape(x->size(), -1)) : x;
   for (size_t i = 0; i < starts->size(); ++i) {
     std::optional<size_t> axis = axis_of(which && i < which->size() ? (*which)[i] : static_cast<int64_t>(i), x->size());
@@ -228,7 +230,9 @@ std::optional<Shape> OnnxShapes::sliced(const OnnxNode& node) {
     }
     // Like Python's slices: out-of-range bounds are moved to the nearest one.
     bool back = step < 0;
-    auto settle = [&](int64_t v) { return std::clamp<int64_t>(v < 0 ? std::max(v, -d - 1) + d : v, back ? -1 : 0, back ? d - 1 : d); };
+    auto settle = [&](int64_t v) {
+      return std::clamp<int64_t>(v < 0 ? std::max(v, -d - 1) + d : v, back ? -1 : 0, back ? d - 1 : d);
+    };
     int64_t from = settle((*starts)[i]), to = settle((*ends)[i]);
     int64_t stride = back ? -std::max(step, -(int64_t{1} << 40)) : std::min(step, int64_t{1} << 40);
     int64_t span = back ? from - to : to - from;
@@ -271,7 +275,9 @@ bool OnnxShapes::several_outputs(const OnnxNode& node) {
     for (int64_t i = 0; i < count; ++i) {
       Shape out = *x;
       out[*axis] = whole < 0 ? -1 : std::max<int64_t>(0, std::min(each, whole - i * each));
-      if (parts != nullptr) out[*axis] = static_cast<size_t>(i) < parts->size() ? std::max<int64_t>(-1, (*parts)[static_cast<size_t>(i)]) : -1;
+      if (parts != nullptr)
+        out[*axis] =
+            static_cast<size_t>(i) < parts->size() ? std::max<int64_t>(-1, (*parts)[static_cast<size_t>(i)]) : -1;
       set(node.outputs[static_cast<size_t>(i)], std::move(out));
     }
     return true;
@@ -340,7 +346,8 @@ void OnnxShapes::fold(const OnnxNode& node) {
     for (size_t i = 0; i < std::max(a->size(), b->size()); ++i) {
       int64_t x = (*a)[a->size() == 1 ? 0 : i], y = (*b)[b->size() == 1 ? 0 : i];
       constexpr int64_t kSane = int64_t{1} << 31;
-      bool fits = std::max(x, -kSane) == x && std::max(y, -kSane) == y && x < kSane && y < kSane && !(op == "Div" && y == 0);
+      bool fits =
+          std::max(x, -kSane) == x && std::max(y, -kSane) == y && x < kSane && y < kSane && !(op == "Div" && y == 0);
       int64_t value = op == "Add" ? x + (fits ? y : 0) : op == "Sub" ? x - (fits ? y : 0) : 0;
       if (op == "Mul" && fits) value = x * y;
       if (op == "Div" && fits) value = x / y;

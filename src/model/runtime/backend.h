@@ -16,8 +16,8 @@ namespace oree {
 
 // How a session computes. Part of a tuned candidate, so it has a text form and JSON form (session_options.h).
 struct SessionOptions {
-  int threads = 1;                 // intra-op, 1..256
-  std::string provider;            // "" = the engine's best CPU path; else a name from RuntimeInfo::providers
+  int threads = 1;       // intra-op, 1..256
+  std::string provider;  // "" = the engine's best CPU path; else a name from RuntimeInfo::providers
   // "f32": exact float32 arithmetic is demanded (OpenVINO gets INFERENCE_PRECISION_HINT=f32).
   // "default": what the engine does by itself (OpenVINO may silently compute in bf16).
   // "bf16", "f16": demanded; kUnsupported where the engine or CPU has none.
@@ -27,15 +27,15 @@ struct SessionOptions {
 struct TensorInfo {
   std::string name;
   Dtype dtype = Dtype::kFloat32;
-  Shape shape;                     // -1: unknown until run
+  Shape shape;  // -1: unknown until run
 };
 
 struct RuntimeInfo {
-  std::string name;                // "onnxruntime", "openvino", "tflite"
+  std::string name;  // "onnxruntime", "openvino", "tflite"
   bool available = false;
-  std::string version;             // of the engine itself
-  std::string library;             // path that was loaded
-  std::string origin;              // "system", "orée" (our pinned copy) or the environment variable that named it
+  std::string version;                  // of the engine itself
+  std::string library;                  // path that was loaded
+  std::string origin;                   // "system", "orée" (our pinned copy) or the environment variable that named it
   std::vector<std::string> providers;   // usable now: "cpu", "xnnpack", "cuda", "tensorrt", "openvino:GPU", …
   std::vector<std::string> formats;     // "onnx", "tflite", "openvino"
   std::vector<std::string> precisions;  // values of SessionOptions::precision that mean something here

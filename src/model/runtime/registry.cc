@@ -20,8 +20,8 @@ struct Entry {
 
 std::array<Entry, 3>& entries() {
   static std::array<Entry, 3>& all = *new std::array<Entry, 3>{{{"onnxruntime", &make_onnxruntime_backend, {}},
-                                                               {"openvino", &make_openvino_backend, {}},
-                                                               {"tflite", &make_tflite_backend, {}}}};
+                                                                {"openvino", &make_openvino_backend, {}},
+                                                                {"tflite", &make_tflite_backend, {}}}};
   return all;
 }
 

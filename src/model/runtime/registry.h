@@ -13,13 +13,14 @@
 namespace oree {
 
 enum class ModelFormat { kOnnx, kTflite, kOpenvino, kUnknown };
-// By content first (a flatbuffer's "TFL3", an IR's XML root, an ONNX ModelProto), by extension only when empty of clues.
+// By content first (a flatbuffer's "TFL3", an IR's XML root, an ONNX ModelProto), by extension only when empty of
+// clues.
 Result<ModelFormat> detect_format(const std::string& model_path);
 const char* format_name(ModelFormat format);  // "onnx", "tflite", "openvino", "unknown"
 
 // Opened once, on first use, and kept for the life of the process. Thread-safe. Never nullptr: an engine that is not
 // here gives a Backend whose info().available is false and whose open() says how to get it.
-Backend& backend(const std::string& name);  // asserts on a name that is not in backend_names()
+Backend& backend(const std::string& name);        // asserts on a name that is not in backend_names()
 const std::vector<std::string>& backend_names();  // "onnxruntime", "openvino", "tflite"
 
 // The available engine that suits the format best when the user names none: onnx -> onnxruntime, tflite -> tflite,

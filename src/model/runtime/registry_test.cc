@@ -57,8 +57,11 @@ struct Case {
   const char* engine;
   const char* file;
 };
-constexpr Case kCases[] = {{"tflite", "detector.tflite"}, {"openvino", "detector.tflite"}, {"tflite", "nmp.tflite"},
-                           {"onnxruntime", "nmp.onnx"},   {"openvino", "nmp.onnx"}};
+constexpr Case kCases[] = {{"tflite", "detector.tflite"},
+                           {"openvino", "detector.tflite"},
+                           {"tflite", "nmp.tflite"},
+                           {"onnxruntime", "nmp.onnx"},
+                           {"openvino", "nmp.onnx"}};
 
 // The case's session, or nothing with a line that says why.
 std::unique_ptr<Session> open_case(const Case& c, SessionOptions options = {}) {
@@ -231,7 +234,8 @@ TEST_CASE("broken models are refused by every engine, never crashed on") {
     CAPTURE(c.file);
     std::string whole = content(model(c.file));
     std::string suffix = fs::path(c.file).extension().string();
-    for (size_t keep : {size_t{1}, size_t{7}, size_t{8}, size_t{64}, size_t{1000}, whole.size() / 2, whole.size() - 1}) {
+    for (size_t keep :
+         {size_t{1}, size_t{7}, size_t{8}, size_t{64}, size_t{1000}, whole.size() / 2, whole.size() - 1}) {
       CAPTURE(keep);
       Result<std::unique_ptr<Session>> session =
           backend(c.engine).open(scratch("cut" + suffix, whole.substr(0, keep)), {});

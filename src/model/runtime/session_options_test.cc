@@ -18,8 +18,8 @@ TEST_CASE("session options survive the way to JSON and back") {
 }
 
 TEST_CASE("session options name the key that is wrong") {
-  for (const char* text : {R"({"threads": 0})", R"({"threads": 257})", R"({"threads": "2"})", R"({"precision": "int3"})",
-                           R"({"provider": 1})", R"({"thread": 1})", R"([])"}) {
+  for (const char* text : {R"({"threads": 0})", R"({"threads": 257})", R"({"threads": "2"})",
+                           R"({"precision": "int3"})", R"({"provider": 1})", R"({"thread": 1})", R"([])"}) {
     auto json = Json::parse(text);
     REQUIRE(json.ok());
     auto options = session_options_from_json(*json);

@@ -71,11 +71,14 @@ Result<double> calibrate_warn(const std::vector<double>& sequence, int64_t windo
     return Error(Code::kUsage, "window and block must be at least 1 and the false-alarm rate between 0 and 1");
   }
   if (size < 2 * block) {
-    return Error(Code::kInvalid, fmt::format("{} reference samples are too few for blocks of {}: at least {} are needed", size, block, 2 * block));
+    return Error(Code::kInvalid,
+                 fmt::format("{} reference samples are too few for blocks of {}: at least {} are needed", size, block,
+                             2 * block));
   }
   ConfidenceHistogram all;
   for (double confidence : sequence) {
-    if (!std::isfinite(confidence)) return Error(Code::kInvalid, "the reference confidences hold a value that is not finite");
+    if (!std::isfinite(confidence))
+      return Error(Code::kInvalid, "the reference confidences hold a value that is not finite");
     all.add(confidence);
   }
   // Enough windows that the wanted quantile has at least ten of them above it.

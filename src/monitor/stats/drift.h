@@ -15,9 +15,9 @@ inline constexpr double kDriftSevere = 0.15;
 
 struct DriftReference {
   ConfidenceHistogram histogram;
-  double warn = 0.05;          // Wasserstein distance; from calibrate_warn
+  double warn = 0.05;  // Wasserstein distance; from calibrate_warn
   double severe = kDriftSevere;
-  int64_t samples_min = 100;   // fewer recent samples than this give no verdict
+  int64_t samples_min = 100;  // fewer recent samples than this give no verdict
 };
 Json drift_reference_to_json(const DriftReference& reference);
 Result<DriftReference> drift_reference_from_json(const Json& json);
@@ -27,7 +27,7 @@ const char* drift_level_name(DriftLevel level);  // "unknown", "none", "warn", "
 
 struct DriftVerdict {
   DriftLevel level = DriftLevel::kUnknown;
-  double distance = 0;         // Wasserstein-1, 0 when unknown
+  double distance = 0;  // Wasserstein-1, 0 when unknown
   int64_t samples = 0;
 };
 DriftVerdict judge_drift(const DriftReference& reference, const ConfidenceHistogram& recent);
@@ -35,7 +35,8 @@ DriftVerdict judge_drift(const DriftReference& reference, const ConfidenceHistog
 // The threshold that a window of `window` consecutive samples of the reference stream passes with probability
 // `false_alarm` (e.g. 0.001): block bootstrap over the sequence (blocks of `block` consecutive samples keep the
 // correlation), deterministic by seed. kInvalid with fewer than 2*block samples.
-Result<double> calibrate_warn(const std::vector<double>& sequence, int64_t window, int64_t block, double false_alarm, uint64_t seed);
+Result<double> calibrate_warn(const std::vector<double>& sequence, int64_t window, int64_t block, double false_alarm,
+                              uint64_t seed);
 
 // A sliding picture of the recent stream made of mergeable pieces: the last `windows` closed pieces and the open one.
 class RecentConfidences {

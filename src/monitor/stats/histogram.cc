@@ -22,7 +22,8 @@ Status read_sparse(const Json& json, std::string_view key, int64_t index_min, in
     int64_t index = 0;
     auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
     if (error != std::errc() || end != name.data() + name.size() || index < index_min || index > index_max) {
-      return Error(Code::kInvalid, fmt::format("{}: \"{}\" is not a bin index in {}..{}", key, name, index_min, index_max));
+      return Error(Code::kInvalid,
+                   fmt::format("{}: \"{}\" is not a bin index in {}..{}", key, name, index_min, index_max));
     }
     if (!value.is_int() || value.as_int() < 1 || value.as_int() > kCountMax) {
       return Error(Code::kInvalid, fmt::format("{}: the count of bin {} is not an integer from 1 to 2^40", key, index));
@@ -38,7 +39,8 @@ int32_t bucket_index(double value, int scale) {
   if (scale <= 0) {
     int exponent = 0;
     double fraction = std::frexp(value, &exponent);  // value = fraction * 2^exponent, fraction in [0.5, 1)
-    int floor_log2 = fraction == 0.5 ? exponent - 2 : exponent - 1;  // an exact power of two belongs to the bucket below
+    int floor_log2 =
+        fraction == 0.5 ? exponent - 2 : exponent - 1;  // an exact power of two belongs to the bucket below
     return static_cast<int32_t>(floor_log2 >> -scale);
   }
   double factor = std::ldexp(1.0, scale);
@@ -106,7 +108,8 @@ Result<double> wasserstein(const ConfidenceHistogram& a, const ConfidenceHistogr
     below_a += a.bins()[i];
     below_b += b.bins()[i];
     area += std::abs(static_cast<double>(below_a) / static_cast<double>(a.count()) -
-                     static_cast<double>(below_b) / static_cast<double>(b.count())) / 256;
+                     static_cast<double>(below_b) / static_cast<double>(b.count())) /
+            256;
   }
   return area;
 }

@@ -17,9 +17,9 @@ class ConfidenceHistogram {
   void add(double confidence, int64_t count = 1);  // clamps to [0, 1]; NaN is not counted
   void merge(const ConfidenceHistogram& other);
   int64_t count() const { return count_; }
-  double mean() const;                             // by bin centres; 0 when empty
+  double mean() const;  // by bin centres; 0 when empty
   const std::array<int64_t, 256>& bins() const { return bins_; }
-  Json to_json() const;                            // sparse: {"n": total, "bins": {"17": 3, …}}
+  Json to_json() const;  // sparse: {"n": total, "bins": {"17": 3, …}}
   static Result<ConfidenceHistogram> from_json(const Json& json);
   bool operator==(const ConfidenceHistogram&) const = default;
 
@@ -38,11 +38,11 @@ Result<double> wasserstein(const ConfidenceHistogram& a, const ConfidenceHistogr
 class ExponentialHistogram {
  public:
   static constexpr int kBucketsMax = 160;
-  void add(double value, int64_t count = 1);       // NaN and infinities are not counted
+  void add(double value, int64_t count = 1);  // NaN and infinities are not counted
   void merge(const ExponentialHistogram& other);
   int64_t count() const { return count_; }
   double sum() const { return sum_; }
-  double min() const { return min_; }              // 0 when empty
+  double min() const { return min_; }  // 0 when empty
   double max() const { return max_; }
   double mean() const { return count_ ? sum_ / static_cast<double>(count_) : 0; }
   int scale() const { return scale_; }

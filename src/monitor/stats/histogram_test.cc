@@ -73,7 +73,7 @@ TEST_CASE("percentiles of the exponential histogram lie within one bucket of Num
   ExponentialHistogram h;
   for (double v : sequence(3, 20000, [](double u) { return 5.0 * std::exp(2 * u * u); })) h.add(v);
   double width = std::exp2(std::ldexp(1.0, -h.scale()));  // ratio of a bucket's bounds
-  CHECK(width < 1.03);  // 2.9 octaves in 160 buckets: scale 5
+  CHECK(width < 1.03);                                    // 2.9 octaves in 160 buckets: scale 5
   CHECK(h.quantile(0.50) == doctest::Approx(8.113098884004252).epsilon(width - 1));
   CHECK(h.quantile(0.95) == doctest::Approx(30.23403268283019).epsilon(width - 1));
   CHECK(h.quantile(0.99) == doctest::Approx(35.57182910451205).epsilon(width - 1));
@@ -130,7 +130,8 @@ TEST_CASE("zero, negative and not finite values are held apart") {
 
 TEST_CASE("the whole range of doubles fits in 160 buckets") {
   ExponentialHistogram h;
-  for (double v : {std::numeric_limits<double>::denorm_min(), 1e-300, 1.0, 1e300, std::numeric_limits<double>::max()}) h.add(v);
+  for (double v : {std::numeric_limits<double>::denorm_min(), 1e-300, 1.0, 1e300, std::numeric_limits<double>::max()})
+    h.add(v);
   CHECK(h.count() == 5);
   CHECK(static_cast<int>(h.buckets().size()) <= ExponentialHistogram::kBucketsMax);
   auto back = ExponentialHistogram::from_json(Json::parse(h.to_json().dump()).value());
@@ -138,11 +139,10 @@ TEST_CASE("the whole range of doubles fits in 160 buckets") {
 }
 
 TEST_CASE("an exponential histogram whose total lies is refused") {
-  for (const char* text :
-       {R"({"n":3,"zero":0,"sum":1,"min":1,"max":1,"scale":3,"buckets":{"0":1}})",
-        R"({"n":1,"zero":0,"sum":1,"min":2,"max":1,"scale":3,"buckets":{"0":1}})",
-        R"({"n":1,"zero":0,"sum":1,"min":1,"max":1,"scale":30,"buckets":{"0":1}})",
-        R"({"n":1,"zero":0,"sum":null,"min":1,"max":1,"scale":3,"buckets":{"0":1}})", R"({})"}) {
+  for (const char* text : {R"({"n":3,"zero":0,"sum":1,"min":1,"max":1,"scale":3,"buckets":{"0":1}})",
+                           R"({"n":1,"zero":0,"sum":1,"min":2,"max":1,"scale":3,"buckets":{"0":1}})",
+                           R"({"n":1,"zero":0,"sum":1,"min":1,"max":1,"scale":30,"buckets":{"0":1}})",
+                           R"({"n":1,"zero":0,"sum":null,"min":1,"max":1,"scale":3,"buckets":{"0":1}})", R"({})"}) {
     CAPTURE(text);
     CHECK_FALSE(ExponentialHistogram::from_json(Json::parse(text).value()).ok());
   }

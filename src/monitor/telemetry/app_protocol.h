@@ -18,8 +18,8 @@ inline constexpr int64_t kAppStatsIntervalMs = 1000;
 
 struct AppStats {
   int64_t predictions = 0, frames = 0, frames_dropped = 0, events = 0;
-  ConfidenceHistogram confidence;        // one sample per track
-  ExponentialHistogram latency_ms;       // frame to decision
+  ConfidenceHistogram confidence;   // one sample per track
+  ExponentialHistogram latency_ms;  // frame to decision
 };
 Json app_stats_to_json(const AppStats& stats);
 Result<AppStats> app_stats_from_json(const Json& json);

@@ -45,7 +45,8 @@ Result<DriftVerdict> verdict_from_json(const Json& json) {
       known = true;
     }
   }
-  if (!known) return Error(Code::kInvalid, fmt::format("drift level \"{}\" is none of unknown, none, warn, severe", level));
+  if (!known)
+    return Error(Code::kInvalid, fmt::format("drift level \"{}\" is none of unknown, none, warn, severe", level));
   OREE_TRY_ASSIGN(out.distance, json.get_double("distance"));
   OREE_TRY_ASSIGN(out.samples, json.get_int("samples", 0, kCountMax));
   return out;
@@ -119,7 +120,8 @@ Result<Report> report_from_json(const Json& json) {
   Report out;
   OREE_TRY_ASSIGN(out.boot_id, json.get_string("boot_id"));
   if (out.boot_id.empty() || out.boot_id.size() > kNameCharsMax) {
-    return Error(Code::kInvalid, fmt::format("boot_id has {} characters, expected 1 to {}", out.boot_id.size(), kNameCharsMax));
+    return Error(Code::kInvalid,
+                 fmt::format("boot_id has {} characters, expected 1 to {}", out.boot_id.size(), kNameCharsMax));
   }
   OREE_TRY_ASSIGN(out.seq, json.get_int("seq", 1, kCountMax));
   OREE_TRY_ASSIGN(out.start_ms, json.get_int("start_ms", -kCountMax, kCountMax));
@@ -136,7 +138,8 @@ Result<Report> report_from_json(const Json& json) {
   OREE_TRY_ASSIGN(out.app_restarts, json.get_int("app_restarts", 0, kCountMax));
   OREE_TRY_ASSIGN(const Json* models, json.get_array("models"));
   if (models->items().size() > kModelsMax) {
-    return Error(Code::kInvalid, fmt::format("{} models in one report, at most {} are allowed", models->items().size(), kModelsMax));
+    return Error(Code::kInvalid,
+                 fmt::format("{} models in one report, at most {} are allowed", models->items().size(), kModelsMax));
   }
   for (const Json& item : models->items()) {
     OREE_TRY_ASSIGN(ModelReport model, model_from_json(item));

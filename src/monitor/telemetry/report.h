@@ -14,15 +14,15 @@
 namespace oree {
 
 struct ModelReport {
-  std::string model;                 // name in the manifest
+  std::string model;  // name in the manifest
   std::string version;
-  std::string bundle_digest;         // sha256 hex: every number is attributable to the exact bytes
-  int64_t predictions = 0;           // results given (frames inferred) in the stretch
+  std::string bundle_digest;  // sha256 hex: every number is attributable to the exact bytes
+  int64_t predictions = 0;    // results given (frames inferred) in the stretch
   int64_t frames_dropped = 0;
-  int64_t events = 0;                // alarms raised
-  ConfidenceHistogram confidence;    // one sample per track
-  ExponentialHistogram latency_ms;   // frame to decision
-  DriftVerdict drift;                // on the device, over its recent windows
+  int64_t events = 0;               // alarms raised
+  ConfidenceHistogram confidence;   // one sample per track
+  ExponentialHistogram latency_ms;  // frame to decision
+  DriftVerdict drift;               // on the device, over its recent windows
 };
 
 struct Report {
@@ -30,10 +30,10 @@ struct Report {
   int64_t seq = 0;                   // 1, 2, 3 … per boot_id
   int64_t start_ms = 0, end_ms = 0;  // device wall clock (may be wrong)
   int64_t duration_ms = 0;           // by the monotonic clock
-  int64_t merged_reports = 1;        // >1: this many were merged when the spool was full; counts are kept, resolution is lost
-  std::optional<double> cpu_percent;            // of the whole machine
+  int64_t merged_reports = 1;  // >1: this many were merged when the spool was full; counts are kept, resolution is lost
+  std::optional<double> cpu_percent;  // of the whole machine
   std::optional<int64_t> memory_used_bytes, memory_total_bytes;
-  std::optional<double> temperature_celsius;    // absent is said as absent, never as 0
+  std::optional<double> temperature_celsius;  // absent is said as absent, never as 0
   int64_t agent_rss_bytes = 0, app_rss_bytes = 0, app_cpu_ms = 0;
   int64_t app_restarts = 0;
   std::vector<ModelReport> models;

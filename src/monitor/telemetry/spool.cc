@@ -35,7 +35,8 @@ TelemetrySpool::TelemetrySpool(Files& files, std::string folder, int64_t bytes_m
     : files_(&files), folder_(std::move(folder)), bytes_max_(bytes_max) {}
 
 std::string TelemetrySpool::path_of(const Entry& entry) const {
-  return path_join(folder_, fmt::format("{:016}-{:016}.{}.json", entry.first, entry.last, entry.offered ? "offered" : "new"));
+  return path_join(folder_,
+                   fmt::format("{:016}-{:016}.{}.json", entry.first, entry.last, entry.offered ? "offered" : "new"));
 }
 
 Result<Report> TelemetrySpool::load(const Entry& entry) const {
@@ -71,7 +72,8 @@ Result<TelemetrySpool> TelemetrySpool::open(Files& files, std::string folder, in
     auto report = spool.load(entry);
     if (!report.ok()) {
       if (report.error().code() != Code::kInvalid) return report.error();
-      log_warn("telemetry", fmt::format("{} is not a report and is removed: {}", spool.path_of(entry), report.error().message()));
+      log_warn("telemetry",
+               fmt::format("{} is not a report and is removed: {}", spool.path_of(entry), report.error().message()));
       OREE_TRY(files.remove(spool.path_of(entry)));
       continue;
     }
@@ -82,7 +84,8 @@ Result<TelemetrySpool> TelemetrySpool::open(Files& files, std::string folder, in
     entry.reports = report->merged_reports;
     spool.entries_.push_back(entry);
   }
-  std::sort(spool.entries_.begin(), spool.entries_.end(), [](const Entry& a, const Entry& b) { return a.first < b.first; });
+  std::sort(spool.entries_.begin(), spool.entries_.end(),
+            [](const Entry& a, const Entry& b) { return a.first < b.first; });
   return spool;
 }
 
@@ -98,7 +101,8 @@ Status TelemetrySpool::put(const Report& report) {
   ++next_number_;
   entries_.push_back(std::move(entry));
   // The report is safe already: a merge that fails must not make the caller put it again.
-  if (Status room = make_room(); !room.ok()) log_warn("telemetry", "the spool could not make room: " + room.error().message());
+  if (Status room = make_room(); !room.ok())
+    log_warn("telemetry", "the spool could not make room: " + room.error().message());
   return {};
 }
 
@@ -180,7 +184,8 @@ int64_t TelemetrySpool::pending() const {
 }
 
 bool TelemetrySpool::holds(const std::string& boot_id, int64_t seq) const {
-  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.boot_id == boot_id && e.seq == seq; });
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const Entry& e) { return e.boot_id == boot_id && e.seq == seq; });
 }
 
 int64_t TelemetrySpool::bytes() const {

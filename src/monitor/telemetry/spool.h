@@ -27,9 +27,9 @@ class TelemetrySpool {
   // The oldest reports not yet acknowledged, at most `max`; the same again until they are acknowledged.
   Result<std::vector<Report>> peek(int max);
   Status acknowledge(const std::string& boot_id, int64_t seq);  // an unknown identity is success
-  int64_t pending() const;                                      // reports, merged ones counted as many as they stand for
+  int64_t pending() const;  // reports, merged ones counted as many as they stand for
   int64_t bytes() const;
-  bool holds(const std::string& boot_id, int64_t seq) const;    // the identity of a waiting report
+  bool holds(const std::string& boot_id, int64_t seq) const;  // the identity of a waiting report
 
  private:
   struct Entry {

@@ -30,7 +30,8 @@ std::string cannot_open(const RuntimeInfo& info, ModelFormat format) {
     return why == info.absent.end() ? info.name + " is not on this machine" : why->second;
   }
   if (contains(info.formats, format_name(format))) return "";
-  return fmt::format("{} cannot read {} files (it reads {})", info.name, format_name(format), fmt::join(info.formats, ", "));
+  return fmt::format("{} cannot read {} files (it reads {})", info.name, format_name(format),
+                     fmt::join(info.formats, ", "));
 }
 
 std::string no_provider(const RuntimeInfo& info, const std::string& provider) {
@@ -57,8 +58,9 @@ void plan_engine(const TuneRequest& request, const RuntimeInfo& info, const std:
       candidate.options.precision = precision;
       if (!contains(info.precisions, precision)) {
         candidate.options.threads = threads[0];
-        out.push_back(refused(candidate, Code::kUnsupported,
-                              fmt::format("{} has no {} (it has {})", info.name, precision, fmt::join(info.precisions, ", "))));
+        out.push_back(
+            refused(candidate, Code::kUnsupported,
+                    fmt::format("{} has no {} (it has {})", info.name, precision, fmt::join(info.precisions, ", "))));
         continue;
       }
       for (int count : threads) {
@@ -86,7 +88,8 @@ Result<std::vector<TuneCandidate>> plan_candidates(const TuneRequest& request, c
     return Error(Code::kUsage, "tune: give at least one model");
   }
   for (int count : request.threads) {
-    if (count < 1 || count > kSessionThreadsMax) return Error(Code::kUsage, fmt::format("threads: expected 1 to {}, found {}", kSessionThreadsMax, count));
+    if (count < 1 || count > kSessionThreadsMax)
+      return Error(Code::kUsage, fmt::format("threads: expected 1 to {}, found {}", kSessionThreadsMax, count));
   }
   for (const std::string& precision : request.precisions) {
     auto known = parse_precision(precision);
@@ -94,7 +97,8 @@ Result<std::vector<TuneCandidate>> plan_candidates(const TuneRequest& request, c
   }
   for (const std::string& name : request.runtimes) {
     if (!contains(backend_names(), name)) {
-      return Error(Code::kUsage, fmt::format("runtime: expected {}, found '{}'", fmt::join(backend_names(), ", "), name));
+      return Error(Code::kUsage,
+                   fmt::format("runtime: expected {}, found '{}'", fmt::join(backend_names(), ", "), name));
     }
   }
   std::vector<TuneCandidate> candidates;
@@ -112,8 +116,8 @@ Result<std::vector<TuneCandidate>> plan_candidates(const TuneRequest& request, c
   return candidates;
 }
 
-std::vector<std::pair<size_t, Error>> clearly_slower(const std::vector<Measurement>& so_far, const std::vector<bool>& eligible,
-                                                     const std::vector<bool>& keep) {
+std::vector<std::pair<size_t, Error>> clearly_slower(const std::vector<Measurement>& so_far,
+                                                     const std::vector<bool>& eligible, const std::vector<bool>& keep) {
   auto median = [](const Measurement& m) { return summarize_latency(m.round_p50_ms).p50; };
   size_t leader = so_far.size();
   for (size_t i = 0; i < so_far.size(); ++i) {
@@ -129,9 +133,10 @@ std::vector<std::pair<size_t, Error>> clearly_slower(const std::vector<Measureme
     bool always = true;
     for (size_t r = 0; r < std::min(own.size(), best.size()); ++r) always = always && own[r] > best[r] * kTuneSlower;
     if (!always) continue;
-    slow.emplace_back(i, Error(Code::kRefused, fmt::format("dropped after {} rounds: over {:.0f} % slower than {} in each of them",
-                                                           own.size(), (kTuneSlower - 1) * 100,
-                                                           candidate_text(so_far[leader].candidate))));
+    slow.emplace_back(
+        i, Error(Code::kRefused,
+                 fmt::format("dropped after {} rounds: over {:.0f} % slower than {} in each of them", own.size(),
+                             (kTuneSlower - 1) * 100, candidate_text(so_far[leader].candidate))));
   }
   return slow;
 }
@@ -172,11 +177,14 @@ bool better(const TuneCandidate& a, const TuneCandidate& b) {
 std::string verdict_of(const TuneResult& result) {
   const TuneCandidate& best = result.candidates[*result.chosen];
   double p50 = best.measurement.latency.p50;
-  std::string text = fmt::format("{}: p50 {:.2f} ms, p95 {:.2f} ms, {} {}", candidate_text(best.measurement.candidate, result.request.models.size() > 1),
-                                 p50, best.measurement.latency.p95, result.metric, agreement_text(result.metric, best.agreement->value));
+  std::string text =
+      fmt::format("{}: p50 {:.2f} ms, p95 {:.2f} ms, {} {}",
+                  candidate_text(best.measurement.candidate, result.request.models.size() > 1), p50,
+                  best.measurement.latency.p95, result.metric, agreement_text(result.metric, best.agreement->value));
   for (const TuneCandidate& c : result.candidates) {
     if (!c.engine_default || c.measurement.latency.count == 0 || &c == &best) continue;
-    text += fmt::format("; {:.2f}x as fast as {}'s own default", c.measurement.latency.p50 / p50, c.measurement.candidate.runtime);
+    text += fmt::format("; {:.2f}x as fast as {}'s own default", c.measurement.latency.p50 / p50,
+                        c.measurement.candidate.runtime);
   }
   return text;
 }
@@ -208,7 +216,8 @@ void choose_candidate(TuneResult& result) {
   result.verdict = "no candidate is within the bounds";
   for (size_t k = 0; k < std::min<size_t>(3, misses.size()); ++k) {
     const TuneCandidate& c = result.candidates[misses[k].second];
-    result.verdict += fmt::format("{}{} ({})", k == 0 ? "; nearest: " : ", ", candidate_text(c.measurement.candidate, result.request.models.size() > 1), c.note);
+    result.verdict += fmt::format("{}{} ({})", k == 0 ? "; nearest: " : ", ",
+                                  candidate_text(c.measurement.candidate, result.request.models.size() > 1), c.note);
   }
 }
 

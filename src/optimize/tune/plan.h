@@ -8,8 +8,8 @@
 namespace oree {
 
 struct TuneMachine {
-  std::vector<RuntimeInfo> runtimes;     // every backend, available or not
-  std::vector<ModelFormat> formats;      // of request.models, in their order
+  std::vector<RuntimeInfo> runtimes;  // every backend, available or not
+  std::vector<ModelFormat> formats;   // of request.models, in their order
   int cores = 1;
 };
 
@@ -27,8 +27,8 @@ inline constexpr double kTuneTie = 0.01;
 
 // For MeasurePlan::drop: candidates that were at least kTuneSlower slower than the leader in every one of at least
 // kTuneRoundsMin paired rounds (by chance: under 2 %). `keep` are never dropped; the leader is among `eligible`.
-std::vector<std::pair<size_t, Error>> clearly_slower(const std::vector<Measurement>& so_far, const std::vector<bool>& eligible,
-                                                     const std::vector<bool>& keep);
+std::vector<std::pair<size_t, Error>> clearly_slower(const std::vector<Measurement>& so_far,
+                                                     const std::vector<bool>& eligible, const std::vector<bool>& keep);
 inline constexpr double kTuneSlower = 1.05;
 inline constexpr size_t kTuneRoundsMin = 6;
 

@@ -30,9 +30,11 @@ std::string bars(const TuneResult& result) {
   std::string html = R"(<div class="bars">)";
   for (const TuneCandidate* c : rows) {
     double p50 = c->measurement.latency.p50;
-    std::string times = c == &best ? "" : fmt::format(R"( <span class="x">{:.2f}x</span>)", p50 / best.measurement.latency.p50);
+    std::string times =
+        c == &best ? "" : fmt::format(R"( <span class="x">{:.2f}x</span>)", p50 / best.measurement.latency.p50);
     std::string name = c == &best ? "chosen" : html_escape(c->measurement.candidate.runtime) + ", as it comes";
-    html += fmt::format(R"(<span{}>{}</span><i class="{}" style="width:{:.1f}%"></i><b>{:.2f} ms{}</b>)", c == &best ? R"( class="win")" : "", name,
+    html += fmt::format(R"(<span{}>{}</span><i class="{}" style="width:{:.1f}%"></i><b>{:.2f} ms{}</b>)",
+                        c == &best ? R"( class="win")" : "", name,
                         report_engine_class(c->measurement.candidate.runtime), 100 * p50 / most, p50, times);
   }
   return html + "</div>";
@@ -40,44 +42,57 @@ std::string bars(const TuneResult& result) {
 
 std::string hero(const TuneResult& result) {
   if (!result.chosen) {
-    return fmt::format(R"(<section class="hero no"><div class="big">Nothing chosen</div><p class="lead">{}</p></section>)",
-                       html_escape(result.verdict));
+    return fmt::format(
+        R"(<section class="hero no"><div class="big">Nothing chosen</div><p class="lead">{}</p></section>)",
+        html_escape(result.verdict));
   }
   const TuneCandidate& best = result.candidates[*result.chosen];
   const Measurement& m = best.measurement;
   const Agreement& a = *best.agreement;
-  std::string html = fmt::format(R"(<section class="hero"><div><div class="big">{:.2f}<small>ms</small></div><div class="who">{}</div>)",
-                                 m.latency.p50, report_candidate_label(result, best));
+  std::string html = fmt::format(
+      R"(<section class="hero"><div><div class="big">{:.2f}<small>ms</small></div><div class="who">{}</div>)",
+      m.latency.p50, report_candidate_label(result, best));
   html += fmt::format(R"(<div class="sub">median of {} inferences on this machine</div></div>)", m.latency.count);
   html += bars(result);
   html += R"(<div class="facts">)";
-  html += fact(fmt::format("agreement with the float reference ({})", metric_name(a.metric)), agreement_text(a.metric, a.value));
-  if (a.metric == "f1" || a.metric == "top1") html += fact("95 % interval", fmt::format("{:.3f} to {:.3f}", a.low, a.high));
-  html += fact(a.metric == "f1" ? "objects compared" : "samples compared", std::to_string(a.metric == "f1" ? a.objects : a.samples));
+  html += fact(fmt::format("agreement with the float reference ({})", metric_name(a.metric)),
+               agreement_text(a.metric, a.value));
+  if (a.metric == "f1" || a.metric == "top1")
+    html += fact("95 % interval", fmt::format("{:.3f} to {:.3f}", a.low, a.high));
+  html += fact(a.metric == "f1" ? "objects compared" : "samples compared",
+               std::to_string(a.metric == "f1" ? a.objects : a.samples));
   html += fact("p95 / p99", fmt::format("{:.2f} / {:.2f} ms", m.latency.p95, m.latency.p99));
-  html += fact("peak memory of its process", human_bytes(m.rss_bytes_peak)) + fact("model load", fmt::format("{:.0f} ms", m.load_ms));
+  html += fact("peak memory of its process", human_bytes(m.rss_bytes_peak)) +
+          fact("model load", fmt::format("{:.0f} ms", m.load_ms));
   return html + "</div></section>";
 }
 
 std::string table_row(const TuneResult& result, const TuneCandidate& c) {
   const Measurement& m = c.measurement;
   bool chosen = result.chosen && &c == &result.candidates[*result.chosen];
-  std::string tag = chosen                ? R"(<span class="tag">chosen</span>)"
-                    : m.refused && m.refused->code() == Code::kConflict ? R"(<span class="tag plain">same as another</span>)"
-                    : m.refused           ? R"(<span class="tag plain">refused</span>)"
-                    : c.within_bounds     ? R"(<span class="tag plain">within bounds</span>)"
-                                          : R"(<span class="tag bad">out of bounds</span>)";
+  std::string tag = chosen ? R"(<span class="tag">chosen</span>)"
+                    : m.refused && m.refused->code() == Code::kConflict
+                        ? R"(<span class="tag plain">same as another</span>)"
+                    : m.refused       ? R"(<span class="tag plain">refused</span>)"
+                    : c.within_bounds ? R"(<span class="tag plain">within bounds</span>)"
+                                      : R"(<span class="tag bad">out of bounds</span>)";
   std::string note = html_escape(c.note);
   if (c.engine_default) note += (note.empty() ? "" : "; ") + std::string("the engine as it comes");
-  if (m.latency.count > 0 && !c.final_round) note += (note.empty() ? "" : "; ") + std::string("figures of the screening");
+  if (m.latency.count > 0 && !c.final_round)
+    note += (note.empty() ? "" : "; ") + std::string("figures of the screening");
   std::string row = fmt::format(R"(<tr class="{} {}"><td>{}<p>{}</p></td>)", report_engine_class(m.candidate.runtime),
-                                chosen ? "win" : m.refused ? "out" : "", report_candidate_label(result, c), note);
+                                chosen      ? "win"
+                                : m.refused ? "out"
+                                            : "",
+                                report_candidate_label(result, c), note);
   if (m.latency.count == 0) {
-    row += R"(<td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td>)";
+    row +=
+        R"(<td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td>)";
   } else {
-    row += fmt::format(R"(<td class="n">{:.2f}</td><td class="n">{:.2f}</td><td class="n">{:.2f}</td><td class="n">{:.0f}</td><td class="n">{}</td><td class="n">{}</td>)",
-                       m.latency.p50, m.latency.p95, m.latency.p99, m.throughput, html_escape(human_bytes(m.rss_bytes_peak)),
-                       c.agreement ? agreement_text(result.metric, c.agreement->value) : "–");
+    row += fmt::format(
+        R"(<td class="n">{:.2f}</td><td class="n">{:.2f}</td><td class="n">{:.2f}</td><td class="n">{:.0f}</td><td class="n">{}</td><td class="n">{}</td>)",
+        m.latency.p50, m.latency.p95, m.latency.p99, m.throughput, html_escape(human_bytes(m.rss_bytes_peak)),
+        c.agreement ? agreement_text(result.metric, c.agreement->value) : "–");
   }
   return row + fmt::format("<td>{}</td></tr>", tag);
 }
@@ -86,12 +101,15 @@ std::string table(const TuneResult& result) {
   std::vector<const TuneCandidate*> rows;
   for (const TuneCandidate& c : result.candidates) rows.push_back(&c);
   std::stable_sort(rows.begin(), rows.end(), [](const TuneCandidate* a, const TuneCandidate* b) {
-    auto key = [](const TuneCandidate* c) { return c->measurement.latency.count == 0 ? 1e300 : c->measurement.latency.p50; };
+    auto key = [](const TuneCandidate* c) {
+      return c->measurement.latency.count == 0 ? 1e300 : c->measurement.latency.p50;
+    };
     return key(a) < key(b);
   });
-  std::string html = R"(<section><h2>Every candidate</h2><p class="lead">Milliseconds an inference; refused ones with their reason.</p>)"
-                     R"(<div class="scroll"><table><tr><th>candidate</th><th class="n">p50</th><th class="n">p95</th><th class="n">p99</th>)"
-                     R"(<th class="n">per second</th><th class="n">peak memory</th><th class="n">agreement</th><th></th></tr>)";
+  std::string html =
+      R"(<section><h2>Every candidate</h2><p class="lead">Milliseconds an inference; refused ones with their reason.</p>)"
+      R"(<div class="scroll"><table><tr><th>candidate</th><th class="n">p50</th><th class="n">p95</th><th class="n">p99</th>)"
+      R"(<th class="n">per second</th><th class="n">peak memory</th><th class="n">agreement</th><th></th></tr>)";
   for (const TuneCandidate* c : rows) html += table_row(result, *c);
   return html + "</table></div></section>";
 }
@@ -102,7 +120,8 @@ std::string key(const TuneResult& result) {
     if (c.measurement.latency.count > 0) runtimes.insert(c.measurement.candidate.runtime);
   }
   std::string html = R"(<div class="key">)";
-  for (const std::string& name : runtimes) html += fmt::format(R"(<span class="{}">{}</span>)", report_engine_class(name), html_escape(name));
+  for (const std::string& name : runtimes)
+    html += fmt::format(R"(<span class="{}">{}</span>)", report_engine_class(name), html_escape(name));
   return html + R"(<span class="hollow">hollow: out of bounds</span></div>)";
 }
 
@@ -117,22 +136,28 @@ std::string method(const TuneResult& result) {
   for (const auto& [name, version] : result.engines) engines += (engines.empty() ? "" : ", ") + name + " " + version;
   if (request.latency_ms_max > 0) bounds += fmt::format("; p95 at most {:.2f} ms", request.latency_ms_max);
   if (request.memory_bytes_max > 0) bounds += "; peak memory at most " + human_bytes(request.memory_bytes_max);
-  std::string agreement = result.metric == "f1" ? fmt::format("detections with a score of {:.2f} or more, same class, IoU {:.2f} or more, "
-                                                              "against the reference's; interval by bootstrap over samples",
-                                                              request.score_min, request.iou_min)
-                          : result.metric == "top1" ? "the same best class as the reference; interval by bootstrap over samples"
-                                                    : "raw outputs against the reference's, the worst output tensor";
+  std::string agreement =
+      result.metric == "f1" ? fmt::format(
+                                  "detections with a score of {:.2f} or more, same class, IoU {:.2f} or more, "
+                                  "against the reference's; interval by bootstrap over samples",
+                                  request.score_min, request.iou_min)
+      : result.metric == "top1" ? "the same best class as the reference; interval by bootstrap over samples"
+                                : "raw outputs against the reference's, the worst output tensor";
   std::string html = "<section><h2>How this was measured</h2><dl>";
-  html += term("machine", fmt::format("{}, {} cores, {}, {}", m.cpu_model.empty() ? m.architecture : m.cpu_model, m.cpu_cores,
-                                      human_bytes(m.memory_total_bytes), m.os));
+  html += term("machine", fmt::format("{}, {} cores, {}, {}", m.cpu_model.empty() ? m.architecture : m.cpu_model,
+                                      m.cpu_cores, human_bytes(m.memory_total_bytes), m.os));
   if (result.load_1min) html += term("load at the start", fmt::format("{:.2f}", *result.load_1min));
   html += term("engines", engines) + term("reference", candidate_text(result.reference, true)) + term("bounds", bounds);
   html += term("data", result.data_text) + term("agreement", agreement);
-  html += term("latency", fmt::format("each candidate in a process of its own; all screened alone, then up to {} finalists and every engine's own default in up to {} "
-                                      "interleaved rounds of random order; dropped when over {:.0f} % slower in each of {} rounds or more; medians within {:.0f} % are a "
+  html += term("latency", fmt::format("each candidate in a process of its own; all screened alone, then up to {} "
+                                      "finalists and every engine's own default in up to {} "
+                                      "interleaved rounds of random order; dropped when over {:.0f} % slower in each "
+                                      "of {} rounds or more; medians within {:.0f} % are a "
                                       "tie, decided by p95",
-                                      request.finalists_max, request.rounds, (kTuneSlower - 1) * 100, kTuneRoundsMin, kTuneTie * 100));
-  html += term("memory", "high-water resident set of the candidate's process: program, engine, model, one input and output");
+                                      request.finalists_max, request.rounds, (kTuneSlower - 1) * 100, kTuneRoundsMin,
+                                      kTuneTie * 100));
+  html += term("memory",
+               "high-water resident set of the candidate's process: program, engine, model, one input and output");
   html += term("seed", std::to_string(request.seed));
   for (const std::string& bad : result.refused_samples) html += term("refused sample", bad);
   return html + "</dl></section>";
@@ -143,24 +168,33 @@ std::string method(const TuneResult& result) {
 std::string tune_report_html(const TuneResult& result) {
   std::string models;
   for (const std::string& model : result.request.models) models += (models.empty() ? "" : ", ") + path_name(model);
-  std::string html = R"(<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">)";
-  html += fmt::format("<title>{} tuned by Orée</title><style>{}</style></head><body><main>", html_escape(models), kReportStyle);
-  html += fmt::format(R"(<header><div class="kicker">Orée tune · {}</div><h1>{}</h1></header>)", html_escape(result.created), html_escape(models));
+  std::string html =
+      R"(<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">)";
+  html += fmt::format("<title>{} tuned by Orée</title><style>{}</style></head><body><main>", html_escape(models),
+                      kReportStyle);
+  html += fmt::format(R"(<header><div class="kicker">Orée tune · {}</div><h1>{}</h1></header>)",
+                      html_escape(result.created), html_escape(models));
   if (tune_machine_busy(result)) {
-    html += fmt::format(R"(<section class="warn">The machine was busy when this began (load {:.1f} on {} cores): other work slowed these figures. Compare them with care, and tune again when it rests.</section>)",
-                        *result.load_1min, result.machine.cpu_cores);
+    html += fmt::format(
+        R"(<section class="warn">The machine was busy when this began (load {:.1f} on {} cores): other work slowed these figures. Compare them with care, and tune again when it rests.</section>)",
+        *result.load_1min, result.machine.cpu_cores);
   }
   html += hero(result);
   if (std::string plot = report_pareto_svg(result); !plot.empty()) {
-    html += R"(<section><h2>Speed against agreement</h2><p class="lead">Up and to the left is better. The line joins those that nothing beats in both; the ring marks the chosen one.</p>)" +
-            key(result) + R"(<div class="scroll">)" + plot + "</div></section>";
+    html +=
+        R"(<section><h2>Speed against agreement</h2><p class="lead">Up and to the left is better. The line joins those that nothing beats in both; the ring marks the chosen one.</p>)" +
+        key(result) + R"(<div class="scroll">)" + plot + "</div></section>";
   }
   if (std::string strips = report_strips_svg(result); !strips.empty()) {
-    html += R"(<section><h2>Latency of the finalists</h2><p class="lead">Each stroke is a hundredth of the inferences; thick: the median, long: p95, short: p99.</p><div class="scroll">)" +
-            strips + "</div></section>";
+    html +=
+        R"(<section><h2>Latency of the finalists</h2><p class="lead">Each stroke is a hundredth of the inferences; thick: the median, long: p95, short: p99.</p><div class="scroll">)" +
+        strips + "</div></section>";
   }
   html += table(result) + method(result);
-  return html + fmt::format("<footer>oree {} · self-contained page, nothing is loaded from elsewhere</footer></main></body></html>\n", OREE_VERSION);
+  return html +
+         fmt::format(
+             "<footer>oree {} · self-contained page, nothing is loaded from elsewhere</footer></main></body></html>\n",
+             OREE_VERSION);
 }
 
 }  // namespace oree

@@ -24,7 +24,8 @@ constexpr size_t kBadSamplesNamedMax = 20;
 // One run of tune(): scratch files and what its steps hand on.
 class Tuner {
  public:
-  Tuner(const Ports& ports, const TuneRequest& request, const TuneProgress& progress) : ports_(ports), progress_(progress) {
+  Tuner(const Ports& ports, const TuneRequest& request, const TuneProgress& progress)
+      : ports_(ports), progress_(progress) {
     result_.request = request;
   }
   ~Tuner() { (void)ports_.files->remove_all(scratch_); }
@@ -50,8 +51,8 @@ class Tuner {
   TuneResult result_;
   TuneMachine machine_;
   std::string scratch_;
-  std::vector<Placement> placements_;    // of the samples that are used
-  std::vector<OutputInfo> outputs_;      // of the reference
+  std::vector<Placement> placements_;        // of the samples that are used
+  std::vector<OutputInfo> outputs_;          // of the reference
   std::map<std::string, std::string> seen_;  // what was computed -> which candidate did it
 };
 
@@ -65,7 +66,8 @@ Status Tuner::prepare() {
   OREE_TRY_ASSIGN(result_.metric, resolve_metric(request.metric, request.recipe));
   result_.min_agreement = request.min_agreement.value_or(default_agreement_bound(result_.metric));
   if (request.data.empty() && (result_.metric == "f1" || result_.metric == "top1")) {
-    return Error(Code::kUsage, fmt::format("tune: metric {} needs data (--data): noise has nothing to find", result_.metric));
+    return Error(Code::kUsage,
+                 fmt::format("tune: metric {} needs data (--data): noise has nothing to find", result_.metric));
   }
   result_.machine = ports_.sensors->identity();
   result_.load_1min = ports_.sensors->read().load_1min;
@@ -106,9 +108,10 @@ Status Tuner::prepare_reference() {
     OREE_TRY_ASSIGN(dataset, open_dataset(*ports_.files, {request.data, ""}, request.recipe, opened->inputs));
   }
   OREE_TRY(write_samples(*dataset, *worker));
-  result_.data_text = request.data.empty()
-                          ? fmt::format("{} samples of seeded noise, which claim nothing about real data", result_.samples)
-                          : fmt::format("{} of {} samples in {}", result_.samples, dataset->size(), request.data);
+  result_.data_text =
+      request.data.empty()
+          ? fmt::format("{} samples of seeded noise, which claim nothing about real data", result_.samples)
+          : fmt::format("{} of {} samples in {}", result_.samples, dataset->size(), request.data);
   return {};
 }
 
@@ -135,7 +138,8 @@ Status Tuner::write_samples(Dataset& dataset, Worker& reference) {
       result_.refused_samples.push_back(status.error().message());
     }
   }
-  if (bad > kBadSamplesNamedMax) result_.refused_samples.push_back(fmt::format("and {} more", bad - kBadSamplesNamedMax));
+  if (bad > kBadSamplesNamedMax)
+    result_.refused_samples.push_back(fmt::format("and {} more", bad - kBadSamplesNamedMax));
   result_.samples = static_cast<int>(placements_.size());
   if (result_.samples > 0) return {};
   return Error(Code::kInvalid, fmt::format("{}: no usable sample; the first: {}", result_.request.data,
@@ -172,12 +176,14 @@ Status Tuner::screen_measured(TuneCandidate& candidate) {
   if (options.precision == "default" && computed != "f32") {
     candidate.note = fmt::format("computes in {} by {}'s own choice", computed, m.candidate.runtime);
   }
-  std::string key = fmt::format("{}|{}|{}|{}|{}", m.candidate.model, m.candidate.runtime,
-                                m.facts.contains("provider") ? m.facts["provider"] : options.provider, computed, options.threads);
+  std::string key =
+      fmt::format("{}|{}|{}|{}|{}", m.candidate.model, m.candidate.runtime,
+                  m.facts.contains("provider") ? m.facts["provider"] : options.provider, computed, options.threads);
   if (auto [at, fresh] = seen_.emplace(key, candidate_text(m.candidate)); !fresh) {
     if (candidate.engine_default) {
       for (TuneCandidate& other : result_.candidates) {
-        if (other.measurement.candidate.model == m.candidate.model && candidate_text(other.measurement.candidate) == at->second) {
+        if (other.measurement.candidate.model == m.candidate.model &&
+            candidate_text(other.measurement.candidate) == at->second) {
           other.engine_default = true;
         }
       }
@@ -222,7 +228,8 @@ std::vector<size_t> Tuner::finalists() const {
   std::vector<size_t> wanted = good;
   for (size_t i = 0; i < result_.candidates.size(); ++i) {
     const TuneCandidate& c = result_.candidates[i];
-    if (c.engine_default && !c.measurement.refused && std::find(good.begin(), good.end(), i) == good.end()) wanted.push_back(i);
+    if (c.engine_default && !c.measurement.refused && std::find(good.begin(), good.end(), i) == good.end())
+      wanted.push_back(i);
   }
   double room = kMemoryShare * static_cast<double>(result_.machine.memory_total_bytes);
   for (size_t i : wanted) {

@@ -17,53 +17,53 @@
 namespace oree {
 
 struct TuneRequest {
-  std::vector<std::string> models;       // variants of one model, the float one first; at least one
-  std::optional<Recipe> recipe;          // absent: data are tensors and agreement is over raw outputs
-  std::string data;                      // folder of images, of npz files, or one npz; "" = seeded noise (tensors only)
+  std::vector<std::string> models;  // variants of one model, the float one first; at least one
+  std::optional<Recipe> recipe;     // absent: data are tensors and agreement is over raw outputs
+  std::string data;                 // folder of images, of npz files, or one npz; "" = seeded noise (tensors only)
   // Empty: all of this machine's engines; 1, 2, 4 … up to its cores; what each engine can; its best CPU path.
   std::vector<std::string> runtimes;
   std::vector<int> threads;
   std::vector<std::string> precisions;
   std::vector<std::string> providers;
-  std::optional<Candidate> reference;    // absent: models[0] in its natural engine, f32
-  std::string metric = "auto";           // agreement.h; auto goes by the recipe
-  std::optional<double> min_agreement;   // absent: the metric's default bound
-  double score_min = 0.5;                // detector: what counts as found
-  double iou_min = 0.5;                  // detector: what counts as the same box
-  double latency_ms_max = 0;             // p95; 0: no bound
-  int64_t memory_bytes_max = 0;          // peak resident; 0: no bound
-  int samples_max = 100;                 // of the data, spread evenly over it
-  int rounds = 30;                       // of the final
+  std::optional<Candidate> reference;   // absent: models[0] in its natural engine, f32
+  std::string metric = "auto";          // agreement.h; auto goes by the recipe
+  std::optional<double> min_agreement;  // absent: the metric's default bound
+  double score_min = 0.5;               // detector: what counts as found
+  double iou_min = 0.5;                 // detector: what counts as the same box
+  double latency_ms_max = 0;            // p95; 0: no bound
+  int64_t memory_bytes_max = 0;         // peak resident; 0: no bound
+  int samples_max = 100;                // of the data, spread evenly over it
+  int rounds = 30;                      // of the final
   int finalists_max = 6;
   uint64_t seed = 1;
-  std::string out_dir;                   // tune.json and report.html go here; made when absent
+  std::string out_dir;  // tune.json and report.html go here; made when absent
   WorkerSettings worker;
 };
 
 struct TuneCandidate {
-  Measurement measurement;               // .candidate, figures, .refused with its reason
-  std::optional<Agreement> agreement;    // with the reference
-  bool final_round = false;              // figures are of the interleaved final; else of the screening
-  bool engine_default = false;           // what one gets who gives the engine's own defaults and nothing else
+  Measurement measurement;             // .candidate, figures, .refused with its reason
+  std::optional<Agreement> agreement;  // with the reference
+  bool final_round = false;            // figures are of the interleaved final; else of the screening
+  bool engine_default = false;         // what one gets who gives the engine's own defaults and nothing else
   bool within_bounds = false;
-  std::string note;                      // "computes in bf16 by default", "dropped: …", why it is out of bounds
+  std::string note;  // "computes in bf16 by default", "dropped: …", why it is out of bounds
 };
 
 struct TuneResult {
-  TuneRequest request;                   // with every default filled in
+  TuneRequest request;  // with every default filled in
   std::string metric;
   double min_agreement = 0;
   Candidate reference;
-  std::vector<TuneCandidate> candidates; // in a fixed order, refused ones included
-  std::optional<size_t> chosen;          // index into candidates; absent: none is within bounds
-  std::string verdict;                   // one sentence; for none, the nearest misses
-  std::string data_text;                 // "60 of 795 images in frames/"
+  std::vector<TuneCandidate> candidates;     // in a fixed order, refused ones included
+  std::optional<size_t> chosen;              // index into candidates; absent: none is within bounds
+  std::string verdict;                       // one sentence; for none, the nearest misses
+  std::string data_text;                     // "60 of 795 images in frames/"
   std::vector<std::string> refused_samples;  // "name: reason"
   int samples = 0;
   SystemIdentity machine;
   std::map<std::string, std::string> engines;  // name -> version
-  std::optional<double> load_1min;       // of the machine before anything was measured
-  std::string created;                   // RFC 3339
+  std::optional<double> load_1min;             // of the machine before anything was measured
+  std::string created;                         // RFC 3339
 };
 
 bool tune_machine_busy(const TuneResult& result);  // other work took over half of a core: figures are disturbed
@@ -83,7 +83,7 @@ struct TuneChoice {
   Candidate candidate;
   double latency_ms_p50 = 0, latency_ms_p95 = 0;
   int64_t rss_bytes_peak = 0;
-  std::string metric;                    // agreement of the chosen one
+  std::string metric;  // agreement of the chosen one
   double agreement = 0;
 };
 // kRefused when that tune chose none, kInvalid when the file is not a tune report.

@@ -10,7 +10,9 @@ constexpr int kTuneFormat = 1;
 Json candidate_record(const TuneCandidate& c) {
   Json json = measurement_to_json(c.measurement);
   if (c.agreement) json.set("agreement", agreement_to_json(*c.agreement));
-  json.set("measured", c.measurement.refused && c.measurement.latency.count == 0 ? "no" : c.final_round ? "final" : "screening");
+  json.set("measured", c.measurement.refused && c.measurement.latency.count == 0 ? "no"
+                       : c.final_round                                           ? "final"
+                                                                                 : "screening");
   json.set("engine_default", c.engine_default).set("within_bounds", c.within_bounds).set("note", c.note);
   return json;
 }
@@ -31,7 +33,9 @@ Json tune_to_json(const TuneResult& result) {
   }
   json.set("reference", candidate_to_json(result.reference));
   Json bounds = Json::object();
-  bounds.set("metric", result.metric).set("min_agreement", result.min_agreement).set("latency_ms_max", request.latency_ms_max);
+  bounds.set("metric", result.metric)
+      .set("min_agreement", result.min_agreement)
+      .set("latency_ms_max", request.latency_ms_max);
   json.set("bounds", bounds.set("memory_bytes_max", request.memory_bytes_max));
   Json data = Json::object();
   data.set("path", request.data).set("samples", result.samples).set("text", result.data_text);
@@ -39,8 +43,12 @@ Json tune_to_json(const TuneResult& result) {
   for (const std::string& name : result.refused_samples) bad.push(name);
   json.set("data", data.set("refused", bad));
   Json method = Json::object();
-  method.set("seed", static_cast<int64_t>(request.seed)).set("rounds", request.rounds).set("samples_max", request.samples_max);
-  method.set("finalists_max", request.finalists_max).set("score_min", request.score_min).set("iou_min", request.iou_min);
+  method.set("seed", static_cast<int64_t>(request.seed))
+      .set("rounds", request.rounds)
+      .set("samples_max", request.samples_max);
+  method.set("finalists_max", request.finalists_max)
+      .set("score_min", request.score_min)
+      .set("iou_min", request.iou_min);
   json.set("method", method);
   const SystemIdentity& m = result.machine;
   Json engines = Json::object();
@@ -63,8 +71,10 @@ Result<TuneChoice> read_tune_choice(Files& files, const std::string& path) {
     OREE_TRY_ASSIGN(Bytes file, files.read(path, kJsonBytesMax));
     OREE_TRY_ASSIGN(Json json, Json::parse(as_text(file)));
     OREE_TRY_ASSIGN(int64_t format, json.get_int("format", 0, INT32_MAX));
-    if (format != kTuneFormat) return Error(Code::kUnsupported, "a tune report of another format: " + std::to_string(format));
-    if (json.find("chosen") != nullptr && json["chosen"].is_null()) return Error(Code::kRefused, json["verdict"].as_string());
+    if (format != kTuneFormat)
+      return Error(Code::kUnsupported, "a tune report of another format: " + std::to_string(format));
+    if (json.find("chosen") != nullptr && json["chosen"].is_null())
+      return Error(Code::kRefused, json["verdict"].as_string());
     OREE_TRY_ASSIGN(const Json* chosen, json.get_object("chosen"));
     Json candidate = Json::object();
     for (const char* key : {"model", "runtime", "threads", "provider", "precision"}) {

@@ -26,7 +26,8 @@ RuntimeInfo engine(const std::string& name, std::vector<std::string> formats, st
 
 TuneMachine machine() {
   TuneMachine m;
-  m.runtimes = {engine("onnxruntime", {"onnx"}, {"f32", "default"}), engine("openvino", {"onnx", "tflite"}, {"default", "f32", "bf16"}),
+  m.runtimes = {engine("onnxruntime", {"onnx"}, {"f32", "default"}),
+                engine("openvino", {"onnx", "tflite"}, {"default", "f32", "bf16"}),
                 engine("tflite", {"tflite"}, {"f32", "default"})};
   m.runtimes[2].available = false;
   m.runtimes[2].absent["tflite"] = "no library here; get it so";
@@ -71,11 +72,15 @@ TEST_CASE("the plan is ordered, and what cannot run is there once with its reaso
   REQUIRE(plan.ok());
   std::vector<std::string> texts;
   for (const TuneCandidate& c : *plan) {
-    texts.push_back((c.measurement.refused ? "- " : c.engine_default ? "* " : "+ ") + candidate_text(c.measurement.candidate));
+    texts.push_back((c.measurement.refused ? "- "
+                     : c.engine_default    ? "* "
+                                           : "+ ") +
+                    candidate_text(c.measurement.candidate));
   }
-  CHECK(texts == std::vector<std::string>{"- onnxruntime cpu 1 thread f32", "+ openvino cpu 1 thread f32", "+ openvino cpu 2 threads f32",
-                                          "+ openvino cpu 1 thread default", "* openvino cpu 2 threads default",
-                                          "+ openvino cpu 1 thread bf16", "+ openvino cpu 2 threads bf16", "- tflite cpu 1 thread f32"});
+  CHECK(texts == std::vector<std::string>{"- onnxruntime cpu 1 thread f32", "+ openvino cpu 1 thread f32",
+                                          "+ openvino cpu 2 threads f32", "+ openvino cpu 1 thread default",
+                                          "* openvino cpu 2 threads default", "+ openvino cpu 1 thread bf16",
+                                          "+ openvino cpu 2 threads bf16", "- tflite cpu 1 thread f32"});
   CHECK((*plan)[0].note.find("cannot read tflite") != std::string::npos);
   CHECK(plan->back().note == "no library here; get it so");
 }
@@ -102,7 +107,8 @@ TEST_CASE("a precision or provider that an engine lacks is refused, one that nob
 }
 
 TEST_CASE("the fastest within the bound is chosen, not the fastest") {
-  TuneResult result = result_of({measured("tflite", 4.4, 5, 1), measured("openvino", 2.6, 3, 0.985), measured("onnxruntime", 2.0, 3, 0.97)});
+  TuneResult result = result_of(
+      {measured("tflite", 4.4, 5, 1), measured("openvino", 2.6, 3, 0.985), measured("onnxruntime", 2.0, 3, 0.97)});
   choose_candidate(result);
   REQUIRE(result.chosen);
   CHECK(*result.chosen == 1);
@@ -147,8 +153,8 @@ TEST_CASE("only what was slower in every round is dropped, and never what must s
     m.round_p50_ms = std::move(p50);
     return m;
   };
-  std::vector<Measurement> so_far{rounds({2, 2, 2, 2, 2, 2}), rounds({3, 3, 3, 3, 3, 3}), rounds({3, 3, 3, 2, 3, 3}), rounds({4, 4, 4, 4, 4, 4}),
-                                  rounds({1, 1, 1, 1, 1, 1})};
+  std::vector<Measurement> so_far{rounds({2, 2, 2, 2, 2, 2}), rounds({3, 3, 3, 3, 3, 3}), rounds({3, 3, 3, 2, 3, 3}),
+                                  rounds({4, 4, 4, 4, 4, 4}), rounds({1, 1, 1, 1, 1, 1})};
   auto slow = clearly_slower(so_far, {true, true, true, true, false}, {false, false, false, true, true});
   REQUIRE(slow.size() == 1);
   CHECK(slow[0].first == 1);
@@ -166,7 +172,8 @@ TEST_CASE("the report escapes what others wrote and loads nothing") {
   result.candidates[1].measurement.facts["precision"] = "<q>";
   choose_candidate(result);
   std::string html = tune_report_html(result);
-  for (const char* bad : {"<script", "<img", "<b>\"", "\"><b>", "<i>bad", "<u>", "<s>", "<q>", "http://", "https://", "url(", "@import", "src="}) {
+  for (const char* bad : {"<script", "<img", "<b>\"", "\"><b>", "<i>bad", "<u>", "<s>", "<q>", "http://", "https://",
+                          "url(", "@import", "src="}) {
     CAPTURE(bad);
     // The escaped model's name keeps the harmless text of its attribute.
     if (std::string(bad) == "src=") continue;
@@ -234,7 +241,8 @@ TEST_CASE("the choice is read back from the file that was written; other files a
   result.min_agreement = 1;
   choose_candidate(result);
   CHECK(write(tune_to_json(result).dump()).error().code() == Code::kRefused);
-  for (const char* text : {"", "{}", "[]", R"({"format": 1})", R"({"format": 1, "chosen": 3})", R"({"format": 1, "chosen": {"model": "x"}})"}) {
+  for (const char* text : {"", "{}", "[]", R"({"format": 1})", R"({"format": 1, "chosen": 3})",
+                           R"({"format": 1, "chosen": {"model": "x"}})"}) {
     CAPTURE(text);
     CHECK(write(text).error().code() == Code::kInvalid);
   }
@@ -249,7 +257,8 @@ TEST_CASE("the documented example is a tune report") {
   REQUIRE(document.ok());
   std::string text(as_text(*document));
   size_t begin = text.find("```json\n") + 8;
-  REQUIRE(files.write_atomic(folder.path + "/tune.json", as_bytes(text.substr(begin, text.find("```", begin) - begin))).ok());
+  REQUIRE(files.write_atomic(folder.path + "/tune.json", as_bytes(text.substr(begin, text.find("```", begin) - begin)))
+              .ok());
   auto choice = read_tune_choice(files, folder.path + "/tune.json");
   REQUIRE(choice.ok());
   CHECK(choice->candidate.runtime == "openvino");
@@ -303,7 +312,8 @@ TEST_CASE("a real model is tuned in real processes, and every trace but the two 
   for (const TuneCandidate& c : result->candidates) duplicate = duplicate || c.note.find("the same computation") == 0;
   CHECK(duplicate);
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(request.out_dir)) names.push_back(entry.path().filename());
+  for (const auto& entry : std::filesystem::directory_iterator(request.out_dir))
+    names.push_back(entry.path().filename());
   std::sort(names.begin(), names.end());
   CHECK(names == std::vector<std::string>{"report.html", "tune.json"});
   CHECK(read_tune_choice(*posix.ports().files, request.out_dir + "/tune.json").ok());

@@ -27,9 +27,9 @@ constexpr size_t kIdleMax = 4;  // kept connections, of all hosts
 
 struct Connection {
   std::unique_ptr<Transport> transport;
-  std::string key;     // what it may be used again for
-  std::string ahead;   // bytes that were read and not yet parsed
-  bool used = false;   // for an exchange before this one
+  std::string key;    // what it may be used again for
+  std::string ahead;  // bytes that were read and not yet parsed
+  bool used = false;  // for an exchange before this one
 };
 
 std::string lower(std::string_view text) {
@@ -54,7 +54,8 @@ Status check_line(std::string_view text) {
   return {};
 }
 
-Result<std::string> request_head(const HttpRequest& request, const Url& url, const std::optional<Proxy>& proxy, int64_t body_size) {
+Result<std::string> request_head(const HttpRequest& request, const Url& url, const std::optional<Proxy>& proxy,
+                                 int64_t body_size) {
   OREE_TRY(check_line(request.method));
   bool by_proxy = proxy && url.scheme == "http";
   std::string out = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}\r\n", request.method,
@@ -78,8 +79,10 @@ Result<std::string> request_head(const HttpRequest& request, const Url& url, con
 }
 
 Error parse_error(const error_code& ec) {
-  if (ec == http::error::header_limit) return Error(Code::kInvalid, fmt::format("HTTP: answer's head is above {} bytes", kHttpHeaderBytesMax));
-  if (ec == http::error::body_limit) return Error(Code::kExhausted, fmt::format("HTTP: answer is above {} bytes", kHttpBodyBytesMax));
+  if (ec == http::error::header_limit)
+    return Error(Code::kInvalid, fmt::format("HTTP: answer's head is above {} bytes", kHttpHeaderBytesMax));
+  if (ec == http::error::body_limit)
+    return Error(Code::kExhausted, fmt::format("HTTP: answer is above {} bytes", kHttpBodyBytesMax));
   if (ec == http::error::partial_message || ec == http::error::end_of_stream) {
     return Error(Code::kUnavailable, "HTTP: connection was cut");
   }
@@ -217,12 +220,14 @@ struct BeastHttpClient::Impl {
     std::optional<Parser> answer;
     OREE_TRY(read_head(c, answer, true, 0, timeout_ms));
     unsigned status = answer->get().result_int();
-    if (status / 100 != 2) return Error(Code::kUnavailable, fmt::format("proxy refused the tunnel with status {}", status));
+    if (status / 100 != 2)
+      return Error(Code::kUnavailable, fmt::format("proxy refused the tunnel with status {}", status));
     if (!c.ahead.empty()) return Error(Code::kInvalid, "proxy sent data before the tunnel was used");
     return {};
   }
 
-  Result<Connection> connect(const Url& url, const std::optional<Proxy>& proxy, const std::string& key, int64_t timeout_ms) {
+  Result<Connection> connect(const Url& url, const std::optional<Proxy>& proxy, const std::string& key,
+                             int64_t timeout_ms) {
     Deadline deadline = deadline_in(timeout_ms);
     const Url& next = proxy ? proxy->url : url;
     Connection c;

@@ -58,8 +58,9 @@ TEST_CASE("bodies arrive whole however the peer frames and cuts them") {
     chunked += fmt::format("{:x};ext=1\r\n{}\r\n", part.size(), part);
   }
   chunked += "0\r\nTrailer: t\r\n\r\n";
-  for (const std::string& answer : {ok_answer(body), chunked, "HTTP/1.0 200 OK\r\n\r\n" + body,
-                                    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n" + ok_answer(body)}) {
+  for (const std::string& answer :
+       {ok_answer(body), chunked, "HTTP/1.0 200 OK\r\n\r\n" + body,
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n" + ok_answer(body)}) {
     for (size_t piece : {size_t{1} << 20, size_t{1000}, size_t{37}}) {
       TestPeer peer([&](TestConnection& c) {
         c.read_request();
@@ -212,9 +213,10 @@ TEST_CASE("HEAD, 204 and 304 have no body to wait for") {
   TestPeer peer([](TestConnection& c) {
     while (c.read_request()) {
       bool head = c.request_line.starts_with("HEAD");
-      c.send(head ? "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" : c.request_line.find("/304") != std::string::npos
-                        ? "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"
-                        : "HTTP/1.1 204 No Content\r\n\r\n");
+      c.send(head ? "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+             : c.request_line.find("/304") != std::string::npos
+                 ? "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"
+                 : "HTTP/1.1 204 No Content\r\n\r\n");
     }
   });
   BeastHttpClient client;
@@ -251,9 +253,11 @@ TEST_CASE("nobody there, no such name and forbidden headers are errors") {
 
 TEST_CASE("HTTPS: a certificate is accepted only from its own authority and for its own name") {
   TestAuthority authority;
-  TestPeer peer([](TestConnection& c) {
-    while (c.read_request()) c.send(ok_answer("secret"));
-  }, authority.server_context("localhost"));
+  TestPeer peer(
+      [](TestConnection& c) {
+        while (c.read_request()) c.send(ok_answer("secret"));
+      },
+      authority.server_context("localhost"));
   BeastHttpClient client;
   client.set_ca_file(authority.ca_file());
   for (int i = 0; i < 3; ++i) CHECK(client.send(get(peer.url("/", "https", "localhost"))).value().body == "secret");
@@ -282,11 +286,13 @@ TEST_CASE("HTTPS: a certificate is accepted only from its own authority and for 
 
 TEST_CASE("HTTPS: a stream cut without TLS's goodbye is an error, also where length is by close") {
   TestAuthority authority;
-  TestPeer peer([](TestConnection& c) {
-    c.read_request();
-    c.send("HTTP/1.1 200 OK\r\n\r\nhalf");
-    c.abort_tls();
-  }, authority.server_context("localhost"));
+  TestPeer peer(
+      [](TestConnection& c) {
+        c.read_request();
+        c.send("HTTP/1.1 200 OK\r\n\r\nhalf");
+        c.abort_tls();
+      },
+      authority.server_context("localhost"));
   BeastHttpClient client;
   client.set_ca_file(authority.ca_file());
   CHECK(client.send(get(peer.url("/", "https", "localhost"))).error().code() == Code::kUnavailable);
@@ -294,9 +300,11 @@ TEST_CASE("HTTPS: a stream cut without TLS's goodbye is an error, also where len
 
 TEST_CASE("proxies are used for http as they are and for https through a tunnel") {
   TestAuthority authority;
-  TestPeer target([](TestConnection& c) {
-    while (c.read_request()) c.send(ok_answer("behind"));
-  }, authority.server_context("localhost"));
+  TestPeer target(
+      [](TestConnection& c) {
+        while (c.read_request()) c.send(ok_answer("behind"));
+      },
+      authority.server_context("localhost"));
   TestPeer proxy([](TestConnection& c) {
     c.read_head();
     if (c.request_line.starts_with("CONNECT")) {
@@ -320,7 +328,9 @@ TEST_CASE("proxies are used for http as they are and for https through a tunnel"
 TEST_CASE("no_proxy rules name hosts, domains, ports or everything") {
   auto goes_direct = [](const char* url, const char* rules) {
     auto env = [&](const char* name) {
-      return std::string(std::string_view(name) == "http_proxy" ? "http://p:1" : std::string_view(name) == "NO_PROXY" ? rules : "");
+      return std::string(std::string_view(name) == "http_proxy" ? "http://p:1"
+                         : std::string_view(name) == "NO_PROXY" ? rules
+                                                                : "");
     };
     return !proxy_for(parse_url(url).value(), env).value().has_value();
   };

@@ -38,8 +38,8 @@ namespace {
 namespace net = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using net::ip::tcp;
 using boost::system::error_code;
+using net::ip::tcp;
 using std::chrono::milliseconds;
 using Parser = http::request_parser<http::buffer_body>;
 
@@ -110,7 +110,7 @@ struct BeastHttpServer::Impl {
   HttpHandler& handler;
   HttpServerOptions options;
   net::io_context io;
-  net::strand<net::io_context::executor_type> strand{io.get_executor()};       // of the acceptor and the signals
+  net::strand<net::io_context::executor_type> strand{io.get_executor()};  // of the acceptor and the signals
   net::strand<net::io_context::executor_type> tick_strand{io.get_executor()};
   tcp::acceptor acceptor{strand};
   net::signal_set signals{strand};
@@ -121,7 +121,7 @@ struct BeastHttpServer::Impl {
   std::atomic<bool> stopping{false};
   std::mutex mutex;
   std::condition_variable changed;
-  bool signalled = false;                            // under mutex
+  bool signalled = false;                             // under mutex
   std::set<std::shared_ptr<Connection>> connections;  // under mutex
 
   Impl(HttpHandler& h, HttpServerOptions o) : handler(h), options(std::move(o)) {
@@ -142,7 +142,8 @@ struct BeastHttpServer::Impl {
   net::awaitable<std::optional<ServerResponse>> read_body(Stream& stream, beast::flat_buffer& buffer, Parser& parser,
                                                           RequestPlan& plan, bool& cut);
   template <typename Stream>
-  net::awaitable<bool> respond(Stream& stream, const ServerResponse& response, bool head_only, bool keep, unsigned version);
+  net::awaitable<bool> respond(Stream& stream, const ServerResponse& response, bool head_only, bool keep,
+                               unsigned version);
   void forget(const std::shared_ptr<Connection>& connection);
 };
 
@@ -286,7 +287,8 @@ net::awaitable<void> BeastHttpServer::Impl::requests(Stream& stream, Connection&
   socket.expires_after(milliseconds(std::min(2000, options.chunk_ms)));
   std::array<char, 4096> rest;
   for (int64_t drained = 0; !ec && drained < kHttpBodyBytesMax;) {
-    drained += static_cast<int64_t>(co_await socket.async_read_some(net::buffer(rest), net::redirect_error(kAwait, ec)));
+    drained +=
+        static_cast<int64_t>(co_await socket.async_read_some(net::buffer(rest), net::redirect_error(kAwait, ec)));
   }
 }
 
@@ -310,16 +312,19 @@ net::awaitable<bool> BeastHttpServer::Impl::exchange(Stream& stream, beast::flat
   } else {
     response = co_await read_body(stream, buffer, parser, plan, cut);
     if (cut) co_return false;
-    if (response) keep = false;
-    else response = plan.sink->finish();
+    if (response)
+      keep = false;
+    else
+      response = plan.sink->finish();
   }
   bool sent = co_await respond(stream, *response, head_only, keep, version);
-  co_return sent && keep;
+  co_return sent&& keep;
 }
 
 // Reads the body into the plan's sink. A response means refused; `cut` means that the peer went away.
 template <typename Stream>
-net::awaitable<std::optional<ServerResponse>> BeastHttpServer::Impl::read_body(Stream& stream, beast::flat_buffer& buffer,
+net::awaitable<std::optional<ServerResponse>> BeastHttpServer::Impl::read_body(Stream& stream,
+                                                                               beast::flat_buffer& buffer,
                                                                                Parser& parser, RequestPlan& plan,
                                                                                bool& cut) {
   auto& socket = beast::get_lowest_layer(stream);

@@ -200,7 +200,8 @@ TEST_CASE("a body that is not wanted or too long is refused without reading it a
     Socket s(f.port);
     s.send("PUT /count HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
     std::string chunk = "100000\r\n" + std::string(0x100000, 'x') + "\r\n";
-    for (int i = 0; i < 10 && s.send(chunk); ++i) {}
+    for (int i = 0; i < 10 && s.send(chunk); ++i) {
+    }
     CHECK(starts(s.response(), "HTTP/1.1 413 "));
   }
   CHECK(f.handler.finished == 0);
@@ -240,7 +241,8 @@ TEST_CASE("a slow peer is cut at its deadline: head, body, idle") {
   idles.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(idles.response().ends_with("/a"));
   std::string head = "GET / HTTP/1.1\r\nX: " + std::string(2000, 'x');
-  for (size_t i = 0; i < head.size() && drips.send(head.substr(i, 1)); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  for (size_t i = 0; i < head.size() && drips.send(head.substr(i, 1)); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   CHECK(drips.all().empty());
   CHECK(stalls.all().empty());
   CHECK(idles.all().empty());

@@ -21,14 +21,17 @@ class TestConnection {
  public:
   TestConnection(int fd, ssl_st* ssl, std::function<void(const std::string& head)> seen)
       : fd_(fd), ssl_(ssl), seen_(std::move(seen)) {}
-  bool read_head();                    // false: closed
-  bool read_request();                 // head and body, by its Content-Length
+  bool read_head();     // false: closed
+  bool read_request();  // head and body, by its Content-Length
   void send(std::string_view data);
-  bool closed(int within_ms);          // by the peer
-  void wait_closed() { while (!closed(1000)) {} }
-  void drain();                        // reads until the peer closes
-  void abort_tls();                    // cuts the TCP stream without TLS's goodbye
-  void forward_to(int port);           // copies bytes both ways until either side ends
+  bool closed(int within_ms);  // by the peer
+  void wait_closed() {
+    while (!closed(1000)) {
+    }
+  }
+  void drain();               // reads until the peer closes
+  void abort_tls();           // cuts the TCP stream without TLS's goodbye
+  void forward_to(int port);  // copies bytes both ways until either side ends
 
   std::string request_line;
   std::string head;
@@ -48,9 +51,10 @@ class TestPeer {
   explicit TestPeer(Script script, std::shared_ptr<ssl_ctx_st> tls = nullptr);  // run on a thread for each connection
   ~TestPeer();
   int port() const { return port_; }
-  std::string url(const std::string& target, const std::string& scheme = "http", const std::string& host = "127.0.0.1") const;
+  std::string url(const std::string& target, const std::string& scheme = "http",
+                  const std::string& host = "127.0.0.1") const;
   int connections();
-  std::string last_request();          // head of it
+  std::string last_request();  // head of it
 
  private:
   void serve();
@@ -62,9 +66,9 @@ class TestPeer {
   int port_ = 0;
   std::mutex mutex_;
   int connections_ = 0;
-  std::set<int> open_;                 // sockets in use
+  std::set<int> open_;  // sockets in use
   std::string last_request_;
-  std::vector<std::thread> talks_;     // only serve()'s thread adds
+  std::vector<std::thread> talks_;  // only serve()'s thread adds
   std::thread thread_;
 };
 
@@ -72,7 +76,7 @@ class TestAuthority {
  public:
   TestAuthority();
   ~TestAuthority();
-  std::string ca_file() const { return file_; }                        // PEM, in a temporary file
+  std::string ca_file() const { return file_; }                         // PEM, in a temporary file
   std::shared_ptr<ssl_ctx_st> server_context(const std::string& name);  // with a certificate for that DNS name
 
  private:

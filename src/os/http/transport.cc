@@ -139,8 +139,9 @@ Status Transport::start_tls(ssl_ctx_st* context, const std::string& host, Deadli
   if (!ssl_) return Error(Code::kExhausted, "TLS: " + tls_reason());
   BIO* bio = make_bio(fd_.get());
   SSL_set_bio(ssl_, bio, bio);
-  bool named = is_address(host) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), host.c_str()) == 1
-                                : SSL_set1_host(ssl_, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl_, host.c_str()) == 1;
+  bool named = is_address(host)
+                   ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), host.c_str()) == 1
+                   : SSL_set1_host(ssl_, host.c_str()) == 1 && SSL_set_tlsext_host_name(ssl_, host.c_str()) == 1;
   if (!named) return Error(Code::kInvalid, "TLS: " + host + " is no host name");
   for (;;) {
     int r = SSL_connect(ssl_);
@@ -217,8 +218,8 @@ Result<TlsContext> make_client_tls(const std::string& ca_file) {
   if (!context) return Error(Code::kExhausted, "TLS: " + tls_reason());
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                      SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(context.get(),
+                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   if (!ca_file.empty()) {
     if (SSL_CTX_load_verify_locations(context.get(), ca_file.c_str(), nullptr) != 1) {
       return Error(Code::kUsage, "CA file " + ca_file + ": " + tls_reason());

@@ -131,8 +131,8 @@ SystemIdentity LinuxSensors::identity() {
   if (os.size() >= 2 && os.front() == '"' && os.back() == '"') os = os.substr(1, os.size() - 2);
   id.os = os;
   cpu_set_t set;
-  id.cpu_cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
-                                                             : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  id.cpu_cores =
+      sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   id.memory_total_bytes = kilobytes(slurp(root_ + "/proc/meminfo"), "MemTotal").value_or(0);
   id.boot_id = std::string(trim(slurp(root_ + "/proc/sys/kernel/random/boot_id")));
   return id;

@@ -74,7 +74,8 @@ class PosixWriteFile : public WriteFile {
     return {};
   }
   Status sync() override {
-    // Not repeated on failure: the kernel drops the dirty pages with the error, and a second call would succeed falsely.
+    // Not repeated on failure: the kernel drops the dirty pages with the error, and a second call would succeed
+    // falsely.
     return fdatasync(fd_.get()) == 0 ? Status() : Status(posix_error(path_, errno));
   }
 
@@ -214,7 +215,8 @@ Status PosixFiles::make_dirs(const std::string& path) {
   }
   int number = errno;
   struct stat st {};
-  if (number == EEXIST && ::stat(path.c_str(), &st) == 0) return S_ISDIR(st.st_mode) ? Status() : Status(posix_error(path, ENOTDIR));
+  if (number == EEXIST && ::stat(path.c_str(), &st) == 0)
+    return S_ISDIR(st.st_mode) ? Status() : Status(posix_error(path, ENOTDIR));
   return posix_error(path, number);
 }
 

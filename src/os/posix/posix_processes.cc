@@ -368,7 +368,8 @@ Result<std::unique_ptr<Process>> PosixProcesses::spawn(const ProcessSpec& spec) 
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return posix_error("fork", number);
   failure.theirs.reset();
-  auto process = std::make_unique<PosixProcess>(pid, std::move(input.ours), std::move(output.ours), std::move(message.ours));
+  auto process =
+      std::make_unique<PosixProcess>(pid, std::move(input.ours), std::move(output.ours), std::move(message.ours));
 
   // The pipe closes by itself when exec succeeds, else it brings errno.
   fcntl(failure.ours.get(), F_SETFL, 0);

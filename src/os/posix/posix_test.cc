@@ -130,7 +130,8 @@ TEST_CASE("a child gets its arguments, environment and folder, and nothing else 
   spec.message_pipe = true;
   spec.working_dir = d.path;
   spec.env = {{"OREE_TEST", "a b"}};
-  auto p = shell("pwd; echo \"$OREE_TEST $OREE_AGENT_FD\"; echo message >&3; ls /proc/self/fd | tr '\\n' ' '", spec).value();
+  auto p =
+      shell("pwd; echo \"$OREE_TEST $OREE_AGENT_FD\"; echo message >&3; ls /proc/self/fd | tr '\\n' ' '", spec).value();
   std::vector<std::string> out = all_output(*p);
   close(leak);
   REQUIRE(out.size() == 3);
@@ -199,7 +200,8 @@ TEST_CASE("destroying a child kills its whole group, and so does its exit") {
   auto gone = [](int64_t pid) {
     // The grandchild is reaped by init (or stays its zombie): a zombie has no memory map.
     for (int i = 0; i < 500 && alive(pid); ++i) {
-      std::string stat = std::string(as_text(PosixFiles().read("/proc/" + std::to_string(pid) + "/stat", 4096).value()));
+      std::string stat =
+          std::string(as_text(PosixFiles().read("/proc/" + std::to_string(pid) + "/stat", 4096).value()));
       if (stat.find(") Z") != std::string::npos) return true;
       PosixClock().sleep_ms(10);
     }

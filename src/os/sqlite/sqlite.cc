@@ -12,7 +12,8 @@ namespace {
 constexpr size_t kStatementsMax = 64;  // prepared ones that are kept
 
 Error sqlite_error(sqlite3* db, int code, std::string_view what) {
-  std::string text = fmt::format("database: {} ({})", db ? sqlite3_errmsg(db) : sqlite3_errstr(code), what.substr(0, 200));
+  std::string text =
+      fmt::format("database: {} ({})", db ? sqlite3_errmsg(db) : sqlite3_errstr(code), what.substr(0, 200));
   switch (code & 0xff) {
     case SQLITE_FULL:
     case SQLITE_NOMEM:
@@ -76,7 +77,8 @@ struct SqliteDatabase::State {
   Result<sqlite3_stmt*> prepare(const std::string& sql) {
     sqlite3_stmt* statement = nullptr;
     const char* tail = nullptr;
-    int code = sqlite3_prepare_v3(db, sql.c_str(), static_cast<int>(sql.size()) + 1, SQLITE_PREPARE_PERSISTENT, &statement, &tail);
+    int code = sqlite3_prepare_v3(db, sql.c_str(), static_cast<int>(sql.size()) + 1, SQLITE_PREPARE_PERSISTENT,
+                                  &statement, &tail);
     if (code != SQLITE_OK) return sqlite_error(db, code, sql);
     if (!statement) return Error(Code::kInvalid, "database: empty statement");
     if (std::string_view(tail).find_first_not_of(" \t\r\n;") != std::string_view::npos) {

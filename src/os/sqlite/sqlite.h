@@ -19,8 +19,7 @@ class SqliteDatabase : public Database {
   Status script(const std::string& sql) override;
   Result<DbChange> exec(const std::string& sql, const DbValues& values = {}) override;
   Result<std::vector<DbRow>> query(const std::string& sql, const DbValues& values = {}) override;
-  Status each(const std::string& sql, const DbValues& values,
-              const std::function<Status(const DbRow&)>& row) override;
+  Status each(const std::string& sql, const DbValues& values, const std::function<Status(const DbRow&)>& row) override;
   Status transaction(const std::function<Status()>& work) override;
 
  private:
@@ -28,8 +27,8 @@ class SqliteDatabase : public Database {
   explicit SqliteDatabase(std::unique_ptr<State> state);
   std::recursive_mutex mutex_;  // transaction() holds it while `work` calls back
   std::unique_ptr<State> state_;
-  int depth_ = 0;               // of transactions: only the outermost commits
-  bool failed_ = false;         // an inner one failed: the outermost must roll back
+  int depth_ = 0;        // of transactions: only the outermost commits
+  bool failed_ = false;  // an inner one failed: the outermost must roll back
 };
 
 }  // namespace oree

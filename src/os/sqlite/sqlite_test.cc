@@ -39,7 +39,8 @@ int64_t count(Database& db) { return db.query("SELECT count(*) FROM t").value().
 
 TEST_CASE("every kind of value goes there and back") {
   auto db = memory();
-  DbValues values{std::monostate(), int64_t{INT64_MIN}, 1.5, std::string("a\0b'\"é", 7), Bytes{0, 1, 255}, Bytes(), std::string()};
+  DbValues values{std::monostate(), int64_t{INT64_MIN}, 1.5, std::string("a\0b'\"é", 7), Bytes{0, 1, 255},
+                  Bytes(),          std::string()};
   for (const DbValue& v : values) CHECK(db->exec("INSERT INTO t(v) VALUES(?)", {v}).value().rows == 1);
   auto rows = db->query("SELECT id, v FROM t ORDER BY id").value();
   REQUIRE(rows.size() == values.size());

@@ -166,7 +166,8 @@ Status FakeFiles::rename(const std::string& raw_from, const std::string& raw_to)
   if (it == live_.end()) return missing(from);
   OREE_TRY(parent_exists(to));
   auto target = live_.find(to);
-  if (target != live_.end() && !target->second != !it->second) return Error(Code::kInvalid, to + ": is of another kind");
+  if (target != live_.end() && !target->second != !it->second)
+    return Error(Code::kInvalid, to + ": is of another kind");
   if (target != live_.end() && !target->second && !list(to).value().empty()) {
     return Error(Code::kConflict, to + ": directory is not empty");
   }
@@ -296,12 +297,12 @@ void FakeFiles::crash() {
     uint64_t fate = random.next_u64();
     Bytes torn = node->live;
     switch (fate % 4) {
-      case 0: torn = node->durable; break;               // nothing of it came to the medium
-      case 1: break;                                     // all of it did
-      case 2:                                            // its end is missing
+      case 0: torn = node->durable; break;  // nothing of it came to the medium
+      case 1: break;                        // all of it did
+      case 2:                               // its end is missing
         torn.resize(std::max(std::min(node->durable.size(), torn.size()), (fate >> 8) % (torn.size() + 1)));
         break;
-      default:                                           // the length did, the new content did not
+      default:  // the length did, the new content did not
         for (size_t i = std::min(node->durable.size(), torn.size()); i < torn.size(); ++i) torn[i] = 0;
     }
     node->live = std::move(torn);

@@ -12,9 +12,8 @@ namespace {
 
 std::string header(const HttpRequest& request, std::string_view name) {
   for (const auto& [key, value] : request.headers) {
-    bool same = std::equal(key.begin(), key.end(), name.begin(), name.end(), [](char a, char b) {
-      return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
-    });
+    bool same = std::equal(key.begin(), key.end(), name.begin(), name.end(),
+                           [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; });
     if (same) return value;
   }
   return "";

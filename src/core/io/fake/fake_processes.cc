@@ -11,7 +11,8 @@ constexpr int kSigTerm = 15;
 
 class ScriptedProcess : public Process {
  public:
-  ScriptedProcess(FakeClock* clock, FakeChild child, int64_t pid, std::vector<int>* signals, std::shared_ptr<int> running)
+  ScriptedProcess(FakeClock* clock, FakeChild child, int64_t pid, std::vector<int>* signals,
+                  std::shared_ptr<int> running)
       : clock_(clock),
         child_(std::move(child)),
         pid_(pid),

@@ -19,12 +19,12 @@ struct FakeChild {
     int64_t at_ms = 0;
     std::string text;
   };
-  std::vector<Line> messages;           // on the message pipe, in order of time
-  std::vector<Line> output;             // on standard output
-  int64_t exit_at_ms = -1;              // -1: runs until a signal ends it
+  std::vector<Line> messages;  // on the message pipe, in order of time
+  std::vector<Line> output;    // on standard output
+  int64_t exit_at_ms = -1;     // -1: runs until a signal ends it
   int exit_code = 0;
-  int exit_signal = 0;                  // when not 0: it dies of this one instead of exiting
-  bool ignores_term = false;            // only SIGKILL ends it: a hang
+  int exit_signal = 0;        // when not 0: it dies of this one instead of exiting
+  bool ignores_term = false;  // only SIGKILL ends it: a hang
   int64_t rss_bytes = int64_t{10} << 20;
   int64_t cpu_ms = 0;
   // Lines that a line on standard input is answered with, on standard output and at once.

@@ -20,7 +20,8 @@
 #endif
 
 #ifdef OREE_UNDER_ASAN
-// What OpenVINO and its thread library keep until the process ends is not ours to free. The name is the sanitizer's own.
+// What OpenVINO and its thread library keep until the process ends is not ours to free. The name is the sanitizer's
+// own.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libopenvino\nleak:libtbb\n"; }
 #endif

@@ -49,6 +49,7 @@ std::vector<LibraryCandidate> library_candidates(const LibrarySearch& search);
 std::string dependency_folder();
 
 // Tries the candidates in turn until `use` accepts one. kUnavailable lists what was tried and why it was not taken.
-Result<LibraryCandidate> open_first(const LibrarySearch& search, const std::function<Status(const DynamicLibrary&)>& use);
+Result<LibraryCandidate> open_first(const LibrarySearch& search,
+                                    const std::function<Status(const DynamicLibrary&)>& use);
 
 }  // namespace oree

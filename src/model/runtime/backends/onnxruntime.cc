@@ -14,7 +14,8 @@
 namespace oree {
 namespace {
 
-constexpr char kHowToGet[] = "./dev setup fetches it, or install libonnxruntime (Debian 13: apt install libonnxruntime1.21)";
+constexpr char kHowToGet[] =
+    "./dev setup fetches it, or install libonnxruntime (Debian 13: apt install libonnxruntime1.21)";
 constexpr int kSeverityError = 3;
 constexpr int kOptimizeAll = 99;
 constexpr int kArenaAllocator = 1;
@@ -32,8 +33,9 @@ void to_log(void*, int, const char*, const char*, const char*, const char* messa
 
 Code code_of(int engine_code, std::string_view message) {
   switch (engine_code) {
-    case 3: return Code::kNotFound;          // no such file
-    case 9: case 11: return Code::kUnsupported;  // not implemented; a provider failed
+    case 3: return Code::kNotFound;  // no such file
+    case 9:
+    case 11: return Code::kUnsupported;  // not implemented; a provider failed
     default: break;
   }
   // A model with an op or version of its own is well-formed, whatever number the engine gives it.
@@ -184,7 +186,7 @@ class OrtSession final : public SessionBase {
   const ort::Api& api_;
   Handle<ort::Session> session_;
   std::map<std::string, std::string> facts_;
-  std::vector<const char*> input_names_;   // point into inputs_ and outputs_, which no longer change
+  std::vector<const char*> input_names_;  // point into inputs_ and outputs_, which no longer change
   std::vector<const char*> output_names_;
   std::vector<Handle<ort::Value>> values_;  // of the bound tensors
   std::vector<const ort::Value*> in_;
@@ -200,7 +202,8 @@ struct Provider {
 };
 constexpr Provider kProviders[] = {
     {"cuda", "CUDAExecutionProvider", nullptr,
-     "needs an ONNX Runtime built for CUDA (PyPI onnxruntime-gpu) named by OREE_ONNXRUNTIME_LIBRARY, and an NVIDIA GPU"},
+     "needs an ONNX Runtime built for CUDA (PyPI onnxruntime-gpu) named by OREE_ONNXRUNTIME_LIBRARY, and an NVIDIA "
+     "GPU"},
     {"tensorrt", "TensorrtExecutionProvider", nullptr,
      "needs an ONNX Runtime built for TensorRT (on Jetson: NVIDIA's JetPack wheel) and NVIDIA TensorRT"},
     {"openvino", "OpenVINOExecutionProvider", "OpenVINO",
@@ -324,8 +327,8 @@ class OrtBackend final : public Backend {
     }
     ort::Session* raw = nullptr;
     OREE_TRY(check(api, api.create_session(engine_.env, path.c_str(), opts.get(), &raw)));
-    std::string precision = options.precision == "default" ? (provider == "cpu" ? "f32" : "engine's choice")
-                                                           : options.precision;
+    std::string precision =
+        options.precision == "default" ? (provider == "cpu" ? "f32" : "engine's choice") : options.precision;
     auto session = std::make_unique<OrtSession>(
         engine_, raw, std::map<std::string, std::string>{{"provider", provider}, {"precision", precision}});
     OREE_TRY(session->describe());

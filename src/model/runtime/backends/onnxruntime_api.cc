@@ -20,9 +20,10 @@ struct Element {
   Dtype dtype;
   int code;
 };
-constexpr Element kElements[] = {{Dtype::kFloat32, 1}, {Dtype::kUint8, 2},    {Dtype::kInt8, 3},    {Dtype::kUint16, 4},
-                                 {Dtype::kInt16, 5},   {Dtype::kInt32, 6},    {Dtype::kInt64, 7},   {Dtype::kBool, 9},
-                                 {Dtype::kFloat16, 10}, {Dtype::kFloat64, 11}, {Dtype::kUint32, 12}, {Dtype::kUint64, 13}};
+constexpr Element kElements[] = {{Dtype::kFloat32, 1},  {Dtype::kUint8, 2},   {Dtype::kInt8, 3},
+                                 {Dtype::kUint16, 4},   {Dtype::kInt16, 5},   {Dtype::kInt32, 6},
+                                 {Dtype::kInt64, 7},    {Dtype::kBool, 9},    {Dtype::kFloat16, 10},
+                                 {Dtype::kFloat64, 11}, {Dtype::kUint32, 12}, {Dtype::kUint64, 13}};
 
 }  // namespace
 

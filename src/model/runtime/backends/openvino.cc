@@ -237,8 +237,8 @@ class OvBackend final : public Backend {
   Result<std::unique_ptr<Session>> open(const std::string& model_path, const SessionOptions& options) override {
     OREE_TRY(check_options(options));
     if (!info_.available) return Error(Code::kUnavailable, info_.absent.at("openvino"));
-    Status sound = check_model_file(model_path, {ModelFormat::kOpenvino, ModelFormat::kOnnx, ModelFormat::kTflite},
-                                    "openvino");
+    Status sound =
+        check_model_file(model_path, {ModelFormat::kOpenvino, ModelFormat::kOnnx, ModelFormat::kTflite}, "openvino");
     if (!sound.ok()) return sound.error().within(model_path);
     Result<std::unique_ptr<Session>> session = open_checked(model_path, options);
     if (!session.ok()) return session.error().within(model_path);
@@ -259,7 +259,9 @@ class OvBackend final : public Backend {
                          [&](const std::string& p) { return p.rfind(kind, 0) == 0; });
     };
     if (!has("cpu")) return Error(Code::kUnavailable, library.path() + " finds no CPU plug-in beside it");
-    if (!has("gpu")) info_.absent["gpu"] = "no Intel GPU that OpenVINO can use; needs Intel's OpenCL driver (Debian: intel-opencl-icd)";
+    if (!has("gpu"))
+      info_.absent["gpu"] =
+          "no Intel GPU that OpenVINO can use; needs Intel's OpenCL driver (Debian: intel-opencl-icd)";
     if (!has("npu")) info_.absent["npu"] = "no Intel NPU that OpenVINO can use; needs Intel's linux-npu-driver";
     // Reduced precisions are told only where some device has the arithmetic for them.
     for (const std::string& device : info_.providers) {
@@ -325,8 +327,10 @@ class OvBackend final : public Backend {
     if (provider == "cpu") add("INFERENCE_NUM_THREADS", threads.c_str());
     if (options.precision != "default") add("INFERENCE_PRECISION_HINT", options.precision.c_str());
     const char** a = arguments;
-    OREE_TRY(check(api_, api_.compile(core_, raw_model, device.c_str(), count, &compiled, a[0], a[1], a[2], a[3], a[4],
-                                      a[5], a[6], a[7]), Code::kUnsupported));
+    OREE_TRY(check(api_,
+                   api_.compile(core_, raw_model, device.c_str(), count, &compiled, a[0], a[1], a[2], a[3], a[4], a[5],
+                                a[6], a[7]),
+                   Code::kUnsupported));
     auto session = std::make_unique<OvSession>(api_, compiled);
     std::vector<std::string> inputs, outputs;
     OREE_TRY(names_in_file(path, inputs, outputs));

@@ -24,7 +24,8 @@ Result<Dtype> dtype_of(int element_type) {
   for (const Element& e : kElements) {
     if (e.code == element_type) return e.dtype;
   }
-  return Error(Code::kUnsupported, fmt::format("OpenVINO element type {} is not one that orée exchanges", element_type));
+  return Error(Code::kUnsupported,
+               fmt::format("OpenVINO element type {} is not one that orée exchanges", element_type));
 }
 
 int element_type_of(Dtype dtype) {
@@ -44,8 +45,8 @@ Result<Api> load_api(const DynamicLibrary& library, std::string& version) {
   api.free_version(&raw);
   version = build.substr(0, build.find('-'));
   if (compare_versions(version, kVersionMin) < 0) {
-    return Error(Code::kUnsupported, fmt::format("{} is OpenVINO {}, but {} or newer is needed", library.path(), version,
-                                                 kVersionMin));
+    return Error(Code::kUnsupported,
+                 fmt::format("{} is OpenVINO {}, but {} or newer is needed", library.path(), version, kVersionMin));
   }
   OREE_TRY(library.bind(api.last_error, "ov_get_last_err_msg"));
   OREE_TRY(library.bind(api.free_text, "ov_free"));

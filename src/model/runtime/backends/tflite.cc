@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,8 +17,7 @@
 namespace oree {
 namespace {
 
-constexpr char kHowToGet[] =
-    "./dev setup fetches it; or name a libtensorflowlite_c.so in OREE_TFLITE_LIBRARY";
+constexpr char kHowToGet[] = "./dev setup fetches it; or name a libtensorflowlite_c.so in OREE_TFLITE_LIBRARY";
 constexpr char kHowToGetEdgeTpu[] =
     "libedgetpu.so.1 is not on this machine: it comes with Coral's libedgetpu1-std package, for a Coral Edge TPU";
 
@@ -109,8 +108,8 @@ struct TypePair {
   int type;
   Dtype dtype;
 };
-constexpr TypePair kTypes[] = {{1, Dtype::kFloat32}, {2, Dtype::kInt32},  {3, Dtype::kUint8},    {4, Dtype::kInt64},
-                               {6, Dtype::kBool},    {7, Dtype::kInt16},  {9, Dtype::kInt8},     {10, Dtype::kFloat16},
+constexpr TypePair kTypes[] = {{1, Dtype::kFloat32},  {2, Dtype::kInt32},   {3, Dtype::kUint8},   {4, Dtype::kInt64},
+                               {6, Dtype::kBool},     {7, Dtype::kInt16},   {9, Dtype::kInt8},    {10, Dtype::kFloat16},
                                {11, Dtype::kFloat64}, {13, Dtype::kUint64}, {16, Dtype::kUint32}, {17, Dtype::kUint16}};
 
 Result<Dtype> dtype_of(int type, const std::string& name) {
@@ -179,7 +178,8 @@ class TfliteSession final : public SessionBase {
     api_.delete_options(options);
     // The structure has been checked before: what is refused now is an op or a version that the engine lacks.
     if (interpreter_ == nullptr) return Error(Code::kUnsupported, messages_.take("it cannot run this model"));
-    if (api_.allocate(interpreter_) != 0) return Error(Code::kUnsupported, messages_.take("it cannot prepare this model"));
+    if (api_.allocate(interpreter_) != 0)
+      return Error(Code::kUnsupported, messages_.take("it cannot prepare this model"));
     messages_.text.clear();
     return {};
   }
@@ -282,8 +282,10 @@ class TfliteSession final : public SessionBase {
   Status fetch(size_t index, Tensor& to) {
     const TfTensor* t = api_.output(interpreter_, static_cast<int32_t>(index));
     if (api_.byte_size(t) != to.byte_size() || (to.byte_size() > 0 && api_.data(t) == nullptr)) {
-      return Error(Code::kUnsupported, fmt::format("output '{}' has {} bytes after the run, not {}: its size depends on "
-                                                   "the data", outputs_[index].name, api_.byte_size(t), to.byte_size()));
+      return Error(Code::kUnsupported,
+                   fmt::format("output '{}' has {} bytes after the run, not {}: its size depends on "
+                               "the data",
+                               outputs_[index].name, api_.byte_size(t), to.byte_size()));
     }
     if (to.byte_size() > 0) std::memcpy(to.data(), api_.data(t), to.byte_size());
     return {};
@@ -304,11 +306,11 @@ class TfliteBackend final : public Backend {
     info_.name = "tflite";
     info_.formats = {"tflite"};
     info_.precisions = {"f32", "default"};
-    Result<LibraryCandidate> found =
-        open_first({"OREE_TFLITE_LIBRARY", "libtensorflowlite_c.so", "tflite"}, [&](const DynamicLibrary& library) -> Status {
-          OREE_TRY_ASSIGN(api_, load_api(library));
-          return Status();
-        });
+    Result<LibraryCandidate> found = open_first({"OREE_TFLITE_LIBRARY", "libtensorflowlite_c.so", "tflite"},
+                                                [&](const DynamicLibrary& library) -> Status {
+                                                  OREE_TRY_ASSIGN(api_, load_api(library));
+                                                  return Status();
+                                                });
     if (!found.ok()) {
       info_.absent["tflite"] = found.error().message() + ". " + kHowToGet;
       return;

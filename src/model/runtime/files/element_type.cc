@@ -30,25 +30,25 @@ constexpr ElementType kVariant{"variant", 0, std::nullopt};
 constexpr ElementType kFloat8{"float8", 8, std::nullopt};
 constexpr ElementType kFloat4{"float4", 4, std::nullopt};
 
-constexpr ElementType kOnnx[] = {kNone,    kFloat32,   kUint8,      kInt8,     kUint16,  kInt16,  kInt32,  kInt64,
-                                 kString,  kBool,      kFloat16,    kFloat64,  kUint32,  kUint64, kComplex64, kComplex128,
-                                 kBfloat16, kFloat8,   kFloat8,     kFloat8,   kFloat8,  kUint4,  kInt4,   kFloat4};
-constexpr ElementType kTflite[] = {kFloat32, kFloat16, kInt32,    kUint8,     kInt64, kString,   kBool,
-                                   kInt16,   kComplex64, kInt8,   kFloat64,   kComplex128, kUint64, kResource,
-                                   kVariant, kUint32,  kUint16,   kInt4,      kBfloat16};
+constexpr ElementType kOnnx[] = {kNone,     kFloat32, kUint8,   kInt8,    kUint16, kInt16,  kInt32,     kInt64,
+                                 kString,   kBool,    kFloat16, kFloat64, kUint32, kUint64, kComplex64, kComplex128,
+                                 kBfloat16, kFloat8,  kFloat8,  kFloat8,  kFloat8, kUint4,  kInt4,      kFloat4};
+constexpr ElementType kTflite[] = {kFloat32, kFloat16,   kInt32,  kUint8,   kInt64,      kString, kBool,
+                                   kInt16,   kComplex64, kInt8,   kFloat64, kComplex128, kUint64, kResource,
+                                   kVariant, kUint32,    kUint16, kInt4,    kBfloat16};
 
 struct OpenvinoName {
   std::string_view name;
   ElementType type;
 };
 constexpr OpenvinoName kOpenvino[] = {
-    {"f32", kFloat32},   {"FP32", kFloat32}, {"f16", kFloat16},    {"FP16", kFloat16}, {"f64", kFloat64},
+    {"f32", kFloat32},   {"FP32", kFloat32},  {"f16", kFloat16},   {"FP16", kFloat16}, {"f64", kFloat64},
     {"FP64", kFloat64},  {"bf16", kBfloat16}, {"BF16", kBfloat16}, {"i4", kInt4},      {"I4", kInt4},
-    {"u4", kUint4},      {"U4", kUint4},     {"i8", kInt8},        {"I8", kInt8},      {"u8", kUint8},
-    {"U8", kUint8},      {"i16", kInt16},    {"I16", kInt16},      {"u16", kUint16},   {"U16", kUint16},
-    {"i32", kInt32},     {"I32", kInt32},    {"u32", kUint32},     {"U32", kUint32},   {"i64", kInt64},
-    {"I64", kInt64},     {"u64", kUint64},   {"U64", kUint64},     {"boolean", kBool}, {"BOOL", kBool},
-    {"string", kString}, {"nf4", kFloat4},   {"f8e4m3", kFloat8},  {"f8e5m2", kFloat8}};
+    {"u4", kUint4},      {"U4", kUint4},      {"i8", kInt8},       {"I8", kInt8},      {"u8", kUint8},
+    {"U8", kUint8},      {"i16", kInt16},     {"I16", kInt16},     {"u16", kUint16},   {"U16", kUint16},
+    {"i32", kInt32},     {"I32", kInt32},     {"u32", kUint32},    {"U32", kUint32},   {"i64", kInt64},
+    {"I64", kInt64},     {"u64", kUint64},    {"U64", kUint64},    {"boolean", kBool}, {"BOOL", kBool},
+    {"string", kString}, {"nf4", kFloat4},    {"f8e4m3", kFloat8}, {"f8e5m2", kFloat8}};
 
 }  // namespace
 

@@ -15,8 +15,8 @@ struct ElementType {
   std::optional<Dtype> dtype;    // nothing: never enters or leaves a session
 };
 
-ElementType onnx_element(int64_t code);    // onnx.proto, TensorProto.DataType
-ElementType tflite_element(int code);      // schema.fbs, TensorType
+ElementType onnx_element(int64_t code);               // onnx.proto, TensorProto.DataType
+ElementType tflite_element(int code);                 // schema.fbs, TensorType
 ElementType openvino_element(std::string_view name);  // "f32", "FP32", "i64", …
 
 }  // namespace oree

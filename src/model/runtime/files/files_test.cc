@@ -42,7 +42,8 @@ TEST_CASE("every prefix of a model file is refused or read, never walked out of"
   for (const char* name : {"onnx/small.onnx", "onnx/odd.onnx"}) {
     Bytes file = load(name);
     REQUIRE(read_onnx(file).ok());
-    for (size_t n = 0; n < file.size(); ++n) (void)read_onnx(Bytes(file.begin(), file.begin() + static_cast<int64_t>(n)));
+    for (size_t n = 0; n < file.size(); ++n)
+      (void)read_onnx(Bytes(file.begin(), file.begin() + static_cast<int64_t>(n)));
     CHECK(!read_onnx(ByteView(file).first(file.size() / 2)).ok());
   }
   Bytes tflite = load("tflite/small.tflite");

@@ -43,9 +43,10 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   }
   if (status.st_size == 0 || status.st_size > kModelBytesMax) {
     ::close(fd);
-    return Error(Code::kInvalid, status.st_size == 0 ? path + " is empty"
-                                                     : fmt::format("{} has {}, but the limit is {}", path,
-                                                                   human_bytes(status.st_size), human_bytes(kModelBytesMax)));
+    return Error(Code::kInvalid, status.st_size == 0
+                                     ? path + " is empty"
+                                     : fmt::format("{} has {}, but the limit is {}", path, human_bytes(status.st_size),
+                                                   human_bytes(kModelBytesMax)));
   }
   void* data = mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
   int why = errno;
@@ -78,7 +79,8 @@ ModelFormat format_of(ByteView file, const std::string& path) {
   if (looks_like_onnx(file)) return ModelFormat::kOnnx;
   // The name is asked last: only so that a broken file is called a broken model of its kind.
   std::string name = path;
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (name.ends_with(".onnx")) return ModelFormat::kOnnx;
   if (name.ends_with(".tflite")) return ModelFormat::kTflite;
   if (name.ends_with(".xml")) return ModelFormat::kOpenvino;

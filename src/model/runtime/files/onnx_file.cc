@@ -79,12 +79,8 @@ class OnnxParser {
     if (depth > kModelNestingMax) return invalid("graphs are nested too deeply");
     return each_field(message, [&](const ProtoField& f) -> Status {
       switch (f.number) {
-        case 1:
-          OREE_TRY(count());
-          return node(f.bytes, out.nodes.emplace_back(), depth);
-        case 5:
-          OREE_TRY(count());
-          return tensor(f.bytes, out.initializers.emplace_back());
+        case 1: OREE_TRY(count()); return node(f.bytes, out.nodes.emplace_back(), depth);
+        case 5: OREE_TRY(count()); return tensor(f.bytes, out.initializers.emplace_back());
         case 11: return value(f.bytes, out.inputs.emplace_back());
         case 12: return value(f.bytes, out.outputs.emplace_back());
         case 13: return value(f.bytes, out.values.emplace_back());
@@ -100,9 +96,7 @@ class OnnxParser {
         case 2: out.outputs.push_back(f.as_string()); return count();
         case 3: out.name = f.as_string(); return {};
         case 4: out.op = f.as_string(); return {};
-        case 5:
-          OREE_TRY(count());
-          return attribute(f.bytes, out.attributes.emplace_back(), depth);
+        case 5: OREE_TRY(count()); return attribute(f.bytes, out.attributes.emplace_back(), depth);
         case 7: out.domain = f.as_string() == "ai.onnx" ? std::string_view() : f.as_string(); return {};
         default: return {};
       }
@@ -116,12 +110,10 @@ class OnnxParser {
         case 2: out.f = f.as_float(); return {};
         case 3: out.i = f.as_int(); return {};
         case 4: out.s = f.as_string(); return {};
-        case 5: case 10:
-          OREE_TRY(count());
-          return tensor(f.bytes, out.tensors.emplace_back());
-        case 6: case 11:
-          OREE_TRY(count());
-          return graph(f.bytes, out.graphs.emplace_back(), depth + 1);
+        case 5:
+        case 10: OREE_TRY(count()); return tensor(f.bytes, out.tensors.emplace_back());
+        case 6:
+        case 11: OREE_TRY(count()); return graph(f.bytes, out.graphs.emplace_back(), depth + 1);
         case 7: return floats(f, out.floats);
         case 8: return append_varints(f, out.ints, kModelPartsMax);
         default: return {};
@@ -150,10 +142,18 @@ class OnnxParser {
         case 1: return append_varints(f, out.dims, static_cast<size_t>(kTensorRankMax));
         case 2: out.element = f.as_int(); return {};
         case 8: out.name = f.as_string(); return {};
-        case 9: out.raw = f.bytes; has_raw = true; return {};
+        case 9:
+          out.raw = f.bytes;
+          has_raw = true;
+          return {};
         case 13: return external(f.bytes, out);
         case 14: outside = f.value == 1; return {};
-        case 4: case 5: case 6: case 7: case 10: case 11:
+        case 4:
+        case 5:
+        case 6:
+        case 7:
+        case 10:
+        case 11:
           typed_bytes += f.is_bytes() ? f.bytes.size() : 8;
           ++typed_fields;
           if ((f.number == 5 || f.number == 7) && (f.bytes.size() <= kSmall * 10)) {
@@ -164,7 +164,8 @@ class OnnxParser {
       }
     }));
     if (!outside) out.external = {};
-    if (outside && out.external.empty()) return invalid(fmt::format("tensor '{}': no file is named for its values", out.name));
+    if (outside && out.external.empty())
+      return invalid(fmt::format("tensor '{}': no file is named for its values", out.name));
     return fits(out, has_raw, typed_bytes + typed_fields);
   }
 
@@ -176,8 +177,8 @@ class OnnxParser {
     if (bits == 0 || !t.external.empty()) return {};
     int64_t bytes = (*elements * bits + 7) / 8;
     if (has_raw && static_cast<int64_t>(t.raw.size()) != bytes) {
-      return invalid(fmt::format("tensor '{}' of shape {} needs {} bytes, but has {}", t.name, shape_text(t.dims), bytes,
-                                 t.raw.size()));
+      return invalid(fmt::format("tensor '{}' of shape {} needs {} bytes, but has {}", t.name, shape_text(t.dims),
+                                 bytes, t.raw.size()));
     }
     // Packed small types share an integer, so eight elements a byte is what the file must at least hold.
     if (!has_raw && static_cast<int64_t>(typed_bytes) < *elements / 8) {
@@ -202,7 +203,8 @@ class OnnxParser {
       if (value.substr(at, end - at) == "..") escapes = true;
       at = end + 1;
     }
-    if (escapes) return invalid(fmt::format("tensor '{}': its file '{}' lies outside of the model's folder", out.name, value));
+    if (escapes)
+      return invalid(fmt::format("tensor '{}': its file '{}' lies outside of the model's folder", out.name, value));
     out.external = value;
     return {};
   }
@@ -240,7 +242,8 @@ class OnnxParser {
 
   static Status dimension(const ProtoField& field, OnnxValue& out) {
     if (field.number != 1) return {};
-    if (out.shape.size() >= static_cast<size_t>(kTensorRankMax)) return invalid(fmt::format("'{}': too many dimensions", out.name));
+    if (out.shape.size() >= static_cast<size_t>(kTensorRankMax))
+      return invalid(fmt::format("'{}': too many dimensions", out.name));
     int64_t size = -1;
     std::string_view symbol;
     OREE_TRY(each_field(field.bytes, [&](const ProtoField& f) -> Status {

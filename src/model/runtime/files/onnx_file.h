@@ -15,11 +15,11 @@ namespace oree {
 
 struct OnnxTensor {
   std::string_view name;
-  int64_t element = 0;        // onnx_element()
+  int64_t element = 0;  // onnx_element()
   Shape dims;
-  ByteView raw;               // raw_data; empty when the values lie in a typed field or outside
+  ByteView raw;                   // raw_data; empty when the values lie in a typed field or outside
   std::vector<int64_t> integers;  // int32_data / int64_data of small tensors (64 elements or fewer)
-  std::string_view external;  // file that holds the values, relative to the model; empty: inside
+  std::string_view external;      // file that holds the values, relative to the model; empty: inside
   int64_t external_bytes = 0;
 };
 
@@ -31,7 +31,7 @@ struct OnnxAttribute {
   float f = 0;
   std::string_view s;
   std::vector<int64_t> ints;
-  std::vector<float> floats;      // at most 64
+  std::vector<float> floats;  // at most 64
   std::vector<OnnxTensor> tensors;
   std::vector<OnnxGraph> graphs;
 };
@@ -40,7 +40,7 @@ struct OnnxNode {
   std::string_view op;
   std::string_view domain;  // "" and "ai.onnx" are ONNX's own
   std::string_view name;
-  std::vector<std::string_view> inputs;   // "" is an absent optional input
+  std::vector<std::string_view> inputs;  // "" is an absent optional input
   std::vector<std::string_view> outputs;
   std::vector<OnnxAttribute> attributes;
 
@@ -51,18 +51,18 @@ struct OnnxNode {
 struct OnnxValue {
   std::string_view name;
   int64_t element = 0;
-  bool tensor = true;      // else a sequence, map, optional or sparse tensor
+  bool tensor = true;  // else a sequence, map, optional or sparse tensor
   bool has_shape = false;
-  Shape shape;             // -1: symbolic or unknown
+  Shape shape;                            // -1: symbolic or unknown
   std::vector<std::string_view> symbols;  // per dimension, "" where it is a number
 };
 
 struct OnnxGraph {
   std::vector<OnnxNode> nodes;
   std::vector<OnnxTensor> initializers;
-  std::vector<OnnxValue> inputs;   // initializers that are listed here too included
+  std::vector<OnnxValue> inputs;  // initializers that are listed here too included
   std::vector<OnnxValue> outputs;
-  std::vector<OnnxValue> values;   // value_info
+  std::vector<OnnxValue> values;  // value_info
 };
 
 struct OnnxFile {
@@ -71,7 +71,7 @@ struct OnnxFile {
   std::string_view producer_version;
   std::map<std::string, int64_t> opsets;  // domain ("" is ONNX's own) -> version
   OnnxGraph graph;
-  size_t functions = 0;                   // model-local functions
+  size_t functions = 0;  // model-local functions
 };
 
 // kInvalid, saying what is broken. Sizes are bounded by kModelPartsMax; every tensor's values fit its shape; external

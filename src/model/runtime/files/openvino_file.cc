@@ -80,7 +80,8 @@ class IrParser {
     const std::string* version = event.find("version");
     if (version == nullptr) return invalid("its <net> has no version");
     OREE_TRY_ASSIGN(out_.version, integer(*version, "the IR version"));
-    if (out_.version < 10) return Error(Code::kUnsupported, fmt::format("IR version {}, but 10 or 11 is needed", out_.version));
+    if (out_.version < 10)
+      return Error(Code::kUnsupported, fmt::format("IR version {}, but 10 or 11 is needed", out_.version));
     return {};
   }
 
@@ -93,7 +94,8 @@ class IrParser {
     OREE_TRY_ASSIGN(layer.id, integer(*id, "a layer's id"));
     layer.type = *type;
     if (const std::string* name = event.find("name")) layer.name = *name;
-    if (!index_.emplace(layer.id, out_.layers.size() - 1).second) return invalid(fmt::format("layer id {} is given twice", layer.id));
+    if (!index_.emplace(layer.id, out_.layers.size() - 1).second)
+      return invalid(fmt::format("layer id {} is given twice", layer.id));
     return {};
   }
 
@@ -139,7 +141,8 @@ class IrParser {
     std::vector<OpenvinoPort>& ports = input ? layer.inputs : layer.outputs;
     Shape& shape = ports.back().shape;
     OREE_TRY_ASSIGN(int64_t d, integer(text, "a dimension"));
-    if (shape.size() >= static_cast<size_t>(kTensorRankMax)) return invalid(fmt::format("layer '{}': too many dimensions", layer.name));
+    if (shape.size() >= static_cast<size_t>(kTensorRankMax))
+      return invalid(fmt::format("layer '{}': too many dimensions", layer.name));
     shape.push_back(d < 0 ? -1 : d);
     Shape known = shape;
     for (int64_t& k : known) k = k < 0 ? 1 : k;
@@ -169,8 +172,8 @@ class IrParser {
   int64_t weights_size_;
   OpenvinoFile out_;
   std::string path_;
-  std::map<int64_t, size_t> index_;                       // layer id -> its place
-  std::map<std::pair<int64_t, int64_t>, size_t> ports_;   // (layer id, port id) -> place among its inputs
+  std::map<int64_t, size_t> index_;                      // layer id -> its place
+  std::map<std::pair<int64_t, int64_t>, size_t> ports_;  // (layer id, port id) -> place among its inputs
   size_t parts_ = 0;
 };
 

@@ -13,15 +13,15 @@
 namespace oree {
 
 struct OpenvinoPort {
-  std::string names;       // first of its tensor names, "" when it has none
+  std::string names;  // first of its tensor names, "" when it has none
   ElementType element;
-  Shape shape;             // -1: free
+  Shape shape;  // -1: free
 };
 
 struct OpenvinoLayer {
   int64_t id = 0;
   std::string name;
-  std::string type;        // "Convolution"
+  std::string type;                         // "Convolution"
   std::map<std::string, std::string> data;  // attributes of <data>
   std::vector<OpenvinoPort> inputs;
   std::vector<OpenvinoPort> outputs;

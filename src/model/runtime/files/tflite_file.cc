@@ -28,7 +28,8 @@ class TfliteParser {
     file_ = file;
     OREE_TRY_ASSIGN(FlatTable model, FlatTable::root(file, "TFL3"));
     OREE_TRY_ASSIGN(uint32_t version, model.scalar<uint32_t>(0, 0));
-    if (version != 3) return Error(Code::kUnsupported, fmt::format("TFLite schema version {}, but 3 is needed", version));
+    if (version != 3)
+      return Error(Code::kUnsupported, fmt::format("TFLite schema version {}, but 3 is needed", version));
     out_.version = version;
     OREE_TRY_ASSIGN(out_.description, model.string(3));
     OREE_TRY(op_codes(model));
@@ -167,7 +168,8 @@ class TfliteParser {
     out.variable = variable != 0;
     if (table.has(7)) {
       OREE_TRY(shape(table, 7, out.signature));
-      if (!out.signature.empty() && out.signature.size() != out.shape.size()) return invalid("shape and signature differ in rank");
+      if (!out.signature.empty() && out.signature.size() != out.shape.size())
+        return invalid("shape and signature differ in rank");
     }
     if (out.signature.empty()) out.signature = out.shape;
     if (out.buffer >= buffers_.size()) return invalid(fmt::format("buffer {} does not exist", out.buffer));

@@ -15,20 +15,20 @@ namespace oree {
 
 struct TfliteTensor {
   std::string_view name;
-  int type = 0;               // tflite_element()
-  Shape shape;                // at export time
-  Shape signature;            // -1: free; equal to shape when the file has none
+  int type = 0;     // tflite_element()
+  Shape shape;      // at export time
+  Shape signature;  // -1: free; equal to shape when the file has none
   uint32_t buffer = 0;
   bool variable = false;
-  size_t scales = 0;          // quantization: 0 none, 1 per tensor, more per channel
+  size_t scales = 0;  // quantization: 0 none, 1 per tensor, more per channel
 };
 
 struct TfliteOp {
-  int code = 0;               // BuiltinOperator; 32 is CUSTOM
-  std::string_view custom;    // name of a custom op
-  std::vector<int32_t> inputs;   // -1 is an absent optional input
+  int code = 0;                 // BuiltinOperator; 32 is CUSTOM
+  std::string_view custom;      // name of a custom op
+  std::vector<int32_t> inputs;  // -1 is an absent optional input
   std::vector<int32_t> outputs;
-  FlatTable options;          // no fields when absent
+  FlatTable options;  // no fields when absent
 };
 
 struct TfliteSubgraph {
@@ -42,8 +42,8 @@ struct TfliteSubgraph {
 struct TfliteFile {
   int64_t version = 0;
   std::string_view description;
-  std::vector<TfliteSubgraph> subgraphs;   // the first is the model
-  std::vector<int64_t> buffer_bytes;       // per buffer
+  std::vector<TfliteSubgraph> subgraphs;     // the first is the model
+  std::vector<int64_t> buffer_bytes;         // per buffer
   std::map<std::string, ByteView> metadata;  // name -> bytes
   int64_t op_version_max = 0;
 };
