@@ -295,14 +295,25 @@ TEST_CASE("a real model travels through real faults to a device that always runs
     bench.kill_at(50 + static_cast<int64_t>(when.next_u64() % 700));
     bench.start();
   }
-  REQUIRE(bench.wait_for(ended("1.1", "committed"), 90));
-  CHECK(fleet.status().version == "1.1");
+  std::string current = "1.1";
+  auto committed = ended("1.1", "committed");
+  auto refused = ended("1.1", "refused");
+  REQUIRE(bench.wait_for([&] { return committed() || refused(); }, 90));
+  if (refused()) {
+    // The kills may have met the proof three times: then the agent rightly gives that release up. The next one holds.
+    CHECK(fleet.status().update_reason == "boot_loop");
+    CHECK(fleet.status().version == "1.0");
+    current = "1.1.1";
+    offer(bench.bundle(current, false));
+    REQUIRE(bench.wait_for(ended(current, "committed"), 90));
+  }
+  CHECK(fleet.status().version == current);
 
   // Signed, but not the model it says it is.
   offer(bench.bundle("1.2", true));
   REQUIRE(bench.wait_for(ended("1.2", "refused"), 90));
   CHECK(fleet.status().update_reason == "golden_mismatch");
-  CHECK(fleet.status().version == "1.1");
+  CHECK(fleet.status().version == current);
 
   // Changed on the way, under a digest of its own.
   Made tampered = bench.bundle("1.3", false);
