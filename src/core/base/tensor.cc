@@ -14,12 +14,12 @@ namespace {
 
 struct DtypeInfo {
   const char* name;
-  size_t size;
+  int bits;
 };
 // In the order of the enum.
-constexpr DtypeInfo kDtypes[] = {{"float32", 4}, {"float16", 2}, {"float64", 8}, {"int8", 1},
-                                 {"uint8", 1},   {"int16", 2},   {"uint16", 2},  {"int32", 4},
-                                 {"uint32", 4},  {"int64", 8},   {"uint64", 8},  {"bool", 1}};
+constexpr DtypeInfo kDtypes[] = {{"float32", 32}, {"float16", 16}, {"float64", 64},  {"int8", 8},    {"uint8", 8},
+                                 {"int16", 16},   {"uint16", 16},  {"int32", 32},    {"uint32", 32}, {"int64", 64},
+                                 {"uint64", 64},  {"bool", 8},     {"bfloat16", 16}, {"int4", 4},    {"uint4", 4}};
 
 template <typename T>
 void widen(const uint8_t* data, std::vector<double>& out) {
@@ -33,7 +33,21 @@ void widen(const uint8_t* data, std::vector<double>& out) {
 }  // namespace
 
 const char* dtype_name(Dtype dtype) { return kDtypes[static_cast<size_t>(dtype)].name; }
-size_t dtype_size(Dtype dtype) { return kDtypes[static_cast<size_t>(dtype)].size; }
+int dtype_bits(Dtype dtype) { return kDtypes[static_cast<size_t>(dtype)].bits; }
+size_t dtype_size(Dtype dtype) {
+  OREE_ASSERT(dtype_bits(dtype) >= 8);
+  return static_cast<size_t>(dtype_bits(dtype)) / 8;
+}
+size_t dtype_bytes(Dtype dtype, int64_t elements) {
+  return (static_cast<size_t>(elements) * static_cast<size_t>(dtype_bits(dtype)) + 7) / 8;
+}
+bool dtype_is_float(Dtype dtype) {
+  return dtype == Dtype::kFloat32 || dtype == Dtype::kFloat16 || dtype == Dtype::kFloat64 || dtype == Dtype::kBfloat16;
+}
+bool dtype_is_signed(Dtype dtype) {
+  return dtype == Dtype::kInt4 || dtype == Dtype::kInt8 || dtype == Dtype::kInt16 || dtype == Dtype::kInt32 ||
+         dtype == Dtype::kInt64;
+}
 
 Result<Dtype> dtype_from_name(std::string_view name) {
   for (size_t i = 0; i < std::size(kDtypes); ++i) {
@@ -78,12 +92,12 @@ Tensor::Tensor(Dtype dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
   Result<int64_t> n = shape_elements(shape_);
   OREE_ASSERT(n.ok());
   elements_ = *n;
-  data_.resize(static_cast<size_t>(elements_) * dtype_size(dtype));
+  data_.resize(dtype_bytes(dtype, elements_));
 }
 
 Result<Tensor> Tensor::from_bytes(Dtype dtype, Shape shape, Bytes data) {
   OREE_TRY_ASSIGN(int64_t n, shape_elements(shape));
-  size_t expected = static_cast<size_t>(n) * dtype_size(dtype);
+  size_t expected = dtype_bytes(dtype, n);
   if (data.size() != expected) {
     return Error(Code::kInvalid, fmt::format("a {} tensor of shape {} has {} bytes, not {}", dtype_name(dtype),
                                              shape_text(shape), expected, data.size()));
@@ -116,6 +130,18 @@ std::vector<double> Tensor::to_doubles() const {
       for (size_t i = 0; i < out.size(); ++i) out[i] = half_to_float(half[i]);
       break;
     }
+    case Dtype::kBfloat16: {
+      std::span<const uint16_t> bfloat = as<uint16_t>();
+      for (size_t i = 0; i < out.size(); ++i) out[i] = bfloat_to_float(bfloat[i]);
+      break;
+    }
+    case Dtype::kInt4:
+    case Dtype::kUint4:
+      for (size_t i = 0; i < out.size(); ++i) {
+        int nibble = (p[i / 2] >> (i % 2 * 4)) & 15;
+        out[i] = dtype_ == Dtype::kInt4 && nibble > 7 ? nibble - 16 : nibble;
+      }
+      break;
   }
   return out;
 }
@@ -150,6 +176,14 @@ uint16_t float_to_half(float value) {
   }
   uint32_t rounded = magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1);
   return static_cast<uint16_t>(sign | (rounded >> 13));
+}
+
+float bfloat_to_float(uint16_t bfloat) { return std::bit_cast<float>(static_cast<uint32_t>(bfloat) << 16); }
+
+uint16_t float_to_bfloat(float value) {
+  uint32_t bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<uint16_t>((bits >> 16) | 0x40);  // a NaN stays a NaN
+  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
 }  // namespace oree

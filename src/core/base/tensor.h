@@ -25,12 +25,19 @@ enum class Dtype {
   kUint32,
   kInt64,
   kUint64,
-  kBool
+  kBool,
+  kBfloat16,
+  kInt4,  // two elements a byte, the first in the low half, as ONNX and TFLite pack them
+  kUint4
 };
 
-const char* dtype_name(Dtype dtype);  // numpy's name: "float32", "uint8", …
+const char* dtype_name(Dtype dtype);  // numpy's name: "float32", "uint8", …; "bfloat16", "int4" as ml_dtypes has them
 Result<Dtype> dtype_from_name(std::string_view name);
-size_t dtype_size(Dtype dtype);  // bytes an element
+int dtype_bits(Dtype dtype);                        // bits an element
+size_t dtype_size(Dtype dtype);                     // bytes an element; asserts that it is no 4-bit type
+size_t dtype_bytes(Dtype dtype, int64_t elements);  // of that many elements, the last byte filled up
+bool dtype_is_float(Dtype dtype);                   // float16, bfloat16, float32, float64
+bool dtype_is_signed(Dtype dtype);                  // int4 … int64; false for floats
 
 using Shape = std::vector<int64_t>;  // outermost first; -1 is an unknown dimension (never in a Tensor)
 
@@ -65,7 +72,7 @@ class Tensor {
     OREE_ASSERT(sizeof(T) == dtype_size(dtype_));
     return {reinterpret_cast<const T*>(data_.data()), static_cast<size_t>(elements_)};
   }
-  // Every element as a double, whatever the dtype (float16 included).
+  // Every element as a double, whatever the dtype (float16 and 4-bit integers included).
   std::vector<double> to_doubles() const;
   // Reinterprets the same bytes under another shape of as many elements; asserts on the count.
   void reshape(Shape shape);
@@ -87,5 +94,7 @@ using NamedTensors = std::vector<NamedTensor>;
 
 float half_to_float(uint16_t half);   // IEEE 754 binary16, exact
 uint16_t float_to_half(float value);  // round to nearest even
+float bfloat_to_float(uint16_t bfloat);
+uint16_t float_to_bfloat(float value);  // round to nearest even
 
 }  // namespace oree

@@ -76,3 +76,21 @@ TEST_CASE("floats round to the nearest half, ties to even") {
     CHECK(float_to_half(static_cast<float>(a + (b - a) * 0.5)) == h + (h & 1));
   }
 }
+
+TEST_CASE("bfloat16 keeps the upper half of a float, rounded to even") {
+  CHECK(float_to_bfloat(1.0f) == 0x3f80);
+  CHECK(float_to_bfloat(1.0f + 0x1p-8f) == 0x3f80);
+  CHECK(float_to_bfloat(1.0f + 3 * 0x1p-8f) == 0x3f82);
+  CHECK(float_to_bfloat(std::numeric_limits<float>::max()) == 0x7f80);
+  CHECK(std::isnan(bfloat_to_float(float_to_bfloat(std::numeric_limits<float>::quiet_NaN()))));
+  for (uint32_t b = 0; b < 0x7f80; b += 3) {
+    CHECK(float_to_bfloat(bfloat_to_float(static_cast<uint16_t>(b))) == b);
+  }
+}
+
+TEST_CASE("4-bit integers lie two a byte, the first in the low half") {
+  Tensor t = Tensor::from_bytes(Dtype::kInt4, {3}, Bytes{0x81, 0x0f}).value();
+  CHECK(t.to_doubles() == std::vector<double>{1, -8, -1});
+  CHECK(Tensor(Dtype::kUint4, {5}).byte_size() == 3);
+  CHECK_FALSE(Tensor::from_bytes(Dtype::kInt4, {3}, Bytes{0x81}).ok());
+}

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <optional>
 #include <unordered_set>
 
 #include "core/base/limits.h"
@@ -141,6 +142,25 @@ Bytes from_fortran(ByteView in, const Shape& shape, size_t item) {
   return out;
 }
 
+// numpy has no bfloat16 and no 4-bit integers of its own: the next wider type holds the same values.
+std::optional<Tensor> widened(const Tensor& tensor) {
+  auto convert = [&](Dtype dtype) {
+    Tensor out(dtype, tensor.shape());
+    std::vector<double> values = tensor.to_doubles();
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (dtype == Dtype::kFloat32) out.as<float>()[i] = static_cast<float>(values[i]);
+      if (dtype != Dtype::kFloat32) out.data()[i] = static_cast<uint8_t>(static_cast<int>(values[i]));
+    }
+    return out;
+  };
+  switch (tensor.dtype()) {
+    case Dtype::kBfloat16: return convert(Dtype::kFloat32);
+    case Dtype::kInt4: return convert(Dtype::kInt8);
+    case Dtype::kUint4: return convert(Dtype::kUint8);
+    default: return std::nullopt;
+  }
+}
+
 }  // namespace
 
 Result<Tensor> read_npy(ByteView file) {
@@ -167,7 +187,9 @@ Result<Tensor> read_npy(ByteView file) {
   return Tensor::from_bytes(header.dtype, std::move(header.shape), std::move(bytes));
 }
 
-Bytes write_npy(const Tensor& tensor) {
+Bytes write_npy(const Tensor& given) {
+  std::optional<Tensor> wide = widened(given);
+  const Tensor& tensor = wide ? *wide : given;
   const char* code = "";
   for (const Descr& d : kDescrs) {
     if (d.dtype == tensor.dtype()) code = d.code;

@@ -174,3 +174,14 @@ TEST_CASE("a damaged npz is refused, wherever the damage is") {
   data[139] ^= 1;
   CHECK(read_npz(file).error().code() == Code::kIntegrity);
 }
+
+TEST_CASE("types that numpy lacks are written as the next wider one") {
+  Tensor halves = Tensor::from_bytes(Dtype::kBfloat16, {2}, Bytes{0x80, 0x3f, 0x20, 0xc0}).value();
+  Tensor floats = read_npy(write_npy(halves)).value();
+  CHECK(floats.dtype() == Dtype::kFloat32);
+  CHECK(floats.to_doubles() == std::vector<double>{1.0, -2.5});
+  Tensor nibbles = Tensor::from_bytes(Dtype::kInt4, {3}, Bytes{0xf7, 0x08}).value();
+  Tensor bytes = read_npy(write_npy(nibbles)).value();
+  CHECK(bytes.dtype() == Dtype::kInt8);
+  CHECK(bytes.to_doubles() == std::vector<double>{7, -1, -8});
+}

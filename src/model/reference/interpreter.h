@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a graph node by node with the reference kernels. For constant folding, tests, self-checks and bit-exactness;
+// speed is not its purpose (a MobileNet takes seconds). Deterministic: random operators without a seed are refused.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "model/graph/graph.h"
+
+namespace oree {
+
+class Interpreter {
+ public:
+  // The graph must outlive it and must not change. kUnsupported, naming op and node, when an operator has no kernel.
+  static Result<Interpreter> create(const Graph& graph);
+  Interpreter(Interpreter&&) noexcept;
+  Interpreter& operator=(Interpreter&&) noexcept;
+  ~Interpreter();
+
+  // Called with each value as it is made, block by block: for layer-by-layer comparison and calibration.
+  using Observer = std::function<void(ValueId, const Tensor&)>;
+  void observe(Observer observer);
+
+  // Inputs by name, in any order, one for each input of the main block; outputs in the order of the main block. States
+  // carry over to the next run. Values are freed after their last use: memory is the live peak and the constants.
+  Result<NamedTensors> run(const NamedTensors& inputs);
+  void reset_states();
+
+ private:
+  struct Impl;
+  explicit Interpreter(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// One node from tensors, for constant folding. kUnsupported for operators with bodies.
+Result<std::vector<Tensor>> evaluate_node(const Graph& graph, NodeId node, std::span<const Tensor* const> inputs);
+
+}  // namespace oree
