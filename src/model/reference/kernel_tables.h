@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables of kernels, one a file, which kernels.cc collects.
+#pragma once
+
+#include <span>
+
+#include "model/reference/kernel.h"
+
+namespace oree {
+
+// Elementwise.
+extern const std::span<const KernelEntry> kLogicKernels;
+
+}  // namespace oree
