@@ -57,8 +57,8 @@ Status infer_one(Graph& graph, NodeId id, InferenceState& state) {
   OREE_TRY(check_node(graph, node, *def));
   Inference in(graph, node, state);
   if (def->infer != nullptr) OREE_TRY(def->infer(in));
-  follow_values(in);
   if (in.contradiction()) return *in.contradiction();
+  follow_values(in);
   return {};
 }
 

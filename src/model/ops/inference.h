@@ -42,6 +42,7 @@ class Inference {
 
   const Node& node() const { return node_; }
   Graph& graph() { return graph_; }
+  const Graph& graph() const { return graph_; }
   InferenceState& state() { return state_; }
   size_t inputs() const { return node_.inputs.size(); }
   size_t outputs() const { return node_.outputs.size(); }
