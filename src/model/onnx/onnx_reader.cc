@@ -11,6 +11,8 @@
 #include "model/onnx/onnx_graph.h"
 #include "model/onnx/onnx_upgrade.h"
 #include "model/onnx/onnx_values.h"
+#include "model/ops/inference.h"
+#include "model/ops/validate.h"
 
 namespace oree {
 namespace {
@@ -63,6 +65,12 @@ class OnnxReader {
     Scope scope;
     OREE_TRY(fill(file_.graph, scope, origin));
     describe();
+    OREE_TRY(validate(graph_));
+    // Exporters and optimizers leave declared shapes behind that are no longer true; what follows from the inputs is.
+    if (!infer_types(graph_).ok()) {
+      forget_types(graph_);
+      OREE_TRY(infer_types(graph_));
+    }
     return std::move(model_);
   }
 
@@ -219,6 +227,7 @@ class OnnxReader {
   std::vector<ValueId> outputs(const OnnxNode& n, const Scope& scope) const {
     std::vector<ValueId> out;
     for (std::string_view name : n.outputs) out.push_back(name.empty() ? kNoValue : scope.values.at(name));
+    while (!out.empty() && out.back() == kNoValue) out.pop_back();
     return out;
   }
 
@@ -270,8 +279,30 @@ class OnnxReader {
       inner.block = graph_.add_block(id, std::string(name));
       OREE_TRY(fill(*body, inner, origin));
     }
-    for (Node& next : upgrade.after) graph_.add_node(std::move(next), upgrade.block);
+    for (NodeId made : upgrade.before) infer(made);
+    infer(id);
+    for (Node& next : upgrade.after) infer(graph_.add_node(std::move(next), upgrade.block));
     return {};
+  }
+
+  // Steps of later nodes ask for ranks and types. What does not fit is said at the end, by infer_types().
+  void infer(NodeId id) {
+    std::vector<std::pair<ValueId, Value>> declared;
+    for (ValueId v : graph_.node(id).outputs) {
+      if (v != kNoValue) declared.emplace_back(v, graph_.value(v));
+    }
+    bool fits = infer_node(graph_, id).ok();
+    for (auto& [v, before] : declared) {
+      const Value& now = graph_.value(v);
+      std::optional<Dims> dims = fits ? now.dims : before.dims;
+      if (!dims) dims = before.dims;
+      if (dims && before.dims && dims->size() == before.dims->size()) {
+        for (size_t i = 0; i < dims->size(); ++i) {
+          if (!(*dims)[i].known()) (*dims)[i] = (*before.dims)[i];
+        }
+      }
+      graph_.set_type(v, fits && now.dtype ? now.dtype : before.dtype, std::move(dims));
+    }
   }
 
   Status read_attributes(const OnnxNode& n, const Origin& origin, Node& node,
