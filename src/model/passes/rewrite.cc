@@ -114,6 +114,12 @@ ValueId transposed(Graph& graph, ValueId value, const Permutation& perm, BlockId
     std::optional<Permutation> first = transpose_permutation(graph, *before);
     if (first) return transposed(graph, before->inputs[0], then(*first, perm), block);
   }
+  for (NodeId user : graph.value(value).users) {  // somebody may have wanted the same before
+    const Node& twin = graph.node(user);
+    if (twin.block == block && twin.is("Transpose") && transpose_permutation(graph, twin) == perm &&
+        graph.value(twin.outputs[0]).quantization == q)
+      return twin.outputs[0];
+  }
   ValueId out = build(graph, "Transpose", {value}, {{"perm", perm}}, block, name);
   graph.set_quantization(out, std::move(q));
   return out;

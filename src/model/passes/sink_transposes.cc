@@ -65,9 +65,10 @@ class Sinker {
     return changed;
   }
 
-  // Transpose of Transpose, and Transposes that do nothing.
+  // Transpose of Transpose, Transposes that do nothing, and those that another does already.
   int join_pairs(BlockId block) {
     int changed = 0;
+    std::map<std::pair<ValueId, Permutation>, ValueId> known;
     for (NodeId id : graph_.order(block)) {
       const Node& node = graph_.node(id);
       if (node.removed || !node.is("Transpose")) continue;
@@ -82,7 +83,14 @@ class Sinker {
       const Constant* constant = graph_.constant(in);
       bool joins = is_identity(*perm) || (constant && dtype_bits(constant->dtype()) >= 8) ||
                    (before && transpose_permutation(graph_, *before));
-      if (!joins) continue;
+      if (!joins) {
+        auto [twin, added] = known.try_emplace({in, *perm}, out);
+        if (!added && same_quantization(graph_, out, twin->second) && bypass(graph_, out, twin->second)) {
+          graph_.remove_node(id);
+          ++changed;
+        }
+        continue;
+      }
       ValueId better = transposed(graph_, in, *perm, block);
       if (!bypass(graph_, out, better)) continue;
       graph_.remove_node(id);
