@@ -11,4 +11,11 @@ namespace oree {
 // Elementwise.
 extern const std::span<const KernelEntry> kLogicKernels;
 
+// Images and what slides over them.
+extern const std::span<const KernelEntry> kConvKernels;
+extern const std::span<const KernelEntry> kPoolKernels;
+extern const std::span<const KernelEntry> kNormaliseKernels;
+// With bodies.
+extern const std::span<const KernelEntry> kControlKernels;
+
 }  // namespace oree
