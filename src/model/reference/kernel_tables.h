@@ -15,6 +15,8 @@ extern const std::span<const KernelEntry> kLogicKernels;
 extern const std::span<const KernelEntry> kConvKernels;
 extern const std::span<const KernelEntry> kPoolKernels;
 extern const std::span<const KernelEntry> kNormaliseKernels;
+extern const std::span<const KernelEntry> kRecurrentKernels;
+extern const std::span<const KernelEntry> kResizeKernels;
 // With bodies.
 extern const std::span<const KernelEntry> kControlKernels;
 

@@ -26,8 +26,8 @@ Registry collect(std::initializer_list<std::span<const KernelEntry>> tables) {
 }
 
 const Registry& plain_kernels() {
-  static const Registry registry =
-      collect({kLogicKernels, kConvKernels, kPoolKernels, kNormaliseKernels, kControlKernels});
+  static const Registry registry = collect({kLogicKernels, kConvKernels, kPoolKernels, kNormaliseKernels,
+                                            kRecurrentKernels, kResizeKernels, kControlKernels});
   return registry;
 }
 
