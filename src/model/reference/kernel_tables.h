@@ -17,6 +17,10 @@ extern const std::span<const KernelEntry> kPoolKernels;
 extern const std::span<const KernelEntry> kNormaliseKernels;
 extern const std::span<const KernelEntry> kRecurrentKernels;
 extern const std::span<const KernelEntry> kResizeKernels;
+// Of values with Quantization (quantized.h).
+extern const std::span<const KernelEntry> kQuantizedElementwiseKernels;
+extern const std::span<const KernelEntry> kQuantizedLinearKernels;
+extern const std::span<const KernelEntry> kQuantizedRegionKernels;
 // With bodies.
 extern const std::span<const KernelEntry> kControlKernels;
 

@@ -33,7 +33,8 @@ const Registry& plain_kernels() {
 
 // Kernels for nodes that compute on quantized values as TFLite's do.
 const Registry& quantized_kernels() {
-  static const Registry registry = collect({});
+  static const Registry registry =
+      collect({kQuantizedElementwiseKernels, kQuantizedLinearKernels, kQuantizedRegionKernels});
   return registry;
 }
 
