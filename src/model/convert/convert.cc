@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/convert/convert.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "model/onnx/onnx_graph.h"
+#include "model/passes/passes.h"
+#include "model/runtime/files/model_file.h"
+#include "model/tflite/tflite_graph.h"
+
+namespace oree {
+namespace {
+
+// Everything that a model's constants look into, for as long as one of them lives.
+struct Mapped {
+  std::vector<std::unique_ptr<MappedFile>> files;
+};
+
+constexpr int64_t kInlineBytesMax = int64_t{1} << 30;  // protobuf ends at 2 GiB
+
+int64_t constant_bytes(const Graph& graph) {
+  int64_t bytes = 0;
+  for (ValueId v = 0; v < static_cast<ValueId>(graph.value_count()); ++v) {
+    if (const Constant* c = graph.constant(v)) bytes += static_cast<int64_t>(c->bytes().size());
+  }
+  return bytes;
+}
+
+// A file in the making beside its place, so that a cut leaves the old one or the new one whole.
+class Replacement {
+ public:
+  static Result<Replacement> begin(Files& files, const std::string& path) {
+    Replacement r(files, path);
+    OREE_TRY_ASSIGN(r.file_, files.create(path + ".part"));
+    return r;
+  }
+  Status write(ByteView bytes) { return file_->write(bytes); }
+  Status finish() {
+    OREE_TRY(file_->sync());
+    file_.reset();
+    return files_->rename(path_ + ".part", path_);
+  }
+  void give_up() {
+    file_.reset();
+    (void)files_->remove(path_ + ".part");
+  }
+
+ private:
+  Replacement(Files& files, std::string path) : files_(&files), path_(std::move(path)) {}
+  Files* files_;
+  std::string path_;
+  std::unique_ptr<WriteFile> file_;
+};
+
+Status write_onnx(Files& files, const Model& model, const std::string& path, const ConvertOptions& options) {
+  OnnxWriteOptions how;
+  how.opset = options.opset;
+  const bool outside = constant_bytes(model.graph) > kInlineBytesMax;
+  if (outside) {
+    how.external_threshold = 1024;
+    how.external_name = path_name(path) + ".data";
+  }
+  OREE_TRY_ASSIGN(Replacement file, Replacement::begin(files, path));
+  std::unique_ptr<Replacement> data;
+  if (outside) {
+    OREE_TRY_ASSIGN(Replacement begun, Replacement::begin(files, path + ".data"));
+    data = std::make_unique<Replacement>(std::move(begun));
+  }
+  OnnxSinks sinks;
+  sinks.model = [&](ByteView bytes) { return file.write(bytes); };
+  sinks.external = [&](ByteView bytes) { return data ? data->write(bytes) : Status(); };
+  Status written = write_onnx_model(model, how, sinks);
+  if (written.ok() && data) written = data->finish();
+  if (written.ok()) written = file.finish();
+  if (written.ok()) return {};
+  file.give_up();
+  if (data) data->give_up();
+  return written.error();
+}
+
+}  // namespace
+
+Result<Model> load_model(const std::string& path) {
+  OREE_TRY_ASSIGN(MappedFile opened, MappedFile::open(path));
+  auto mapped = std::make_shared<Mapped>();
+  mapped->files.push_back(std::make_unique<MappedFile>(std::move(opened)));
+  ByteView bytes = mapped->files[0]->bytes();
+  ModelFormat format = format_of(bytes, path);
+  if (format == ModelFormat::kOnnx) {
+    OnnxReadOptions options;
+    options.external = [&](const std::string& name) -> Result<ByteView> {
+      OREE_TRY_ASSIGN(MappedFile file, MappedFile::open(path_join(path_parent(path), name)));
+      mapped->files.push_back(std::make_unique<MappedFile>(std::move(file)));
+      return mapped->files.back()->bytes();
+    };
+    Result<Model> model = read_onnx_model(bytes, mapped, options);
+    return model.ok() ? std::move(model) : model.error().within(path);
+  }
+  if (format == ModelFormat::kTflite) {
+    Result<Model> model = read_tflite_model(bytes, mapped);
+    return model.ok() ? std::move(model) : model.error().within(path);
+  }
+  return Error(Code::kUnsupported, fmt::format("{}: neither ONNX nor TFLite", path));
+}
+
+Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options) {
+  Graph& graph = model.graph;
+  ConvertSteps steps;
+  auto run = [&](const char* name, const PassResult& result) -> Status {
+    if (!result.ok()) return result.error().within(name);
+    if (result.value() > 0) steps.passes.emplace_back(name, result.value());
+    return {};
+  };
+  if (!options.symbols.empty() || !options.inputs.empty())
+    OREE_TRY(freeze_shapes(graph, options.symbols, options.inputs));
+  OREE_TRY(run("clean", clean(graph)));
+  OREE_TRY(run("sink transposes", sink_transposes(graph)));
+  if (options.optimise) {
+    OREE_TRY(run("recognise activations", recognise_activations(graph)));
+    OREE_TRY(run("recognise layer normalization", recognise_layer_norm(graph)));
+    OREE_TRY(run("fold batch normalization", fold_batch_norm(graph)));
+  }
+  OREE_TRY(run("clean again", clean(graph)));
+  if (options.float16) OREE_TRY(run("float16 weights", to_float16_weights(graph)));
+  return steps;
+}
+
+Result<ModelFormat> format_by_extension(const std::string& path) {
+  std::string extension = path_extension(path);
+  if (extension == ".onnx") return ModelFormat::kOnnx;
+  if (extension == ".tflite") return ModelFormat::kTflite;
+  return Error(Code::kUsage, fmt::format("{}: the name must end in .onnx or .tflite", path));
+}
+
+Status write_model(Files& files, const Model& model, const std::string& path, const ConvertOptions& options) {
+  OREE_TRY_ASSIGN(ModelFormat format, format_by_extension(path));
+  if (format == ModelFormat::kOnnx) return write_onnx(files, model, path, options);
+  OREE_TRY_ASSIGN(Bytes bytes, write_tflite_model(model));
+  return files.write_atomic(path, bytes);
+}
+
+}  // namespace oree

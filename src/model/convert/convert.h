@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model file in, a model file out: read, passes, written. Used by `oree convert`, which proves the result with
+// self_check.h. What cannot be expressed is refused with operator, node and reason; nothing is ever written wrong.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "core/io/files.h"
+#include "model/graph/graph.h"
+#include "model/runtime/registry.h"
+
+namespace oree {
+
+// A model, its constants views into the mapped file (and its external data, below the model's folder). kUnsupported for
+// formats that have no reader.
+Result<Model> load_model(const std::string& path);
+
+struct ConvertOptions {
+  std::map<std::string, int64_t> symbols;  // "batch" -> 1
+  std::map<std::string, Shape> inputs;     // input -> shape
+  int opset = 17;                          // of an ONNX result
+  bool float16 = false;                    // weights
+  bool optimise = true;  // fold batch norms, recognise activations and layer norms; false: what the format needs alone
+};
+
+// Which passes changed how much: for reports.
+struct ConvertSteps {
+  std::vector<std::pair<std::string, int>> passes;
+};
+
+// Brings the model to the form in which it will be written.
+Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options);
+
+// By the extension of `path`: .onnx or .tflite, kUsage for another.
+Result<ModelFormat> format_by_extension(const std::string& path);
+// Replaced atomically. Where constants take more than 1 GiB in all, an ONNX model's go to `path`.data beside it.
+Status write_model(Files& files, const Model& model, const std::string& path, const ConvertOptions& options);
+
+}  // namespace oree

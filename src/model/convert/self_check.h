@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Proof of a conversion: the source and the result run on the same inputs in the real engines that can open them, each
+// in a child process of its own (model/eval/measure.h), and their outputs are compared.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/io/ports.h"
+#include "model/eval/measure.h"
+#include "model/graph/graph.h"
+
+namespace oree {
+
+struct OutputCheck {
+  std::string name;
+  double max_abs_error = 0;
+  double max_relative_error = 0;  // the largest difference over the range (max - min) of the source's output
+  bool agrees = false;
+};
+
+struct EngineCheck {
+  std::string runtime;
+  std::optional<Error> refused;  // the engine could not open or run the result: no verdict on it
+  std::vector<OutputCheck> outputs;
+  bool agrees() const;
+};
+
+struct SelfCheck {
+  std::string reference;  // what ran the source: an engine, or "reference" for our own interpreter
+  std::vector<EngineCheck> engines;
+  bool agrees() const;  // at least one engine ran the result, and all that did agree
+};
+
+struct SelfCheckPlan {
+  std::string source, result;  // paths
+  std::string input_npz;       // keyed by the source's input names; empty: seeded noise
+  uint64_t seed = 1;
+  double tolerance = 1e-4;  // of max_relative_error
+  std::string scratch;      // an existing folder for tensors that pass between processes; left as it was
+};
+
+// kUnavailable when nothing here can run the source; kUnsupported when no engine here runs the result.
+Result<SelfCheck> self_check(const Ports& ports, const WorkerSettings& settings, const Model& source,
+                             const Model& result, const SelfCheckPlan& plan);
+
+// The inputs that it used, for compare_layers.
+Result<NamedTensors> self_check_inputs(const Ports& ports, const Graph& graph, const SelfCheckPlan& plan);
+
+// Layer by layer, in our own interpreter: values that have one name and shape in both graphs, in the source's order.
+struct LayerCheck {
+  std::string name;
+  std::string op;  // of the source
+  double max_abs_error = 0;
+  double max_relative_error = 0;
+  double sqnr_db = 0;  // infinite when equal
+};
+Result<std::vector<LayerCheck>> compare_layers(const Graph& source, const Graph& result, const NamedTensors& inputs);
+
+}  // namespace oree
