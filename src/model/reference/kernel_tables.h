@@ -9,6 +9,9 @@
 namespace oree {
 
 // Elementwise.
+extern const std::span<const KernelEntry> kActivationKernels;
+extern const std::span<const KernelEntry> kArithmeticKernels;
 extern const std::span<const KernelEntry> kLogicKernels;
+extern const std::span<const KernelEntry> kUnaryMathKernels;
 
 }  // namespace oree

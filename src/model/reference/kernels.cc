@@ -26,7 +26,7 @@ Registry collect(std::initializer_list<std::span<const KernelEntry>> tables) {
 }
 
 const Registry& plain_kernels() {
-  static const Registry registry = collect({kLogicKernels});
+  static const Registry registry = collect({kActivationKernels, kArithmeticKernels, kLogicKernels, kUnaryMathKernels});
   return registry;
 }
 
