@@ -6,7 +6,6 @@
 namespace oree {
 namespace {
 
-constexpr ElementType kNone{"undefined", 0, std::nullopt};
 constexpr ElementType kFloat32{"float32", 32, Dtype::kFloat32};
 constexpr ElementType kFloat16{"float16", 16, Dtype::kFloat16};
 constexpr ElementType kFloat64{"float64", 64, Dtype::kFloat64};
@@ -30,9 +29,6 @@ constexpr ElementType kVariant{"variant", 0, std::nullopt};
 constexpr ElementType kFloat8{"float8", 8, std::nullopt};
 constexpr ElementType kFloat4{"float4", 4, std::nullopt};
 
-constexpr ElementType kOnnx[] = {kNone,     kFloat32, kUint8,   kInt8,    kUint16, kInt16,  kInt32,     kInt64,
-                                 kString,   kBool,    kFloat16, kFloat64, kUint32, kUint64, kComplex64, kComplex128,
-                                 kBfloat16, kFloat8,  kFloat8,  kFloat8,  kFloat8, kUint4,  kInt4,      kFloat4};
 constexpr ElementType kTflite[] = {kFloat32, kFloat16,   kInt32,  kUint8,   kInt64,      kString, kBool,
                                    kInt16,   kComplex64, kInt8,   kFloat64, kComplex128, kUint64, kResource,
                                    kVariant, kUint32,    kUint16, kInt4,    kBfloat16};
@@ -51,11 +47,6 @@ constexpr OpenvinoName kOpenvino[] = {
     {"string", kString}, {"nf4", kFloat4},    {"f8e4m3", kFloat8}, {"f8e5m2", kFloat8}};
 
 }  // namespace
-
-ElementType onnx_element(int64_t code) {
-  if (code < 0 || code >= static_cast<int64_t>(std::size(kOnnx))) return ElementType{};
-  return kOnnx[code];
-}
 
 ElementType tflite_element(int code) {
   if (code < 0 || code >= static_cast<int>(std::size(kTflite))) return ElementType{};
