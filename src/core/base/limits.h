@@ -15,6 +15,7 @@ inline constexpr size_t kModelNumbersMax = 1 << 22;  // in the attributes of one
 inline constexpr int kModelNestingMax = 16;          // graphs within graphs (If, Loop, Scan)
 inline constexpr int64_t kShapeIntsMax = 256;        // elements of a tensor whose values type inference follows
 inline constexpr int64_t kReferenceTensorBytesMax = int64_t{1} << 30;  // of one value that the interpreter makes
+inline constexpr int64_t kReferenceStepsMax = int64_t{1} << 38;        // of one node there: some minutes
 inline constexpr int64_t kBundleBytesMax = int64_t{4} << 30;
 inline constexpr int64_t kManifestBytesMax = 1 << 20;
 inline constexpr int kJsonDepthMax = 64;

@@ -68,9 +68,24 @@ Status run_thresholded_relu(KernelCall& call) {
               [](auto x, auto alpha, auto) { return x > alpha ? x : decltype(x){}; });
 }
 
+template <typename T>
+T swish(T x, T alpha) {
+  return x / (T{1} + std::exp(-alpha * x));
+}
+
 Status run_swish(KernelCall& call) {
-  return real(call, call.node.real("alpha", 1), 0,
-              [](auto x, auto alpha, auto) { return x / (decltype(x){1} + std::exp(-alpha * x)); });
+  return real(call, call.node.real("alpha", 1), 0, [](auto x, auto alpha, auto) { return swish(x, alpha); });
+}
+
+Status run_swiglu(KernelCall& call) {
+  OREE_TRY(real_input(call));
+  OREE_TRY(same_dtypes(call));
+  if (call.need(0).shape() != call.need(1).shape()) return call.invalid("both inputs must have one shape");
+  float alpha = call.node.real("alpha", 1);
+  return with_real(call.need(0).dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    return binary<T>(call, call.need(0).dtype(), [&](T a, T b) -> T { return swish(a, static_cast<T>(alpha)) * b; });
+  });
 }
 
 Status run_shrink(KernelCall& call) {
@@ -102,6 +117,7 @@ constexpr KernelEntry kTable[] = {
     {"PRelu", run_prelu, 2},
     {"Selu", run_selu},
     {"Shrink", run_shrink},
+    {"SwiGLU", run_swiglu, 2},
     {"Swish", run_swish},
     {"ThresholdedRelu", run_thresholded_relu},
 };

@@ -5,10 +5,17 @@
 
 namespace oree {
 
-Result<Operands> broadcast_operands(const KernelCall& call) {
-  Operands out;
+Status all_present(const KernelCall& call) {
   for (size_t i = 0; i < call.inputs.size(); ++i) {
     if (!call.in(i)) return call.invalid(fmt::format("input {} is missing", i));
+  }
+  return {};
+}
+
+Result<Operands> broadcast_operands(const KernelCall& call) {
+  OREE_TRY(all_present(call));
+  Operands out;
+  for (size_t i = 0; i < call.inputs.size(); ++i) {
     OREE_TRY_ASSIGN(out.shape, broadcast_shape(call, out.shape, call.need(i).shape()));
   }
   Result<int64_t> n = shape_elements(out.shape);

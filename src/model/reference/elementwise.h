@@ -9,13 +9,16 @@
 
 namespace oree {
 
+// kInvalid when an input is absent: for operators with any number of them.
+Status all_present(const KernelCall& call);
+
 // All inputs of a call under the shape to which they broadcast.
 struct Operands {
   Shape shape;
   std::vector<Strides> strides;
   Walk walk() const { return Walk(shape, strides); }
 };
-Result<Operands> broadcast_operands(const KernelCall& call);  // kInvalid when one is absent
+Result<Operands> broadcast_operands(const KernelCall& call);
 
 // kInvalid unless all inputs have one dtype.
 Status same_dtypes(const KernelCall& call);

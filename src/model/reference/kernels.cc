@@ -26,7 +26,10 @@ Registry collect(std::initializer_list<std::span<const KernelEntry>> tables) {
 }
 
 const Registry& plain_kernels() {
-  static const Registry registry = collect({kActivationKernels, kArithmeticKernels, kLogicKernels, kUnaryMathKernels});
+  static const Registry registry =
+      collect({kActivationKernels, kArithmeticKernels, kCastKernels, kCreateKernels, kEinsumKernels, kGatherKernels,
+               kLogicKernels, kMatMulKernels, kMovementKernels, kPadKernels, kQuantizeKernels, kReduceKernels,
+               kReshapeKernels, kScatterKernels, kSelectKernels, kSoftmaxKernels, kUnaryMathKernels});
   return registry;
 }
 
@@ -77,6 +80,12 @@ Status KernelCall::fits(Dtype dtype, const Shape& shape) const {
                                                node.name, shape_text(shape), kReferenceTensorBytesMax));
   }
   return {};
+}
+
+Status KernelCall::affordable(double steps) const {
+  if (steps <= static_cast<double>(kReferenceStepsMax)) return {};
+  return Error(Code::kExhausted,
+               fmt::format("{} '{}': takes {:.3g} steps, at most {}", node.op, node.name, steps, kReferenceStepsMax));
 }
 
 }  // namespace oree
