@@ -5,7 +5,15 @@
 
 namespace oree {
 
+Status all_present(const KernelCall& call) {
+  for (size_t i = 0; i < call.inputs.size(); ++i) {
+    if (!call.in(i)) return call.invalid(fmt::format("input {} is missing", i));
+  }
+  return {};
+}
+
 Result<Operands> broadcast_operands(const KernelCall& call) {
+  OREE_TRY(all_present(call));
   Operands out;
   for (size_t i = 0; i < call.inputs.size(); ++i) {
     OREE_TRY_ASSIGN(out.shape, broadcast_shape(call, out.shape, call.need(i).shape()));
@@ -32,6 +40,13 @@ Status real_input(const KernelCall& call) {
   Dtype dtype = call.need(0).dtype();
   if (dtype_is_float(dtype)) return {};
   return call.invalid(fmt::format("the input must be of a float type, not {}", dtype_name(dtype)));
+}
+
+Status number_inputs(const KernelCall& call) {
+  for (const Tensor* t : call.inputs) {
+    if (t && t->dtype() == Dtype::kBool) return call.invalid("inputs must be numbers, not bool");
+  }
+  return {};
 }
 
 }  // namespace oree

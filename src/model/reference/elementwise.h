@@ -9,18 +9,40 @@
 
 namespace oree {
 
+// kInvalid when an input is absent: for operators with any number of them.
+Status all_present(const KernelCall& call);
+
 // All inputs of a call under the shape to which they broadcast.
 struct Operands {
   Shape shape;
   std::vector<Strides> strides;
   Walk walk() const { return Walk(shape, strides); }
 };
-Result<Operands> broadcast_operands(const KernelCall& call);  // asserts that none is absent
+Result<Operands> broadcast_operands(const KernelCall& call);
 
 // kInvalid unless all inputs have one dtype.
 Status same_dtypes(const KernelCall& call);
 // kInvalid unless the first input is of a float type.
 Status real_input(const KernelCall& call);
+// kInvalid when an input is bool.
+Status number_inputs(const KernelCall& call);
+
+// Arithmetic that wraps for integers, where C++ would leave it undefined.
+template <typename T>
+T wrap_add(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) return a + b;
+  return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+template <typename T>
+T wrap_sub(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) return a - b;
+  return static_cast<T>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+template <typename T>
+T wrap_mul(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) return a * b;
+  return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+}
 
 // Output 0 = f(input 0), of the input's type.
 template <typename T, typename F>

@@ -33,6 +33,8 @@ struct KernelCall {
   }
   // Asked before an output is made: kInvalid when the shape is none, kExhausted above kReferenceTensorBytesMax.
   Status fits(Dtype dtype, const Shape& shape) const;
+  // Asked before a loop whose length the outputs' size does not bound: kExhausted above kReferenceStepsMax.
+  Status affordable(double steps) const;
   // kInvalid or kUnsupported, led by the operator and the node's name.
   Error invalid(const std::string& text) const;
   Error unsupported(const std::string& text) const;

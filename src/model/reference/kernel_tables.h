@@ -8,8 +8,23 @@
 
 namespace oree {
 
-// Elementwise.
+extern const std::span<const KernelEntry> kActivationKernels;
+extern const std::span<const KernelEntry> kArithmeticKernels;
+extern const std::span<const KernelEntry> kCastKernels;
+extern const std::span<const KernelEntry> kCreateKernels;
+extern const std::span<const KernelEntry> kEinsumKernels;
+extern const std::span<const KernelEntry> kGatherKernels;
 extern const std::span<const KernelEntry> kLogicKernels;
+extern const std::span<const KernelEntry> kMatMulKernels;
+extern const std::span<const KernelEntry> kMovementKernels;
+extern const std::span<const KernelEntry> kPadKernels;
+extern const std::span<const KernelEntry> kQuantizeKernels;
+extern const std::span<const KernelEntry> kReduceKernels;
+extern const std::span<const KernelEntry> kReshapeKernels;
+extern const std::span<const KernelEntry> kScatterKernels;
+extern const std::span<const KernelEntry> kSelectKernels;
+extern const std::span<const KernelEntry> kSoftmaxKernels;
+extern const std::span<const KernelEntry> kUnaryMathKernels;
 
 // Images and what slides over them.
 extern const std::span<const KernelEntry> kConvKernels;

@@ -26,8 +26,11 @@ Registry collect(std::initializer_list<std::span<const KernelEntry>> tables) {
 }
 
 const Registry& plain_kernels() {
-  static const Registry registry = collect({kLogicKernels, kConvKernels, kPoolKernels, kNormaliseKernels,
-                                            kRecurrentKernels, kResizeKernels, kControlKernels});
+  static const Registry registry = collect(
+      {kActivationKernels, kArithmeticKernels, kCastKernels,     kControlKernels,   kConvKernels,     kCreateKernels,
+       kEinsumKernels,     kGatherKernels,     kLogicKernels,    kMatMulKernels,    kMovementKernels, kNormaliseKernels,
+       kPadKernels,        kPoolKernels,       kQuantizeKernels, kRecurrentKernels, kReduceKernels,   kReshapeKernels,
+       kResizeKernels,     kScatterKernels,    kSelectKernels,   kSoftmaxKernels,   kUnaryMathKernels});
   return registry;
 }
 
@@ -79,6 +82,12 @@ Status KernelCall::fits(Dtype dtype, const Shape& shape) const {
                                                node.name, shape_text(shape), kReferenceTensorBytesMax));
   }
   return {};
+}
+
+Status KernelCall::affordable(double steps) const {
+  if (steps <= static_cast<double>(kReferenceStepsMax)) return {};
+  return Error(Code::kExhausted,
+               fmt::format("{} '{}': takes {:.3g} steps, at most {}", node.op, node.name, steps, kReferenceStepsMax));
 }
 
 }  // namespace oree

@@ -76,8 +76,8 @@ Walk::Walk(Shape shape, std::vector<Strides> operands)
     : shape_(std::move(shape)),
       operands_(std::move(operands)),
       place_(shape_.size(), 0),
-      offsets_(operands_.size(), 0),
-      elements_(elements_of(shape_)) {
+      offsets_(operands_.size(), 0) {
+  for (int64_t d : shape_) elements_ *= d;
   for (const Strides& s : operands_) OREE_ASSERT(s.size() == shape_.size());
 }
 

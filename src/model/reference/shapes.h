@@ -33,6 +33,7 @@ struct AxisView {
 AxisView view_at(const Shape& shape, size_t axis);
 
 // Goes through a shape in row-major order, and through any number of operands beside it, each by its own strides:
+// The product of the shape must fit an int64.
 //   for (Walk w(shape, {a_strides, b_strides}); !w.done(); w.next()) out[w.index()] = f(a[w.at(0)], b[w.at(1)]);
 class Walk {
  public:
@@ -49,7 +50,7 @@ class Walk {
   Shape place_;
   std::vector<int64_t> offsets_;
   int64_t index_ = 0;
-  int64_t elements_;
+  int64_t elements_ = 1;
 };
 
 }  // namespace oree

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// ONNX's own conformance cases through the reader and the reference interpreter, compared as ONNX's backend test does
+// it. Fails when a case fails of which every operator has a kernel, and when fewer pass than did before. Exits with 77
+// where the cases are not installed (Debian's libonnx-testdata; OREE_ONNX_TESTDATA names another folder).
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/onnx/onnx_cases_fixture.h"
+#include "model/reference/interpreter.h"
+#include "model/reference/kernel.h"
+
+namespace oree {
+namespace {
+
+constexpr int kPassedMin = 789;  // of the 1,072 cases of ONNX 1.12
+constexpr double kRelative = 1e-3, kAbsolute = 1e-7;
+constexpr double kRelativeBfloat16 = 0x1p-7;  // ONNX 1.12 made its cases by cutting bits off, not by rounding
+
+enum class Verdict { kPassed, kFailed, kUnsupported };
+
+struct Outcome {
+  Verdict verdict = Verdict::kPassed;
+  std::string why;
+};
+
+Outcome from(const Error& error) {
+  return {error.code() == Code::kUnsupported ? Verdict::kUnsupported : Verdict::kFailed, error.message()};
+}
+
+// The cases hold bfloat16 as uint16.
+Tensor tensor_of(const Constant& constant, Dtype wanted) {
+  Tensor t = constant.to_tensor();
+  if (wanted != Dtype::kBfloat16 || t.dtype() != Dtype::kUint16) return t;
+  Result<Tensor> bits = Tensor::from_bytes(wanted, t.shape(), Bytes(t.bytes().begin(), t.bytes().end()));
+  return bits ? *bits : t;
+}
+
+// What is wrong with an output; empty when nothing is.
+std::string difference(const Tensor& got, const Tensor& expected) {
+  if (got.dtype() != expected.dtype() || got.shape() != expected.shape()) {
+    return fmt::format("{} {} instead of {} {}", dtype_name(got.dtype()), shape_text(got.shape()),
+                       dtype_name(expected.dtype()), shape_text(expected.shape()));
+  }
+  double relative = got.dtype() == Dtype::kBfloat16 ? kRelativeBfloat16 : kRelative;
+  std::vector<double> a = got.to_doubles(), b = expected.to_doubles();
+  for (size_t i = 0; i < a.size(); ++i) {
+    bool equal = a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]));
+    if (!equal && !(std::fabs(a[i] - b[i]) <= kAbsolute + relative * std::fabs(b[i]))) {
+      return fmt::format("element {} is {}, not {}", i, a[i], b[i]);
+    }
+  }
+  return "";
+}
+
+Outcome run_case(const std::filesystem::path& folder, Graph& graph) {
+  Result<std::vector<Constant>> inputs = onnx_cases::tensors(folder, "input");
+  Result<std::vector<Constant>> outputs = onnx_cases::tensors(folder, "output");
+  // Sequences, optional values and strings are no tensors of ours.
+  if (!inputs || !outputs) return {Verdict::kUnsupported, "an input or output that is no tensor of ours"};
+  const std::vector<ValueId>& ids = graph.main().inputs;
+  if (ids.size() != inputs->size()) return {Verdict::kFailed, fmt::format("{} inputs", ids.size())};
+  NamedTensors given;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    Dtype declared = graph.value(ids[i]).dtype.value_or(Dtype::kFloat32);
+    given.push_back({graph.value(ids[i]).name, tensor_of((*inputs)[i], declared)});
+    graph.set_type(ids[i], declared,
+                   to_dims(given.back().tensor.shape()));  // some declare another shape than they give
+  }
+  Result<Interpreter> interpreter = Interpreter::create(graph);
+  if (!interpreter) return from(interpreter.error());
+  Result<NamedTensors> made = interpreter->run(given);
+  if (!made) return from(made.error());
+  if (made->size() != outputs->size()) return {Verdict::kFailed, fmt::format("{} outputs", made->size())};
+  for (size_t i = 0; i < made->size(); ++i) {
+    const Tensor& got = (*made)[i].tensor;
+    std::string wrong = difference(got, tensor_of((*outputs)[i], got.dtype()));
+    if (!wrong.empty()) return {Verdict::kFailed, fmt::format("output {}: {}", i, wrong)};
+  }
+  return {};
+}
+
+// By which operator a case is listed: its own, or "(several)".
+std::string title(const Graph& graph) {
+  std::set<std::string> ops;
+  for (NodeId n : graph.main().nodes) {
+    if (!graph.node(n).removed) ops.insert(graph.node(n).op);
+  }
+  return ops.size() == 1 ? *ops.begin() : "(several)";
+}
+
+struct Count {
+  int passed = 0, failed = 0, unsupported = 0;
+  void add(Verdict v) { ++(v == Verdict::kPassed ? passed : v == Verdict::kFailed ? failed : unsupported); }
+};
+
+int run_all(bool verbose) {
+  std::vector<std::filesystem::path> folders = onnx_cases::folders();
+  if (folders.empty()) {
+    fmt::print("skipped: ONNX's conformance cases are not installed (package libonnx-testdata)\n");
+    return 77;
+  }
+  std::map<std::string, Count> table;
+  Count all;
+  for (const std::filesystem::path& folder : folders) {
+    Result<Model> model = onnx_cases::model(folder);
+    Outcome outcome = model ? run_case(folder, model->graph) : from(model.error());
+    table[model ? title(model->graph) : "(not read)"].add(outcome.verdict);
+    all.add(outcome.verdict);
+    if (outcome.verdict == Verdict::kFailed || (verbose && outcome.verdict == Verdict::kUnsupported)) {
+      fmt::print("{} {}: {}\n", outcome.verdict == Verdict::kFailed ? "FAILED" : "unsupported",
+                 folder.filename().string(), outcome.why);
+    }
+  }
+  fmt::print("{:28} {:>6} {:>6} {:>11}\n", "operator", "passed", "failed", "unsupported");
+  for (const auto& [op, count] : table) {
+    fmt::print("{:28} {:6} {:6} {:11}\n", op, count.passed, count.failed, count.unsupported);
+  }
+  fmt::print("{:28} {:6} {:6} {:11}\n", "all", all.passed, all.failed, all.unsupported);
+  if (all.passed < kPassedMin) fmt::print("FAILED: {} passed, at least {} did before\n", all.passed, kPassedMin);
+  return all.failed > 0 || all.passed < kPassedMin ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace oree
+
+int main(int argc, char** argv) { return oree::run_all(argc > 1 && std::string(argv[1]) == "--verbose"); }
