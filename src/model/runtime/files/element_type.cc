@@ -25,18 +25,12 @@ constexpr ElementType kBool{"bool", 8, Dtype::kBool};
 constexpr ElementType kString{"string", 0, std::nullopt};
 constexpr ElementType kComplex64{"complex64", 64, std::nullopt};
 constexpr ElementType kComplex128{"complex128", 128, std::nullopt};
-constexpr ElementType kResource{"resource", 0, std::nullopt};
-constexpr ElementType kVariant{"variant", 0, std::nullopt};
 constexpr ElementType kFloat8{"float8", 8, std::nullopt};
 constexpr ElementType kFloat4{"float4", 4, std::nullopt};
 
 constexpr ElementType kOnnx[] = {kNone,     kFloat32, kUint8,   kInt8,    kUint16, kInt16,  kInt32,     kInt64,
                                  kString,   kBool,    kFloat16, kFloat64, kUint32, kUint64, kComplex64, kComplex128,
                                  kBfloat16, kFloat8,  kFloat8,  kFloat8,  kFloat8, kUint4,  kInt4,      kFloat4};
-constexpr ElementType kTflite[] = {kFloat32, kFloat16,   kInt32,  kUint8,   kInt64,      kString, kBool,
-                                   kInt16,   kComplex64, kInt8,   kFloat64, kComplex128, kUint64, kResource,
-                                   kVariant, kUint32,    kUint16, kInt4,    kBfloat16};
-
 struct OpenvinoName {
   std::string_view name;
   ElementType type;
@@ -55,11 +49,6 @@ constexpr OpenvinoName kOpenvino[] = {
 ElementType onnx_element(int64_t code) {
   if (code < 0 || code >= static_cast<int64_t>(std::size(kOnnx))) return ElementType{};
   return kOnnx[code];
-}
-
-ElementType tflite_element(int code) {
-  if (code < 0 || code >= static_cast<int>(std::size(kTflite))) return ElementType{};
-  return kTflite[code];
 }
 
 ElementType openvino_element(std::string_view name) {

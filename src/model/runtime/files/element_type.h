@@ -16,7 +16,6 @@ struct ElementType {
 };
 
 ElementType onnx_element(int64_t code);               // onnx.proto, TensorProto.DataType
-ElementType tflite_element(int code);                 // schema.fbs, TensorType
 ElementType openvino_element(std::string_view name);  // "f32", "FP32", "i64", …
 
 }  // namespace oree
