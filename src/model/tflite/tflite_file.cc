@@ -199,6 +199,8 @@ class TfliteParser {
     OREE_TRY_ASSIGN(out.buffer, table.scalar<uint32_t>(2, 0));
     OREE_TRY_ASSIGN(uint8_t variable, table.scalar<uint8_t>(5, 0));
     out.variable = variable != 0;
+    OREE_TRY_ASSIGN(uint8_t has_rank, table.scalar<uint8_t>(8, 0));
+    out.has_rank = has_rank != 0;
     if (table.has(7)) {
       OREE_TRY(shape(table, 7, out.signature));
       if (!out.signature.empty() && out.signature.size() != out.shape.size())

@@ -16,9 +16,10 @@ namespace oree {
 
 struct TfliteTensor {
   std::string_view name;
-  int type = 0;     // tflite_type()
-  Shape shape;      // at export time
-  Shape signature;  // -1: free; equal to shape when the file has none
+  int type = 0;           // tflite_type()
+  Shape shape;            // at export time
+  Shape signature;        // -1: free; equal to shape when the file has none
+  bool has_rank = false;  // false with an empty shape: perhaps a scalar, perhaps of unknown rank
   uint32_t buffer = 0;
   bool variable = false;
   bool external = false;  // its bytes lie in another file
