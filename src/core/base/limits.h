@@ -10,9 +10,11 @@ namespace oree {
 inline constexpr int64_t kTensorElementsMax = int64_t{1} << 31;
 inline constexpr int kTensorRankMax = 32;
 inline constexpr int64_t kModelBytesMax = int64_t{4} << 30;
-inline constexpr size_t kModelPartsMax = 1 << 20;  // nodes, tensors or buffers of one model file
-inline constexpr int kModelNestingMax = 16;        // graphs within graphs (If, Loop, Scan)
-inline constexpr int64_t kSparseExpansionMax = 64;  // a sparse tensor's dense bytes for each one that is stored
+inline constexpr size_t kModelPartsMax = 1 << 20;    // nodes, tensors or buffers of one model file
+inline constexpr size_t kModelNumbersMax = 1 << 22;  // in the attributes of one model file, all together
+inline constexpr int kModelNestingMax = 16;          // graphs within graphs (If, Loop, Scan)
+inline constexpr int64_t kSparseExpansionMax = 64;   // a sparse tensor's dense bytes for each that is stored
+inline constexpr int64_t kShapeIntsMax = 256;        // elements of a tensor whose values type inference follows
 inline constexpr int64_t kBundleBytesMax = int64_t{4} << 30;
 inline constexpr int64_t kManifestBytesMax = 1 << 20;
 inline constexpr int kJsonDepthMax = 64;

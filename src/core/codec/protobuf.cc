@@ -32,6 +32,8 @@ float ProtoField::as_float() const { return std::bit_cast<float>(static_cast<uin
 
 Result<bool> ProtoReader::next(ProtoField& field) {
   if (rest_.empty()) return false;
+  const ByteView from_here = rest_;
+  auto took = [&] { field.whole = from_here.first(from_here.size() - rest_.size()); };
   uint64_t key = 0;
   OREE_TRY(read_varint(rest_, key));
   if (key >> 3 == 0 || key >> 3 > 0x1fffffff) return Error(Code::kInvalid, "a protobuf field number is out of range");
@@ -42,6 +44,7 @@ Result<bool> ProtoReader::next(ProtoField& field) {
     case 0:
       field.kind = ProtoField::Kind::kVarint;
       OREE_TRY(read_varint(rest_, field.value));
+      took();
       return true;
     case 1:
       field.kind = ProtoField::Kind::kFixed64;
@@ -64,6 +67,7 @@ Result<bool> ProtoReader::next(ProtoField& field) {
   }
   field.bytes = rest_.first(static_cast<size_t>(size));
   rest_ = rest_.subspan(static_cast<size_t>(size));
+  took();
   if (field.kind != ProtoField::Kind::kBytes) field.value = little_endian(field.bytes);
   return true;
 }

@@ -17,6 +17,7 @@ struct ProtoField {
   Kind kind = Kind::kVarint;
   uint64_t value = 0;  // kVarint, kFixed64, kFixed32
   ByteView bytes;      // kBytes: a string, message or packed list
+  ByteView whole;      // key and all, as it lies in the message
 
   int64_t as_int() const { return static_cast<int64_t>(value); }  // int32 and int64 alike, negative ones too
   float as_float() const;                                         // kFixed32

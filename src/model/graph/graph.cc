@@ -69,6 +69,12 @@ NodeId enclosing(const Graph& graph, NodeId user, BlockId block) {
 }  // namespace
 
 std::vector<NodeId> Graph::order(BlockId id) const {
+  std::optional<std::vector<NodeId>> found = acyclic_order(id);
+  OREE_ASSERT(found.has_value());
+  return *std::move(found);
+}
+
+std::optional<std::vector<NodeId>> Graph::acyclic_order(BlockId id) const {
   const Block& b = block(id);
   std::map<NodeId, std::vector<NodeId>> followers;
   std::map<NodeId, int> waits;
@@ -87,11 +93,20 @@ std::vector<NodeId> Graph::order(BlockId id) const {
     for (ValueId out : node(n).outputs) {
       if (out == kNoValue) continue;
       for (NodeId user : value(out).users) follow(n, enclosing(*this, user, id));
-      // A body may hand on a value of the block around it without any node.
-      for (size_t k = 1; k < blocks_.size(); ++k) {
-        if (blocks_[k].owner == kNoNode || node(blocks_[k].owner).removed) continue;
-        if (std::ranges::find(blocks_[k].outputs, out) != blocks_[k].outputs.end())
-          follow(n, enclosing(*this, blocks_[k].owner, id));
+    }
+    // A body may hand on a value of the block around it without any node.
+    std::vector<const Node*> inside{&node(n)};
+    while (!inside.empty()) {
+      const Node* owner = inside.back();
+      inside.pop_back();
+      for (const auto& [name, body] : owner->blocks) {
+        for (ValueId out : block(body).outputs) {
+          NodeId maker = value(out).producer;
+          if (maker != kNoNode && node(maker).block == id) follow(maker, n);
+        }
+        for (NodeId inner : block(body).nodes) {
+          if (!node(inner).removed && !node(inner).blocks.empty()) inside.push_back(&node(inner));
+        }
       }
     }
   }
@@ -109,7 +124,7 @@ std::vector<NodeId> Graph::order(BlockId id) const {
       if (--waits[f] == 0) ready.push(f);
     }
   }
-  OREE_ASSERT(out.size() == rank.size());
+  if (out.size() != rank.size()) return std::nullopt;
   return out;
 }
 

@@ -119,6 +119,7 @@ class Graph {
   // The nodes of a block such that each follows what it uses (bodies' uses included); among the free ones, as they
   // were added. Asserts that there is no cycle (validate() says so of a graph from outside).
   std::vector<NodeId> order(BlockId block = kMainBlock) const;
+  std::optional<std::vector<NodeId>> acyclic_order(BlockId block) const;  // the same; nothing when there is a cycle
   std::vector<NodeId> all_nodes() const;  // of all blocks, those around before those within
   bool is_output(ValueId id) const;       // of any block, or of a state
   bool unused(ValueId id) const { return value(id).users.empty() && !is_output(id); }

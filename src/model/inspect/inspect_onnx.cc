@@ -6,7 +6,7 @@
 
 #include "model/inspect/onnx_shapes.h"
 #include "model/inspect/summary_parts.h"
-#include "model/runtime/files/element_type.h"
+#include "model/onnx/onnx_element.h"
 
 namespace oree {
 namespace {

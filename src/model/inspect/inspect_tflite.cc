@@ -57,7 +57,7 @@ class TfliteSummary {
       }
       auto bytes = static_cast<int64_t>(file_.buffers[t.buffer].size());
       if (bytes == 0 || !counted_.insert(t.buffer).second) continue;
-      TfliteType element = tflite_type(t.type);
+      ElementType element = tflite_type(t.type);
       out_.weight_bytes[element.name] += bytes;
       bool small_integer = element.bits > 0 && element.bits <= 8 && element.dtype != Dtype::kBool;
       bool real = std::string_view(element.name).find("float") != std::string_view::npos;

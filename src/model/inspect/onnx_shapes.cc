@@ -7,7 +7,7 @@
 #include <set>
 
 #include "model/inspect/summary_parts.h"
-#include "model/runtime/files/element_type.h"
+#include "model/onnx/onnx_element.h"
 
 namespace oree {
 namespace {

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/runtime/files/onnx_file.h"
+#include "model/onnx/onnx_file.h"
 
 namespace oree {
 

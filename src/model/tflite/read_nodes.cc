@@ -109,7 +109,7 @@ class NodeReader {
   }
 
   static Result<Dtype> dtype_of(const TfliteTensor& t) {
-    TfliteType type = tflite_type(t.type);
+    ElementType type = tflite_type(t.type);
     if (!type.dtype) return unsupported(fmt::format("tensor '{}' of type {}", t.name, type.name));
     return *type.dtype;
   }

@@ -212,7 +212,7 @@ class TfliteParser {
     OREE_TRY_ASSIGN(out.sparsity, table.table(6));
     OREE_TRY_ASSIGN(uint32_t external, table.scalar<uint32_t>(10, 0));
     out.external = external != 0;
-    TfliteType element = tflite_type(out.type);
+    ElementType element = tflite_type(out.type);
     size_t have = out_.buffers[out.buffer].size();
     if (element.bits == 0 || have == 0 || out.sparsity.has_value()) return {};
     Shape known = out.shape;

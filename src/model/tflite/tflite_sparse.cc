@@ -162,7 +162,7 @@ class Densifier {
 }  // namespace
 
 Result<Constant> read_sparse_tensor(const TfliteTensor& tensor, ByteView buffer) {
-  TfliteType type = tflite_type(tensor.type);
+  ElementType type = tflite_type(tensor.type);
   if (!type.dtype || type.bits < 8) return Error(Code::kUnsupported, fmt::format("a sparse tensor of {}", type.name));
   OREE_TRY_ASSIGN(int64_t elements, shape_elements(tensor.shape));
   size_t width = dtype_size(*type.dtype);

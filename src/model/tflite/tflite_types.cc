@@ -6,7 +6,7 @@
 namespace oree {
 namespace {
 
-constexpr TfliteType kTypes[] = {
+constexpr ElementType kTypes[] = {
     {"float32", 32, Dtype::kFloat32},   {"float16", 16, Dtype::kFloat16}, {"int32", 32, Dtype::kInt32},
     {"uint8", 8, Dtype::kUint8},        {"int64", 64, Dtype::kInt64},     {"string", 0, std::nullopt},
     {"bool", 8, Dtype::kBool},          {"int16", 16, Dtype::kInt16},     {"complex64", 64, std::nullopt},
@@ -19,8 +19,8 @@ constexpr TfliteType kTypes[] = {
 
 }  // namespace
 
-TfliteType tflite_type(int code) {
-  if (code < 0 || code >= static_cast<int>(std::size(kTypes))) return TfliteType{};
+ElementType tflite_type(int code) {
+  if (code < 0 || code >= static_cast<int>(std::size(kTypes))) return ElementType{};
   return kTypes[code];
 }
 

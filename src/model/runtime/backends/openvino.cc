@@ -5,12 +5,12 @@
 #include <cstring>
 #include <sstream>
 
+#include "model/onnx/onnx_file.h"
 #include "model/runtime/backends/backends.h"
 #include "model/runtime/backends/handle.h"
 #include "model/runtime/backends/openvino_api.h"
 #include "model/runtime/backends/session_base.h"
 #include "model/runtime/files/model_file.h"
-#include "model/runtime/files/onnx_file.h"
 #include "model/tflite/tflite_file.h"
 
 namespace oree {

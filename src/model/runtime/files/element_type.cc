@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/runtime/files/element_type.h"
 
-#include <iterator>
-
 namespace oree {
 namespace {
 
-constexpr ElementType kNone{"undefined", 0, std::nullopt};
 constexpr ElementType kFloat32{"float32", 32, Dtype::kFloat32};
 constexpr ElementType kFloat16{"float16", 16, Dtype::kFloat16};
 constexpr ElementType kFloat64{"float64", 64, Dtype::kFloat64};
@@ -23,14 +20,9 @@ constexpr ElementType kInt64{"int64", 64, Dtype::kInt64};
 constexpr ElementType kUint64{"uint64", 64, Dtype::kUint64};
 constexpr ElementType kBool{"bool", 8, Dtype::kBool};
 constexpr ElementType kString{"string", 0, std::nullopt};
-constexpr ElementType kComplex64{"complex64", 64, std::nullopt};
-constexpr ElementType kComplex128{"complex128", 128, std::nullopt};
 constexpr ElementType kFloat8{"float8", 8, std::nullopt};
 constexpr ElementType kFloat4{"float4", 4, std::nullopt};
 
-constexpr ElementType kOnnx[] = {kNone,     kFloat32, kUint8,   kInt8,    kUint16, kInt16,  kInt32,     kInt64,
-                                 kString,   kBool,    kFloat16, kFloat64, kUint32, kUint64, kComplex64, kComplex128,
-                                 kBfloat16, kFloat8,  kFloat8,  kFloat8,  kFloat8, kUint4,  kInt4,      kFloat4};
 struct OpenvinoName {
   std::string_view name;
   ElementType type;
@@ -45,11 +37,6 @@ constexpr OpenvinoName kOpenvino[] = {
     {"string", kString}, {"nf4", kFloat4},    {"f8e4m3", kFloat8}, {"f8e5m2", kFloat8}};
 
 }  // namespace
-
-ElementType onnx_element(int64_t code) {
-  if (code < 0 || code >= static_cast<int64_t>(std::size(kOnnx))) return ElementType{};
-  return kOnnx[code];
-}
 
 ElementType openvino_element(std::string_view name) {
   for (const OpenvinoName& known : kOpenvino) {

@@ -5,8 +5,9 @@
 #include <iterator>
 
 #include "core/base/limits.h"
+#include "model/onnx/onnx_element.h"
+#include "model/onnx/onnx_file.h"
 #include "model/runtime/files/element_type.h"
-#include "model/runtime/files/onnx_file.h"
 #include "model/runtime/files/openvino_file.h"
 
 namespace oree {

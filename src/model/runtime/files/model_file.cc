@@ -14,7 +14,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/text.h"
-#include "model/runtime/files/onnx_file.h"
+#include "model/onnx/onnx_file.h"
 #include "model/runtime/files/openvino_file.h"
 #include "model/tflite/tflite_file.h"
 

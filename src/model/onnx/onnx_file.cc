@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/runtime/files/onnx_file.h"
+#include "model/onnx/onnx_file.h"
 
 #include <fmt/format.h>
 
@@ -10,12 +10,12 @@
 
 #include "core/base/limits.h"
 #include "core/codec/protobuf.h"
-#include "model/runtime/files/element_type.h"
+#include "model/onnx/onnx_element.h"
 
 namespace oree {
 namespace {
 
-constexpr size_t kSmall = 64;  // elements kept of a typed field or list of floats
+constexpr size_t kSmall = 64;  // elements kept of a typed field
 
 Error invalid(std::string text) { return Error(Code::kInvalid, std::move(text)); }
 
@@ -41,13 +41,17 @@ class OnnxParser {
         case 1: out.ir_version = f.as_int(); return {};
         case 2: out.producer = f.as_string(); return {};
         case 3: out.producer_version = f.as_string(); return {};
+        case 4: out.domain = f.as_string(); return {};
+        case 5: out.model_version = f.as_int(); return {};
+        case 6: out.doc = f.as_string(); return {};
         case 7:
           if (!f.is_bytes() || graph_seen) return invalid("the model's graph is malformed");
           graph_seen = true;
           return graph(f.bytes, out.graph, 0);
-        case 8: return opset(f.bytes, out);
-        case 25: ++out.functions; return {};
-        default: return {};
+        case 8: return opset(f.bytes, out.opsets);
+        case 14: return metadata(f.bytes, out.metadata);
+        case 25: return function(f.bytes, out.functions.emplace_back());
+        default: return keep(f, out.unknown);
       }
     }));
     if (!graph_seen) return invalid("no graph in it: not an ONNX model, or cut off");
@@ -62,7 +66,28 @@ class OnnxParser {
     return {};
   }
 
-  Status opset(ByteView message, OnnxFile& out) {
+  // What is not understood is kept for whoever writes the model again.
+  Status keep(const ProtoField& f, std::vector<ByteView>& out) {
+    out.push_back(f.whole);
+    return count();
+  }
+
+  Status pair(ByteView message, std::string_view& key, std::string_view& value) {
+    return each_field(message, [&](const ProtoField& f) -> Status {
+      if (f.number == 1) key = f.as_string();
+      if (f.number == 2) value = f.as_string();
+      return {};
+    });
+  }
+
+  Status metadata(ByteView message, std::map<std::string, std::string>& out) {
+    std::string_view key, value;
+    OREE_TRY(pair(message, key, value));
+    out.insert_or_assign(std::string(key), std::string(value));
+    return count();
+  }
+
+  Status opset(ByteView message, std::map<std::string, int64_t>& out) {
     std::string domain;
     int64_t version = 0;
     OREE_TRY(each_field(message, [&](const ProtoField& f) -> Status {
@@ -71,8 +96,25 @@ class OnnxParser {
       return {};
     }));
     if (domain == "ai.onnx") domain.clear();
-    out.opsets[domain] = version;
+    out[domain] = version;
     return count();
+  }
+
+  Status function(ByteView message, OnnxFunction& out) {
+    OREE_TRY(count());
+    return each_field(message, [&](const ProtoField& f) -> Status {
+      switch (f.number) {
+        case 1: out.name = f.as_string(); return {};
+        case 4: out.inputs.push_back(f.as_string()); return count();
+        case 5: out.outputs.push_back(f.as_string()); return count();
+        case 7: OREE_TRY(count()); return node(f.bytes, out.nodes.emplace_back(), 0);
+        case 9: return opset(f.bytes, out.opsets);
+        case 10: out.domain = own_domain(f.as_string()); return {};
+        case 11: OREE_TRY(count()); return attribute(f.bytes, out.defaults.emplace_back(), 0);
+        case 13: out.overload = f.as_string(); return {};
+        default: return {};
+      }
+    });
   }
 
   Status graph(ByteView message, OnnxGraph& out, int depth) {
@@ -80,13 +122,19 @@ class OnnxParser {
     return each_field(message, [&](const ProtoField& f) -> Status {
       switch (f.number) {
         case 1: OREE_TRY(count()); return node(f.bytes, out.nodes.emplace_back(), depth);
+        case 2: out.name = f.as_string(); return {};
         case 5: OREE_TRY(count()); return tensor(f.bytes, out.initializers.emplace_back());
         case 11: return value(f.bytes, out.inputs.emplace_back());
         case 12: return value(f.bytes, out.outputs.emplace_back());
         case 13: return value(f.bytes, out.values.emplace_back());
-        default: return {};
+        case 15: ++out.sparse_initializers; return {};
+        default: return keep(f, out.unknown);
       }
     });
+  }
+
+  static std::string_view own_domain(std::string_view domain) {
+    return domain == "ai.onnx" ? std::string_view() : domain;
   }
 
   Status node(ByteView message, OnnxNode& out, int depth) {
@@ -97,13 +145,15 @@ class OnnxParser {
         case 3: out.name = f.as_string(); return {};
         case 4: out.op = f.as_string(); return {};
         case 5: OREE_TRY(count()); return attribute(f.bytes, out.attributes.emplace_back(), depth);
-        case 7: out.domain = f.as_string() == "ai.onnx" ? std::string_view() : f.as_string(); return {};
-        default: return {};
+        case 7: out.domain = own_domain(f.as_string()); return {};
+        case 8: out.overload = f.as_string(); return {};
+        default: return keep(f, out.unknown);
       }
     });
   }
 
   Status attribute(ByteView message, OnnxAttribute& out, int depth) {
+    out.message = message;
     return each_field(message, [&](const ProtoField& f) -> Status {
       switch (f.number) {
         case 1: out.name = f.as_string(); return {};
@@ -115,18 +165,37 @@ class OnnxParser {
         case 6:
         case 11: OREE_TRY(count()); return graph(f.bytes, out.graphs.emplace_back(), depth + 1);
         case 7: return floats(f, out.floats);
-        case 8: return append_varints(f, out.ints, kModelPartsMax);
+        case 8: return ints(f, out.ints);
+        case 9: out.strings.push_back(f.as_string()); return count();
+        case 20: out.type = f.as_int(); return {};
+        case 21: out.reference = f.as_string(); return {};
         default: return {};
       }
     });
   }
 
-  static Status floats(const ProtoField& f, std::vector<float>& out) {
+  // Numbers cost more memory than they take in the file.
+  Status numbers(size_t more) {
+    numbers_ += more;
+    if (numbers_ > kModelNumbersMax)
+      return invalid(fmt::format("more than {} numbers in attributes", kModelNumbersMax));
+    return {};
+  }
+
+  Status ints(const ProtoField& f, std::vector<int64_t>& out) {
+    size_t before = out.size();
+    OREE_TRY(append_varints(f, out, before + (kModelNumbersMax - numbers_)));
+    return numbers(out.size() - before);
+  }
+
+  Status floats(const ProtoField& f, std::vector<float>& out) {
     if (!f.is_bytes()) {
-      if (out.size() < kSmall) out.push_back(f.as_float());
-      return {};
+      out.push_back(f.as_float());
+      return numbers(1);
     }
-    for (size_t i = 0; i + 4 <= f.bytes.size() && out.size() < kSmall; i += 4) {
+    if (f.bytes.size() % 4 != 0) return invalid("a list of floats is torn");
+    OREE_TRY(numbers(f.bytes.size() / 4));
+    for (size_t i = 0; i < f.bytes.size(); i += 4) {
       uint32_t bits = 0;
       for (size_t k = 4; k-- > 0;) bits = bits << 8 | f.bytes[i + k];
       out.push_back(std::bit_cast<float>(bits));
@@ -136,7 +205,8 @@ class OnnxParser {
 
   Status tensor(ByteView message, OnnxTensor& out) {
     size_t typed_bytes = 0, typed_fields = 0;
-    bool has_raw = false, outside = false;
+    bool outside = false;
+    out.message = message;
     OREE_TRY(each_field(message, [&](const ProtoField& f) -> Status {
       switch (f.number) {
         case 1: return append_varints(f, out.dims, static_cast<size_t>(kTensorRankMax));
@@ -144,7 +214,7 @@ class OnnxParser {
         case 8: out.name = f.as_string(); return {};
         case 9:
           out.raw = f.bytes;
-          has_raw = true;
+          out.has_raw = true;
           return {};
         case 13: return external(f.bytes, out);
         case 14: outside = f.value == 1; return {};
@@ -156,7 +226,7 @@ class OnnxParser {
         case 11:
           typed_bytes += f.is_bytes() ? f.bytes.size() : 8;
           ++typed_fields;
-          if ((f.number == 5 || f.number == 7) && (f.bytes.size() <= kSmall * 10)) {
+          if ((f.number == 5 || f.number == 7) && f.bytes.size() <= kSmall * 10 && out.integers.size() <= kSmall) {
             return append_varints(f, out.integers, kModelPartsMax);
           }
           return {};
@@ -166,35 +236,37 @@ class OnnxParser {
     if (!outside) out.external = {};
     if (outside && out.external.empty())
       return invalid(fmt::format("tensor '{}': no file is named for its values", out.name));
-    return fits(out, has_raw, typed_bytes + typed_fields);
+    return fits(out, typed_bytes + typed_fields);
   }
 
   // A declared shape shall never make anybody allocate more than the file can fill.
-  static Status fits(const OnnxTensor& t, bool has_raw, size_t typed_bytes) {
+  static Status fits(const OnnxTensor& t, size_t typed_bytes) {
     Result<int64_t> elements = shape_elements(t.dims);
     if (!elements.ok()) return elements.error().within(fmt::format("tensor '{}'", t.name));
     int bits = onnx_element(t.element).bits;
     if (bits == 0 || !t.external.empty()) return {};
     int64_t bytes = (*elements * bits + 7) / 8;
-    if (has_raw && static_cast<int64_t>(t.raw.size()) != bytes) {
+    if (t.has_raw && static_cast<int64_t>(t.raw.size()) != bytes) {
       return invalid(fmt::format("tensor '{}' of shape {} needs {} bytes, but has {}", t.name, shape_text(t.dims),
                                  bytes, t.raw.size()));
     }
     // Packed small types share an integer, so eight elements a byte is what the file must at least hold.
-    if (!has_raw && static_cast<int64_t>(typed_bytes) < *elements / 8) {
+    if (!t.has_raw && static_cast<int64_t>(typed_bytes) < *elements / 8) {
       return invalid(fmt::format("tensor '{}' of shape {} has too few values", t.name, shape_text(t.dims)));
     }
     return {};
   }
 
-  static Status external(ByteView message, OnnxTensor& out) {
+  Status external(ByteView message, OnnxTensor& out) {
     std::string_view key, value;
-    OREE_TRY(each_field(message, [&](const ProtoField& f) -> Status {
-      if (f.number == 1) key = f.as_string();
-      if (f.number == 2) value = f.as_string();
-      return {};
-    }));
-    if (key == "length") std::from_chars(value.data(), value.data() + value.size(), out.external_bytes);
+    OREE_TRY(pair(message, key, value));
+    auto number = [&](int64_t& n) -> Status {
+      auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), n);
+      if (error == std::errc() && end == value.data() + value.size() && n >= 0) return {};
+      return invalid(fmt::format("tensor '{}': '{}' is no {}", out.name, value.substr(0, 32), key));
+    };
+    if (key == "length") return number(out.external_bytes);
+    if (key == "offset") return number(out.external_offset);
     if (key != "location") return {};
     // A model must not make an engine read files elsewhere.
     bool escapes = value.empty() || value.front() == '/' || value.find('\0') != std::string_view::npos;
@@ -214,6 +286,7 @@ class OnnxParser {
     return each_field(message, [&](const ProtoField& f) -> Status {
       if (f.number == 1) out.name = f.as_string();
       if (f.number != 2) return {};
+      out.typed = true;
       bool plain = false;
       OREE_TRY(each_field(f.bytes, [&](const ProtoField& type) -> Status {
         if (type.number == 6) return {};  // denotation
@@ -257,6 +330,7 @@ class OnnxParser {
   }
 
   size_t parts_ = 0;
+  size_t numbers_ = 0;
 };
 
 }  // namespace
