@@ -368,6 +368,14 @@ void Graph::remove_node(NodeId id) {
   }
 }
 
+void Graph::move_nodes(BlockId from, BlockId to) {
+  auto& source = blocks_[static_cast<size_t>(from)];
+  auto& target = blocks_[static_cast<size_t>(to)];
+  for (NodeId n : source.nodes) nodes_[check_node(n)].block = to;
+  target.nodes.insert(target.nodes.end(), source.nodes.begin(), source.nodes.end());
+  source.nodes.clear();
+}
+
 void Graph::replace(ValueId from, ValueId to) {
   if (from == to) return;
   for (NodeId user : std::vector(value(from).users)) {

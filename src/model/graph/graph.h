@@ -159,6 +159,8 @@ class Graph {
   void set_outputs(NodeId id, std::vector<ValueId> outputs);  // the old ones lose their producer
   // The node, its bodies and what is in them; its outputs remain as values without producer.
   void remove_node(NodeId id);
+  // All nodes of a body become nodes of the block around it.
+  void move_nodes(BlockId from, BlockId to);
   // Every use of `from` (by nodes, block outputs and states) becomes one of `to`.
   void replace(ValueId from, ValueId to);
   // As replace(), and `to` takes over the name of `from` where `from` is an output: what the user sees keeps its name.

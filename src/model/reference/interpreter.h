@@ -5,6 +5,8 @@
 
 #include <functional>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "model/graph/graph.h"
 
@@ -12,18 +14,21 @@ namespace oree {
 
 class Interpreter {
  public:
-  // The graph must outlive it and must not change. kUnsupported, naming op and node, when an operator has no kernel.
+  // The graph must be valid (ops/validate.h), outlive it and not change. kUnsupported, naming op and node, when an
+  // operator has no kernel.
   static Result<Interpreter> create(const Graph& graph);
   Interpreter(Interpreter&&) noexcept;
   Interpreter& operator=(Interpreter&&) noexcept;
   ~Interpreter();
 
-  // Called with each value as it is made, block by block: for layer-by-layer comparison and calibration.
+  // Called with each value as it is made, block by block, the inputs' and states' included, constants not: for
+  // layer-by-layer comparison and calibration. It must not call the interpreter.
   using Observer = std::function<void(ValueId, const Tensor&)>;
   void observe(Observer observer);
 
-  // Inputs by name, in any order, one for each input of the main block; outputs in the order of the main block. States
-  // carry over to the next run. Values are freed after their last use: memory is the live peak and the constants.
+  // Inputs by name, in any order, one for each input of the main block; outputs in the order of the main block.
+  // kInvalid when one is missing, unknown, or of another type or shape than the graph says. States carry over to the
+  // next run, unless this one fails. Values are freed after their last use: memory is the live peak and the constants.
   Result<NamedTensors> run(const NamedTensors& inputs);
   void reset_states();
 

@@ -22,30 +22,49 @@ struct KernelCall {
   BlockRunner& blocks;           // for If, Loop and Scan
 
   const Tensor* in(size_t index) const { return index < inputs.size() ? inputs[index] : nullptr; }
+  // An input that the kernel's entry counts as required, or that has been looked for.
+  const Tensor& need(size_t index) const {
+    OREE_ASSERT(in(index) != nullptr);
+    return *inputs[index];
+  }
   bool wants(size_t output) const { return node.output(output) != kNoValue; }
+  void set(size_t output, Tensor tensor) {  // dropped when the node has no such output
+    if (output < outputs.size()) outputs[output] = std::move(tensor);
+  }
+  // Asked before an output is made: kInvalid when the shape is none, kExhausted above kReferenceTensorBytesMax.
+  Status fits(Dtype dtype, const Shape& shape) const;
   // kInvalid or kUnsupported, led by the operator and the node's name.
   Error invalid(const std::string& text) const;
   Error unsupported(const std::string& text) const;
 };
 
 // kInvalid: these inputs do not fit the operator. kUnsupported: a type or a combination that this kernel has not.
-// Bounded: no output above kTensorElementsMax, no endless loop on hostile input.
+// Bounded: no output above kReferenceTensorBytesMax, no endless loop on hostile input.
 using Kernel = Status (*)(KernelCall&);
 
-// nullptr: none. Values with Quantization go to the quantized kernel of an operator (quantized.h) before this is asked.
-Kernel find_kernel(std::string_view domain, std::string_view op);
+// A kernel and what must hold before it is called. Kernels lie in one table a file; kernel_tables.h lists the tables.
+struct KernelEntry {
+  std::string_view op;
+  Kernel kernel;
+  int inputs = 1;        // so many inputs, from the first on, are there whenever the kernel is called
+  bool by_bits = false;  // no element's value matters (Reshape, Gather's data …): right for quantized values, too
+};
+
+// nullptr: none.
+const KernelEntry* find_kernel_entry(std::string_view domain, std::string_view op);
+inline Kernel find_kernel(std::string_view domain, std::string_view op) {
+  const KernelEntry* entry = find_kernel_entry(domain, op);
+  return entry ? entry->kernel : nullptr;
+}
+// The kernel for a node of a graph: where one of its values has Quantization, the quantized one of its operator, or the
+// plain one if that is by_bits; otherwise the plain one. nullptr: none.
+const KernelEntry* find_kernel_entry(const Graph& graph, const Node& node);
 
 // Runs a body with values for its inputs; values of the blocks around it are those of now.
 class BlockRunner {
  public:
   virtual ~BlockRunner() = default;
   virtual Result<std::vector<Tensor>> run_block(BlockId block, std::vector<Tensor> inputs) = 0;
-};
-
-// A group of kernels, one table a file: registered in kernels.cc by name.
-struct KernelEntry {
-  std::string_view op;
-  Kernel kernel;
 };
 
 }  // namespace oree

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// Transposes come in pairs around every operator whose layout differs from its neighbours'. What lies between two of
+// them mostly does not care about layout: Add, Relu, Concat, Softmax … with their axes renamed. So the graph falls into
+// regions of such nodes, bound by transposes or by values that stay as they are. A region can be computed in any
+// layout; the pass takes the one that leaves the least to transpose at its border, and repeats until nothing gets less.
+//
+//      Conv ─ T⁻¹ ─┐                         Conv ────┐
+//                  Add ─ Relu ─ T ─ Conv  →           Add' ─ Relu' ─ Conv        (Conv here: a layout's fixed point)
+//      Conv ─ T⁻¹ ─┘                         Conv ────┘
+//
+// Every step lowers the cost (elements moved, and one a node), so it ends.
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "model/passes/passes.h"
+#include "model/passes/region_node.h"
+#include "model/passes/rewrite.h"
+
+namespace oree {
+namespace {
+
+constexpr int kRoundsMax = 10000;
+
+struct Region {
+  size_t rank = 0;
+  BlockId block = kMainBlock;
+  std::vector<NodeId> nodes;  // in order
+  std::set<NodeId> members;
+  std::vector<ValueId> inputs;   // values from outside that follow the layout, each once
+  std::vector<ValueId> outputs;  // values made inside and used outside, each once
+};
+
+class Sinker {
+ public:
+  explicit Sinker(Graph& graph) : graph_(graph) {}
+
+  PassResult run() {
+    int changed = 0;
+    for (BlockId block = 0; block < static_cast<BlockId>(graph_.block_count()); ++block) {
+      NodeId owner = graph_.block(block).owner;
+      if (owner != kNoNode && graph_.node(owner).removed) continue;
+      OREE_TRY_ASSIGN(int n, run(block));
+      changed += n;
+    }
+    OREE_TRY_ASSIGN(int dead, remove_dead(graph_));
+    return changed + (changed > 0 ? dead : 0);
+  }
+
+ private:
+  PassResult run(BlockId block) {
+    int changed = 0;
+    for (int round = 0; round < kRoundsMax; ++round) {
+      int now = join_pairs(block);
+      std::set<NodeId> seen;
+      for (NodeId id : graph_.order(block)) {
+        if (graph_.node(id).removed || seen.contains(id)) continue;
+        Region region = grow(id);
+        seen.insert(region.members.begin(), region.members.end());
+        if (!region.nodes.empty()) now += relayout(region);
+      }
+      changed += now;
+      if (now == 0) break;
+    }
+    return changed;
+  }
+
+  // Transpose of Transpose, Transposes that do nothing, and those that another does already.
+  int join_pairs(BlockId block) {
+    int changed = 0;
+    std::map<std::pair<ValueId, Permutation>, ValueId> known;
+    for (NodeId id : graph_.order(block)) {
+      const Node& node = graph_.node(id);
+      if (node.removed || !node.is("Transpose")) continue;
+      std::optional<Permutation> perm = transpose_permutation(graph_, node);
+      if (!perm) continue;
+      ValueId out = node.outputs[0], in = node.inputs[0];
+      if (graph_.unused(out)) {
+        graph_.remove_node(id);
+        continue;
+      }
+      const Node* before = made_by(graph_, in, "Transpose");
+      const Constant* constant = graph_.constant(in);
+      bool joins = is_identity(*perm) || (constant && dtype_bits(constant->dtype()) >= 8) ||
+                   (before && transpose_permutation(graph_, *before));
+      if (!joins) {
+        auto [twin, added] = known.try_emplace({in, *perm}, out);
+        if (!added && same_quantization(graph_, out, twin->second) && bypass(graph_, out, twin->second)) {
+          graph_.remove_node(id);
+          ++changed;
+        }
+        continue;
+      }
+      ValueId better = transposed(graph_, in, *perm, block);
+      if (!bypass(graph_, out, better)) continue;
+      graph_.remove_node(id);
+      ++changed;
+    }
+    graph_.sweep();
+    return changed;
+  }
+
+  // The region around a node: what is reached over values of the same rank through nodes that do not care for layout.
+  Region grow(NodeId seed) {
+    Region region;
+    std::optional<size_t> rank = layout_rank(graph_, graph_.node(seed));
+    if (!rank || *rank < 2) return region;
+    region.rank = *rank;
+    region.block = graph_.node(seed).block;
+    std::vector<NodeId> open{seed};
+    auto visit = [&](NodeId id) {
+      if (id == kNoNode || graph_.node(id).block != region.block || region.members.contains(id)) return;
+      if (layout_rank(graph_, graph_.node(id)) == rank) open.push_back(id);
+    };
+    while (!open.empty()) {
+      NodeId id = open.back();
+      open.pop_back();
+      if (!region.members.insert(id).second) continue;
+      for (ValueId v : layout_inputs(graph_, graph_.node(id))) {
+        visit(graph_.value(v).producer);
+        // A sibling that reads the same value shares its layout only if the value is made inside; else each takes its
+        // own.
+      }
+      for (ValueId v : layout_outputs(graph_, graph_.node(id))) {
+        for (NodeId user : graph_.value(v).users) {
+          const std::vector<ValueId> reads = layout_inputs(graph_, graph_.node(user));
+          if (std::ranges::find(reads, v) != reads.end()) visit(user);
+        }
+      }
+    }
+    for (NodeId id : graph_.order(region.block)) {
+      if (region.members.contains(id)) region.nodes.push_back(id);
+    }
+    for (NodeId id : region.nodes) {
+      for (ValueId v : layout_inputs(graph_, graph_.node(id))) {
+        if (!made_inside(region, v)) add_once(region.inputs, v);
+      }
+      for (ValueId v : layout_outputs(graph_, graph_.node(id))) {
+        if (leaves(region, v)) add_once(region.outputs, v);
+      }
+    }
+    return region;
+  }
+
+  static void add_once(std::vector<ValueId>& list, ValueId v) {
+    if (std::ranges::find(list, v) == list.end()) list.push_back(v);
+  }
+
+  bool made_inside(const Region& region, ValueId v) const {
+    NodeId producer = graph_.value(v).producer;
+    return producer != kNoNode && region.members.contains(producer);
+  }
+
+  // Used by a node outside, by an input of a member that wants it as it is (a shape, a flag), or an output.
+  bool leaves(const Region& region, ValueId v) const {
+    if (graph_.is_output(v)) return true;
+    for (NodeId user : graph_.value(v).users) {
+      if (!region.members.contains(user)) return true;
+      const std::vector<ValueId> reads = layout_inputs(graph_, graph_.node(user));
+      const Node& node = graph_.node(user);
+      if (std::ranges::count(reads, v) < std::ranges::count(node.inputs, v)) return true;
+    }
+    return false;
+  }
+
+  // What it costs to transpose `v` by `perm`, where it may itself be a transposition.
+  int64_t cost_of(ValueId v, const Permutation& perm) const {
+    if (const Node* t = made_by(graph_, v, "Transpose")) {
+      if (std::optional<Permutation> first = transpose_permutation(graph_, *t))
+        return transposition_cost(graph_, t->inputs[0], then(*first, perm));
+    }
+    return transposition_cost(graph_, v, perm);
+  }
+
+  // Elements moved at the border when the region is computed in the layout `perm` away from now.
+  int64_t border_cost(const Region& region, const Permutation& perm) const {
+    int64_t cost = 0;
+    for (ValueId v : region.inputs) {
+      cost += cost_of(v, perm);
+      // Who else uses a transposition keeps it alive.
+      if (made_by(graph_, v, "Transpose") && !is_identity(perm) && used_outside(region, v))
+        cost += cost_of(v, identity_permutation(perm.size()));
+    }
+    Permutation back = inverse(perm);
+    for (ValueId v : region.outputs) {
+      std::set<Permutation> wanted;
+      bool plain = graph_.is_output(v);
+      for (NodeId user : graph_.value(v).users) {
+        const Node& node = graph_.node(user);
+        if (region.members.contains(user)) {
+          const std::vector<ValueId> reads = layout_inputs(graph_, node);
+          if (std::ranges::count(reads, v) < std::ranges::count(node.inputs, v)) plain = true;
+        } else if (std::optional<Permutation> q =
+                       node.is("Transpose") ? transpose_permutation(graph_, node) : std::nullopt) {
+          wanted.insert(then(back, *q));
+        } else if (absorbs(graph_, node, v, back)) {
+          continue;  // it takes the other layout as it comes
+        } else {
+          plain = true;
+        }
+      }
+      if (plain) wanted.insert(back);
+      for (const Permutation& q : wanted) {
+        if (is_identity(q)) continue;
+        cost += layout_cost(graph_, v, perm, q);
+      }
+    }
+    return cost;
+  }
+
+  bool used_outside(const Region& region, ValueId v) const {
+    if (graph_.is_output(v)) return true;
+    return std::ranges::any_of(graph_.value(v).users, [&](NodeId user) { return !region.members.contains(user); });
+  }
+
+  int relayout(const Region& region) {
+    std::set<Permutation> candidates;
+    for (ValueId v : region.inputs) {
+      if (const Node* t = made_by(graph_, v, "Transpose")) {
+        if (std::optional<Permutation> p = transpose_permutation(graph_, *t)) candidates.insert(inverse(*p));
+      }
+    }
+    for (ValueId v : region.outputs) {
+      for (NodeId user : graph_.value(v).users) {
+        const Node& node = graph_.node(user);
+        if (!node.is("Transpose")) continue;
+        if (std::optional<Permutation> q = transpose_permutation(graph_, node)) candidates.insert(*q);
+      }
+    }
+    int64_t best_cost = border_cost(region, identity_permutation(region.rank));
+    std::optional<Permutation> best;
+    for (const Permutation& p : candidates) {
+      if (p.size() != region.rank ||
+          !std::ranges::all_of(region.nodes, [&](NodeId n) { return can_relayout(graph_, graph_.node(n), p); }))
+        continue;
+      int64_t cost = border_cost(region, p);
+      if (cost < best_cost) {
+        best_cost = cost;
+        best = p;
+      }
+    }
+    if (!best) return 0;
+    apply(region, *best);
+    return 1;
+  }
+
+  void apply(const Region& region, const Permutation& perm) {
+    Permutation back = inverse(perm);
+    std::map<ValueId, ValueId> inside;  // old value -> the same in the new layout
+    for (ValueId v : region.inputs) inside[v] = transposed(graph_, v, perm, region.block);
+    for (NodeId id : region.nodes) relayout_node(graph_, id, perm, inside);
+    for (ValueId v : region.outputs) hand_out(region, v, inside.at(v), back);
+    graph_.sweep();
+  }
+
+  // Outside users get the old layout again, those that absorb the new one take it directly.
+  void hand_out(const Region& region, ValueId old, ValueId now, const Permutation& back) {
+    for (NodeId user : std::vector(graph_.value(old).users)) {
+      if (region.members.contains(user)) continue;  // removed with the region's old nodes
+      if (absorbs(graph_, graph_.node(user), old, back)) absorb(graph_, user, old, now, back);
+    }
+    if (graph_.unused(old)) return;
+    ValueId plain = transposed(graph_, now, back, region.block);
+    graph_.replace_keeping_name(old, plain);
+  }
+
+  Graph& graph_;
+};
+
+}  // namespace
+
+PassResult sink_transposes(Graph& graph) { return Sinker(graph).run(); }
+
+}  // namespace oree

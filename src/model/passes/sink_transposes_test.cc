@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/passes/permutation.h"
+#include "model/passes/test_passes.h"
+
+namespace oree {
+namespace {
+
+const Permutation kToNchw{0, 3, 1, 2}, kToNhwc{0, 2, 3, 1};
+
+// What a reader of an NHWC format makes: each convolution between two transposes.
+struct NhwcNet {
+  Graph g;
+  uint32_t seed = 100;
+
+  ValueId input(Dims dims) { return g.add_input("image", Dtype::kFloat32, std::move(dims)); }
+  ValueId conv(ValueId x, int64_t in, int64_t out) {
+    ValueId w = g.add_constant("w", random_constant({out, in, 3, 3}, seed++));
+    ValueId t = build(g, "Transpose", {x}, {{"perm", kToNchw}});
+    ValueId y = build(g, "Conv", {t, w}, {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+    return build(g, "Transpose", {y}, {{"perm", kToNhwc}});
+  }
+  ValueId ints(std::vector<int64_t> values) { return g.add_constant("ints", Constant::vector(values)); }
+};
+
+}  // namespace
+
+TEST_CASE("a residual block keeps only the transposes at its border") {
+  NhwcNet net;
+  ValueId x = net.input({1, 5, 6, 3});
+  ValueId a = build(net.g, "Relu", {net.conv(x, 3, 4)});
+  ValueId b = build(net.g, "Relu", {net.conv(a, 4, 4)});
+  ValueId sum = build(net.g, "Add", {b, a});
+  ValueId bias = net.g.add_constant("bias", random_constant({4}, 5));
+  ValueId y = net.conv(build(net.g, "Mul", {sum, bias}), 4, 2);
+  net.g.add_output(y);
+  Graph before = net.g;
+  CHECK(sink_transposes(net.g).value() > 0);
+  CHECK(count_nodes(net.g, "Transpose") == 2);
+  check_same(before, net.g);
+  CHECK(sink_transposes(net.g).value() == 0);
+}
+
+TEST_CASE("axes of Concat, Softmax, Slice, Pad, Split and reductions are renamed") {
+  NhwcNet net;
+  ValueId x = net.input({1, 4, 4, 3});
+  ValueId a = net.conv(x, 3, 4), b = net.conv(x, 3, 2);
+  ValueId joined = build(net.g, "Concat", {a, b}, {{"axis", int64_t{3}}});
+  ValueId padded = build(net.g, "Pad", {joined, net.ints({0, 1, 0, 0, 0, 0, 2, 0})});
+  ValueId cut = build(net.g, "Slice", {padded, net.ints({1}), net.ints({4}), net.ints({-2})});
+  ValueId scale = build(net.g, "ReduceMean", {cut, net.ints({1, 2})});
+  ValueId gated = build(net.g, "Mul", {cut, build(net.g, "Sigmoid", {scale})});
+  ValueId soft = build(net.g, "Softmax", {gated}, {{"axis", int64_t{-1}}});
+  ValueId y = net.conv(soft, 6, 2);
+  net.g.add_output(y);
+  Graph before = net.g;
+  REQUIRE(sink_transposes(net.g).ok());
+  CHECK(count_nodes(net.g, "Transpose") == 2);
+  check_same(before, net.g, 1e-6);
+}
+
+TEST_CASE("a mean over the picture takes any layout") {
+  NhwcNet net;
+  ValueId x = net.input({1, 4, 4, 3});
+  ValueId y = build(net.g, "ReduceMean", {build(net.g, "Relu", {net.conv(x, 3, 4)}), net.ints({1, 2})},
+                    {{"keepdims", int64_t{0}}});
+  net.g.add_output(y);
+  Graph before = net.g;
+  REQUIRE(sink_transposes(net.g).ok());
+  CHECK(count_nodes(net.g, "Transpose") == 1);
+  check_same(before, net.g, 1e-6);
+}
+
+TEST_CASE("a transposition that an output needs stays, under the output's name") {
+  NhwcNet net;
+  ValueId x = net.input({1, 4, 4, 3});
+  ValueId a = net.conv(x, 3, 4);
+  ValueId y = build(net.g, "Relu", {a}, {}, kMainBlock, "features");
+  net.g.add_output(y);
+  net.g.add_output(net.conv(y, 4, 2));
+  Graph before = net.g;
+  REQUIRE(sink_transposes(net.g).ok());
+  CHECK(count_nodes(net.g, "Transpose") == 3);
+  CHECK(net.g.value(net.g.main().outputs[0]).name == "features");
+  check_same(before, net.g);
+}
+
+TEST_CASE("what is cheaper to transpose is transposed") {
+  // The branch is small, the trunk large: the trunk's layout wins.
+  NhwcNet net;
+  ValueId x = net.input({1, 16, 16, 3});
+  ValueId trunk = net.conv(x, 3, 4);
+  ValueId gate = net.g.add_input("gate", Dtype::kFloat32, Dims{1, 1, 1, 4});
+  ValueId y = net.conv(build(net.g, "Mul", {trunk, gate}), 4, 2);
+  net.g.add_output(y);
+  Graph before = net.g;
+  REQUIRE(sink_transposes(net.g).ok());
+  CHECK(count_nodes(net.g, "Transpose") == 3);
+  for (NodeId id : net.g.all_nodes()) {
+    if (net.g.node(id).is("Mul")) CHECK(*net.g.value(net.g.node(id).outputs[0]).dims == Dims{1, 4, 16, 16});
+  }
+  check_same(before, net.g);
+}
+
+TEST_CASE("per-axis quantization moves with its axis") {
+  Graph g;
+  ValueId x = g.add_input("x", Dtype::kInt8, Dims{2, 3, 4});
+  g.set_quantization(x, Quantization{{0.5f, 1.0f, 2.0f}, {0, 0, 0}, 1});
+  ValueId t = build(g, "Transpose", {x}, {{"perm", std::vector<int64_t>{2, 0, 1}}});
+  g.set_quantization(t, Quantization{{0.5f, 1.0f, 2.0f}, {0, 0, 0}, 2});
+  ValueId back = build(g, "Transpose", {t}, {{"perm", std::vector<int64_t>{2, 0, 1}}});
+  g.set_quantization(back, Quantization{{0.5f, 1.0f, 2.0f}, {0, 0, 0}, 0});
+  g.add_output(back);
+  CHECK(sink_transposes(g).value() > 0);
+  REQUIRE(count_nodes(g, "Transpose") == 1);
+  CHECK(g.value(g.main().outputs[0]).quantization->axis == 0);
+}
+
+TEST_CASE("an identity between an input and an output stays: both names are seen") {
+  Graph g;
+  ValueId x = g.add_input("x", Dtype::kFloat32, Dims{2, 3});
+  ValueId t = build(g, "Transpose", {x}, {{"perm", std::vector<int64_t>{1, 0}}});
+  ValueId y = build(g, "Transpose", {t}, {{"perm", std::vector<int64_t>{1, 0}}}, kMainBlock, "y");
+  g.add_output(y);
+  Graph before = g;
+  REQUIRE(sink_transposes(g).ok());
+  check_same(before, g);
+}
+
+}  // namespace oree

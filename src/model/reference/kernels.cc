@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The registry: which kernel runs an operator.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "core/base/limits.h"
+#include "model/reference/kernel.h"
+#include "model/reference/kernel_tables.h"
+
+namespace oree {
+namespace {
+
+using Registry = std::unordered_map<std::string_view, const KernelEntry*>;
+
+Registry collect(std::initializer_list<std::span<const KernelEntry>> tables) {
+  Registry out;
+  for (std::span<const KernelEntry> table : tables) {
+    for (const KernelEntry& entry : table) {
+      bool added = out.emplace(entry.op, &entry).second;
+      OREE_ASSERT(added);  // one kernel an operator
+    }
+  }
+  return out;
+}
+
+const Registry& plain_kernels() {
+  static const Registry registry = collect({kLogicKernels, kConvKernels, kPoolKernels, kNormaliseKernels,
+                                            kRecurrentKernels, kResizeKernels, kControlKernels});
+  return registry;
+}
+
+// Kernels for nodes that compute on quantized values as TFLite's do.
+const Registry& quantized_kernels() {
+  static const Registry registry =
+      collect({kQuantizedElementwiseKernels, kQuantizedLinearKernels, kQuantizedRegionKernels});
+  return registry;
+}
+
+const KernelEntry* look_up(const Registry& registry, std::string_view op) {
+  auto it = registry.find(op);
+  return it == registry.end() ? nullptr : it->second;
+}
+
+bool is_quantized(const Graph& graph, const Node& node) {
+  auto quantized = [&](ValueId id) { return id != kNoValue && graph.value(id).quantization.has_value(); };
+  return std::ranges::any_of(node.inputs, quantized) || std::ranges::any_of(node.outputs, quantized);
+}
+
+}  // namespace
+
+const KernelEntry* find_kernel_entry(std::string_view domain, std::string_view op) {
+  return domain.empty() || domain == "ai.onnx" ? look_up(plain_kernels(), op) : nullptr;
+}
+
+const KernelEntry* find_kernel_entry(const Graph& graph, const Node& node) {
+  const KernelEntry* plain = find_kernel_entry(node.domain, node.op);
+  if (!is_quantized(graph, node)) return plain;
+  if (node.domain.empty()) {
+    if (const KernelEntry* entry = look_up(quantized_kernels(), node.op)) return entry;
+  }
+  return plain && plain->by_bits ? plain : nullptr;
+}
+
+Error KernelCall::invalid(const std::string& text) const {
+  return Error(Code::kInvalid, fmt::format("{} '{}': {}", node.op, node.name, text));
+}
+
+Error KernelCall::unsupported(const std::string& text) const {
+  return Error(Code::kUnsupported, fmt::format("{} '{}': {}", node.op, node.name, text));
+}
+
+Status KernelCall::fits(Dtype dtype, const Shape& shape) const {
+  Result<int64_t> n = shape_elements(shape);
+  if (!n) return invalid(n.error().message());
+  if (dtype_bytes(dtype, *n) > static_cast<size_t>(kReferenceTensorBytesMax)) {
+    return Error(Code::kExhausted, fmt::format("{} '{}': an output of shape {} has more than {} bytes", node.op,
+                                               node.name, shape_text(shape), kReferenceTensorBytesMax));
+  }
+  return {};
+}
+
+}  // namespace oree
