@@ -10,11 +10,12 @@ namespace oree {
 inline constexpr int64_t kTensorElementsMax = int64_t{1} << 31;
 inline constexpr int kTensorRankMax = 32;
 inline constexpr int64_t kModelBytesMax = int64_t{4} << 30;
-inline constexpr size_t kModelPartsMax = 1 << 20;       // nodes, tensors or buffers of one model file
-inline constexpr size_t kModelNumbersMax = 1 << 22;     // in the attributes of one model file, all together
-inline constexpr int kModelNestingMax = 16;             // graphs within graphs (If, Loop, Scan)
-inline constexpr int64_t kShapeIntsMax = 256;           // elements of a tensor whose values type inference follows
-inline constexpr int64_t kReferenceTripsMax = 1 << 20;  // iterations of a Loop that the interpreter goes through
+inline constexpr size_t kModelPartsMax = 1 << 20;         // nodes, tensors or buffers of one model file
+inline constexpr size_t kModelNumbersMax = 1 << 22;       // in the attributes of one model file, all together
+inline constexpr int64_t kModelStateBytesMax = 64 << 20;  // of all states that metadata asks for
+inline constexpr int kModelNestingMax = 16;               // graphs within graphs (If, Loop, Scan)
+inline constexpr int64_t kShapeIntsMax = 256;             // elements of a tensor whose values type inference follows
+inline constexpr int64_t kReferenceTripsMax = 1 << 20;    // iterations of a Loop that the interpreter goes through
 inline constexpr int64_t kReferenceTensorBytesMax = int64_t{1} << 30;  // of one value that the interpreter makes
 inline constexpr int64_t kSparseExpansionMax = 64;  // a sparse tensor's dense bytes for each that is stored
 inline constexpr int64_t kBundleBytesMax = int64_t{4} << 30;

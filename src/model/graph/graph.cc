@@ -224,6 +224,11 @@ void Graph::remove_output(BlockId block, size_t index) {
   outputs.erase(outputs.begin() + static_cast<ptrdiff_t>(index));
 }
 
+void Graph::set_inputs(BlockId block, std::vector<ValueId> inputs) {
+  for (ValueId id : inputs) OREE_ASSERT(value(id).producer == kNoNode && !value(id).constant);
+  blocks_[static_cast<size_t>(block)].inputs = std::move(inputs);
+}
+
 void Graph::add_state(State state) {
   check_value(state.input);
   check_value(state.output);

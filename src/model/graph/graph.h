@@ -137,6 +137,7 @@ class Graph {
   void set_output(BlockId block, size_t index, ValueId id);
   void remove_input(BlockId block, size_t index);  // the value must be unused
   void remove_output(BlockId block, size_t index);
+  void set_inputs(BlockId block, std::vector<ValueId> inputs);  // values that nothing makes
   void add_state(State state);
   void set_state_output(size_t index, ValueId id);
   void clear_states();

@@ -23,7 +23,7 @@ struct OnnxReadOptions {
 Result<Model> read_onnx_model(ByteView file, std::shared_ptr<const void> owner, const OnnxReadOptions& options = {});
 
 struct OnnxWriteOptions {
-  int opset = 17;                  // 7 to 22; operators are written in that opset's form
+  int opset = 17;                  // 7 to 28 (kUsage otherwise); operators are written in that opset's form
   int64_t external_threshold = 0;  // constants of at least so many bytes go to the external file; 0: none does
   std::string external_name;       // of the file beside the model
 };
@@ -33,9 +33,17 @@ struct OnnxFiles {
   Bytes external;  // empty unless asked for
 };
 
+// Where the files go, piece by piece; an error of theirs ends the writing.
+struct OnnxSinks {
+  std::function<Status(ByteView)> model;
+  std::function<Status(ByteView)> external;
+};
+
 // Values with Quantization are written as QuantizeLinear and DequantizeLinear around float operators (QDQ).
 // States become inputs and outputs, named in the metadata. kUnsupported, naming op, node and reason, when the opset has
-// no form for something: nothing is ever written wrong.
+// no form for something, and the lowest that would do: nothing is ever written wrong.
 Result<OnnxFiles> write_onnx_model(const Model& model, const OnnxWriteOptions& options = {});
+// The same without a copy of the constants in memory.
+Status write_onnx_model(const Model& model, const OnnxWriteOptions& options, const OnnxSinks& sinks);
 
 }  // namespace oree

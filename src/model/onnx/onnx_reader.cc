@@ -9,6 +9,7 @@
 #include "model/onnx/onnx_attributes.h"
 #include "model/onnx/onnx_element.h"
 #include "model/onnx/onnx_graph.h"
+#include "model/onnx/onnx_states.h"
 #include "model/onnx/onnx_upgrade.h"
 #include "model/onnx/onnx_values.h"
 #include "model/ops/inference.h"
@@ -21,8 +22,8 @@ Error invalid(std::string text) { return Error(Code::kInvalid, std::move(text));
 Error unsupported(std::string text) { return Error(Code::kUnsupported, std::move(text)); }
 
 std::string node_text(const OnnxNode& n) {
-  std::string op(n.op.substr(0, 128));
-  return n.name.empty() ? op : fmt::format("{} '{}'", op, n.name.substr(0, 128));
+  std::string_view name = !n.name.empty() || n.outputs.empty() ? n.name : n.outputs[0];
+  return fmt::format("{} '{}'", n.op.substr(0, 128), name.substr(0, 128));
 }
 
 // Names that are seen at one place: those of a graph, then those of the graphs around it.
@@ -71,6 +72,7 @@ class OnnxReader {
       forget_types(graph_);
       OREE_TRY(infer_types(graph_));
     }
+    restore_states(model_);
     return std::move(model_);
   }
 
@@ -204,7 +206,7 @@ class OnnxReader {
                                                              : read_operator(n, scope, origin);
     if (!status.ok() && !named_) {
       named_ = true;
-      return status.error().message().find(node_text(n)) == 0 ? status.error() : status.error().within(node_text(n));
+      return status.error().message().starts_with(n.op) ? status.error() : status.error().within(node_text(n));
     }
     return status;
   }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "model/onnx/onnx_fixture.h"
 
 namespace oree {
@@ -103,6 +106,116 @@ TEST_CASE("names that are defined twice or nowhere are refused") {
             .code() == Code::kInvalid);
   CHECK(read(file(17, {input("x", {"1"}), output("y"), node("Relu", {"z"}, {"y"})})).error().code() == Code::kInvalid);
   CHECK(read(file(17, {input("x", {"1"}), output("q"), node("Relu", {"x"}, {"y"})})).error().code() == Code::kInvalid);
+}
+
+TEST_CASE("every prefix of a model is refused or read") {
+  for (const char* name : {"old", "control", "functions", "newest", "ancient", "scan8"}) {
+    CAPTURE(name);
+    std::ifstream in(std::string(OREE_SOURCE_DIR) + "/fuzz/corpus/onnx_graph/" + name + ".onnx", std::ios::binary);
+    Bytes whole{std::istreambuf_iterator<char>(in), {}};
+    REQUIRE(read(Bytes(whole)).ok());
+    for (size_t n = 0; n < whole.size(); ++n) {
+      (void)read(Bytes(whole.begin(), whole.begin() + static_cast<int64_t>(n)));
+    }
+    CHECK_FALSE(read(Bytes(whole.begin(), whole.begin() + static_cast<int64_t>(whole.size() / 2))).ok());
+  }
+}
+
+TEST_CASE("functions that multiply each other end at the limit of parts") {
+  // Each level calls the one below 32 times: 32^9 nodes out of a few kilobytes.
+  std::vector<Fill> functions = {opset("own", 1)};
+  for (int level = 0; level < 9; ++level) {
+    std::vector<Fill> calls;
+    std::string below = level == 0 ? "Neg" : "F" + std::to_string(level - 1), at = "a";
+    for (int i = 0; i < 32; ++i) {
+      std::string next = i == 31 ? "b" : "t" + std::to_string(i);
+      calls.push_back(node(below, {at}, {next}, {}, level == 0 ? "" : "own", 7));
+      at = next;
+    }
+    functions.push_back(function("F" + std::to_string(level), {"a"}, {"b"}, calls));
+  }
+  Result<Model> model =
+      read(file(17, {input("x", {"1"}), output("y"), node("F8", {"x"}, {"y"}, {}, "own")}, functions));
+  CHECK(model.error().code() == Code::kInvalid);
+  CHECK(model.error().message().find("more than") != std::string::npos);
+}
+
+TEST_CASE("a cycle is refused") {
+  CHECK(read(file(17, {output("y"), node("Relu", {"z"}, {"y"}), node("Neg", {"y"}, {"z"})})).error().code() ==
+        Code::kInvalid);
+}
+
+TEST_CASE("nodes may stand in any order") {
+  Result<Model> model =
+      read(file(17, {input("x", {"2"}), output("y"), node("Relu", {"z"}, {"y"}), node("Neg", {"x"}, {"z"})}));
+  REQUIRE(model.ok());
+  CHECK(ops(model->graph) == "Neg Relu");
+  CHECK(model->graph.value(model->graph.find("y")).dims == Dims{2});
+}
+
+TEST_CASE("opsets that are not known and inputs that no graph holds are refused") {
+  auto relu = [](int64_t version) {
+    return read(file(version, {input("x", {"2"}), output("y"), node("Relu", {"x"}, {"y"})}));
+  };
+  CHECK(relu(28).ok());
+  CHECK(relu(29).error().code() == Code::kUnsupported);
+  CHECK(relu(0).error().code() == Code::kInvalid);
+  CHECK(read(file(17, {input("x", {"2"}, 8), output("x", {"2"}, 8)})).error().code() == Code::kUnsupported);
+  CHECK(read(file(17, {input("x", {"2"}, 14), output("x", {"2"}, 14)})).error().code() == Code::kUnsupported);
+}
+
+TEST_CASE("an initializer that is an input as well is a constant") {
+  Result<Model> model = read(file(8, {input("x", {"3"}), input("w", {"3"}), floats("w", {3}, {1, 2, 3}), output("y"),
+                                      node("Add", {"x", "w"}, {"y"})}));
+  REQUIRE(model.ok());
+  CHECK(model->graph.main().inputs.size() == 1);
+  CHECK(model->graph.constant(model->graph.find("w")) != nullptr);
+}
+
+TEST_CASE("what follows from the inputs wins over shapes that a file declares wrongly") {
+  Result<Model> model = read(file(17, {input("x", {"2", "3"}), output("y", {"7", "N"}), value(13, "m", 1, {"9"}),
+                                       node("Relu", {"x"}, {"m"}), node("Neg", {"m"}, {"y"})}));
+  REQUIRE(model.ok());
+  CHECK(model->graph.value(model->graph.find("y")).dims == Dims{2, 3});
+}
+
+TEST_CASE("a scan over batches becomes one over the batch around one over the sequence") {
+  Fill body_graph = together({input("s", {"2"}), input("e", {"2"}), output("so"), output("st"),
+                              node("Add", {"s", "e"}, {"so"}), node("Identity", {"so"}, {"st"})});
+  Result<Model> model = read(
+      file(8, {input("s0", {"B", "2"}), input("x", {"B", "3", "2"}), output("t"), output("ts"),
+               node("Scan", {"", "s0", "x"}, {"t", "ts"}, {integer("num_scan_inputs", 1), body("body", body_graph)})}));
+  REQUIRE(model.ok());
+  const Graph& g = model->graph;
+  CHECK(ops(g) == "Scan");
+  const Node& outer = g.node(g.order()[0]);
+  CHECK(outer.integer("num_scan_inputs", 0) == 2);
+  CHECK(ops(g, outer.blocks[0].second) == "Scan");
+  CHECK(dims_text(*g.value(g.find("ts")).dims) == "B,3,2");
+}
+
+TEST_CASE("broadcasting from an axis becomes a shape that broadcasts by itself") {
+  Result<Model> model = read(file(6, {input("x", {"2", "3", "4"}), input("b", {"3"}), output("y"),
+                                      node("Add", {"x", "b"}, {"y"}, {integer("broadcast", 1), integer("axis", 1)})}));
+  REQUIRE(model.ok());
+  CHECK(ops(model->graph) == "Unsqueeze Add");
+  CHECK(model->graph.value(model->graph.find("y")).dims == Dims{2, 3, 4});
+}
+
+TEST_CASE("attributes that a graph cannot hold are kept as they are") {
+  Fill type = [](ProtoWriter& n) {
+    message(n, 5, [](ProtoWriter& a) {
+      a.text(1, "of");
+      a.number(20, 13);
+      message(a, 14, [](ProtoWriter& t) { message(t, 1, [](ProtoWriter& tensor) { tensor.number(1, 1); }); });
+    });
+  };
+  Result<Model> model = read(
+      file(17, {input("x", {"2"}), output("y", {"2"}), node("Foo", {"x"}, {"y"}, {type}, "own")}, {opset("own", 1)}));
+  REQUIRE(model.ok());
+  const Node& n = model->graph.node(model->graph.order()[0]);
+  CHECK(n.attributes.empty());
+  CHECK(as_text(n.unknown).find("of") != std::string_view::npos);
 }
 
 }  // namespace

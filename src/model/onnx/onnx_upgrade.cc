@@ -112,9 +112,13 @@ std::optional<Dtype> Upgrade::dtype(size_t input) const {
 }
 
 Error Upgrade::unsupported(const std::string& text) const {
-  return Error(Code::kUnsupported, node.name.empty()
-                                       ? fmt::format("{}: {}", node.op, text)
-                                       : fmt::format("{} '{}': {}", node.op, node.name.substr(0, 128), text));
+  return Error(Code::kUnsupported, fmt::format("{}: {}", onnx_node_text(graph, node), text));
+}
+
+std::string onnx_node_text(const Graph& graph, const Node& node) {
+  std::string name = node.name;
+  if (name.empty() && node.output(0) != kNoValue) name = graph.value(node.output(0)).name;
+  return fmt::format("{} '{}'", node.op.substr(0, 128), name.substr(0, 128));
 }
 
 }  // namespace oree

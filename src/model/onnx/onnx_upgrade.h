@@ -10,7 +10,10 @@
 
 namespace oree {
 
-inline constexpr int64_t kOnnxOpsetMax = 28;  // the newest whose operators are known
+inline constexpr int kOnnxOpsetMax = 28;  // the newest whose operators are known
+
+// "Conv 'name'": for messages; a node without a name goes by that of its output.
+std::string onnx_node_text(const Graph& graph, const Node& node);
 
 // One node on its way into a graph. Its inputs and outputs are values there already, it itself is not yet.
 class Upgrade {

@@ -122,7 +122,9 @@ Status group_norm_21(Upgrade& u) {
 
 Status lp_pool_2(Upgrade& u) {
   if (u.node.find("p") != nullptr && u.node.integer("p", -1) == -1) {
-    u.node.attributes["p"] = static_cast<int64_t>(u.node.real("p", 2));
+    float p = u.node.real("p", 2);
+    if (!(p >= 1 && p < 1e6f)) return u.unsupported("its p is out of bounds");
+    u.node.attributes["p"] = static_cast<int64_t>(p);
   }
   return {};
 }

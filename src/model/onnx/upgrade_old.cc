@@ -21,8 +21,8 @@ Status broadcast_7(Upgrade& u) {
   if (!a || !b) return u.unsupported("broadcast along an axis of a tensor of unknown rank");
   int64_t rank_a = static_cast<int64_t>(*a), rank_b = static_cast<int64_t>(*b);
   if (axis < 0) axis += rank_a;
-  int64_t behind = rank_a - axis - rank_b;
-  if (axis < 0 || behind < 0) return u.unsupported("broadcast along an axis that is not there");
+  int64_t behind = axis < 0 ? -1 : rank_a - axis - rank_b;
+  if (behind < 0) return u.unsupported("broadcast along an axis that is not there");
   std::vector<int64_t> axes;
   for (int64_t i = 0; i < behind; ++i) axes.push_back(rank_b + i);
   if (axes.empty()) return {};

@@ -5,7 +5,6 @@
 #include <iterator>
 
 #include "core/base/limits.h"
-#include "model/onnx/onnx_element.h"
 #include "model/onnx/onnx_file.h"
 #include "model/runtime/files/element_type.h"
 #include "model/runtime/files/openvino_file.h"
@@ -89,12 +88,6 @@ TEST_CASE("graphs nested beyond the limit are refused") {
 }
 
 TEST_CASE("element types have their names in numpy's words") {
-  CHECK(onnx_element(1).dtype == Dtype::kFloat32);
-  CHECK(onnx_element(7).dtype == Dtype::kInt64);
-  CHECK(onnx_element(10).dtype == Dtype::kFloat16);
-  CHECK(onnx_element(16).dtype == std::nullopt);
-  CHECK(onnx_element(-1).bits == 0);
-  CHECK(onnx_element(1000).bits == 0);
   CHECK(openvino_element("FP16").dtype == Dtype::kFloat16);
   CHECK(openvino_element("nonsense").bits == 0);
 }
