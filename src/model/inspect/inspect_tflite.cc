@@ -4,13 +4,11 @@
 #include <set>
 
 #include "model/inspect/summary_parts.h"
-#include "model/runtime/files/element_type.h"
-#include "model/runtime/files/tflite_file.h"
+#include "model/tflite/tflite_file.h"
+#include "model/tflite/tflite_types.h"
 
 namespace oree {
 namespace {
-
-constexpr int kCustom = 32;
 
 class TfliteSummary {
  public:
@@ -48,29 +46,29 @@ class TfliteSummary {
   }
 
   static InspectedTensor describe(const TfliteTensor& t) {
-    return {std::string(t.name), tflite_element(t.type).name, t.signature, true};
+    return {std::string(t.name), tflite_type(t.type).name, t.signature, true};
   }
 
   void weights(const TfliteSubgraph& graph) {
     for (const TfliteTensor& t : graph.tensors) {
-      if (t.scales > 0) {
+      if (t.scales() > 0) {
         ++out_.quantized_tensors;
-        if (t.scales > 1) ++out_.quantized_per_channel;
+        if (t.scales() > 1) ++out_.quantized_per_channel;
       }
-      int64_t bytes = file_.buffer_bytes[t.buffer];
+      auto bytes = static_cast<int64_t>(file_.buffers[t.buffer].size());
       if (bytes == 0 || !counted_.insert(t.buffer).second) continue;
-      ElementType element = tflite_element(t.type);
+      ElementType element = tflite_type(t.type);
       out_.weight_bytes[element.name] += bytes;
       bool small_integer = element.bits > 0 && element.bits <= 8 && element.dtype != Dtype::kBool;
       bool real = std::string_view(element.name).find("float") != std::string_view::npos;
-      if (real || small_integer || t.scales > 0) out_.parameters += std::max<int64_t>(0, volume(t.shape));
+      if (real || small_integer || t.scales() > 0) out_.parameters += std::max<int64_t>(0, volume(t.shape));
     }
   }
 
   void ops(const TfliteSubgraph& graph, bool main) {
     for (const TfliteOp& op : graph.ops) {
       std::string name = tflite_op_name(op);
-      if (++out_.ops[name] == 1 && op.code == kCustom) out_.custom_ops.push_back(name);
+      if (++out_.ops[name] == 1 && op.code == kTfliteCustom) out_.custom_ops.push_back(name);
       int64_t macs = cost(graph, op);
       if (macs == 0) continue;
       add_macs(out_, name, main ? macs : -1);  // how often another subgraph runs is not in the file

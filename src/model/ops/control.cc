@@ -209,7 +209,7 @@ constexpr AttributeDef kScan[] = {{"num_scan_inputs", kInt, true},
 constexpr OpDef kOps[] = {
     // op, inputs, outputs, traits, attributes, infer
     {"If", 1, 1, 1, kVariadic, kHasBlocks, {}, infer_if},
-    {"Loop", 2, kVariadic, 0, kVariadic, kHasBlocks, {}, infer_loop},
+    {"Loop", 2, kVariadic, 1, kVariadic, kHasBlocks, {}, infer_loop},
     {"Scan", 1, kVariadic, 1, kVariadic, kHasBlocks, kScan, infer_scan},
 };
 

@@ -30,19 +30,21 @@ Status check_dims(const Dims& dims) {
   return {};
 }
 
-std::string type_text(std::optional<Dtype> dtype, const std::optional<Dims>& dims) {
-  return fmt::format("{}[{}]", dtype ? dtype_name(*dtype) : "?", dims ? dims_text(*dims) : "...");
+using Type = InferenceState::Type;
+
+std::string type_text(const Type& type) {
+  return fmt::format("{}[{}]", type.dtype ? dtype_name(*type.dtype) : "?", type.dims ? dims_text(*type.dims) : "...");
 }
 
 // What is declared fills the gaps of what is inferred; false when they contradict each other.
-bool merge(std::optional<Dtype>& dtype, std::optional<Dims>& dims, const InferenceState::Type& declared) {
-  if (!dtype) dtype = declared.dtype;
-  if (declared.dtype && dtype != declared.dtype) return false;
-  if (!dims) dims = declared.dims;
+bool merge(Type& type, const Type& declared) {
+  if (!type.dtype) type.dtype = declared.dtype;
+  if (declared.dtype && type.dtype != declared.dtype) return false;
+  if (!type.dims) type.dims = declared.dims;
   if (!declared.dims) return true;
-  if (dims->size() != declared.dims->size()) return false;
-  for (size_t i = 0; i < dims->size(); ++i) {
-    Dim& d = (*dims)[i];
+  if (type.dims->size() != declared.dims->size()) return false;
+  for (size_t i = 0; i < type.dims->size(); ++i) {
+    Dim& d = (*type.dims)[i];
     const Dim& other = (*declared.dims)[i];
     if (d.known() && other.known() && d.size != other.size) return false;
     if (!d.known() && (other.known() || d.symbol.empty())) d = other;
@@ -61,6 +63,9 @@ Status infer_one(Graph& graph, NodeId id, InferenceState& state) {
   follow_values(in);
   return {};
 }
+
+// Loops within loops multiply, so their nodes are visited only so often before inference becomes coarser.
+int64_t visits_max(const Graph& graph) { return 8 * static_cast<int64_t>(graph.node_count()) + 1000; }
 
 Status infer_block(Graph& graph, BlockId block, InferenceState& state) {
   std::optional<std::vector<NodeId>> order = graph.acyclic_order(block);
@@ -125,13 +130,15 @@ void Inference::set_value(ValueId id, std::optional<Dtype> dtype, std::optional<
   }
   if (value.quantization && value.dtype) dtype = value.dtype;
   if (auto at = static_cast<size_t>(id); at < state_.declared.size()) {
-    std::string inferred = type_text(dtype, dims);
     const InferenceState::Type& declared = state_.declared[at];
-    if (!merge(dtype, dims, declared)) {
-      contradiction_ = fail(fmt::format("'{}' is {}, but the model says {}", value.name, inferred,
-                                        type_text(declared.dtype, declared.dims)));
+    InferenceState::Type merged{dtype, dims};
+    if (!merge(merged, declared)) {
+      contradiction_ = fail(
+          fmt::format("'{}' is {}, but the model says {}", value.name, type_text({dtype, dims}), type_text(declared)));
       return;
     }
+    graph_.set_type(id, merged.dtype, std::move(merged.dims));
+    return;
   }
   graph_.set_type(id, dtype, std::move(dims));
 }
@@ -168,13 +175,13 @@ Status infer_types(Graph& graph) {
     }
     state.declared[i] = {v.dtype, v.dims};
   }
-  state.visits_left = 8 * static_cast<int64_t>(graph.node_count());
+  state.visits_left = visits_max(graph);
   return infer_block(graph, kMainBlock, state);
 }
 
 Status infer_node(Graph& graph, NodeId node) {
   InferenceState state;
-  state.visits_left = 8 * static_cast<int64_t>(graph.node_count());
+  state.visits_left = visits_max(graph);
   for (ValueId out : graph.node(node).outputs) {
     if (out != kNoValue && !graph.value(out).quantization) graph.set_type(out, {}, {});
   }

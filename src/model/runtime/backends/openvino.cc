@@ -11,7 +11,7 @@
 #include "model/runtime/backends/openvino_api.h"
 #include "model/runtime/backends/session_base.h"
 #include "model/runtime/files/model_file.h"
-#include "model/runtime/files/tflite_file.h"
+#include "model/tflite/tflite_file.h"
 
 namespace oree {
 namespace {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/runtime/files/element_type.h"
 
-#include <iterator>
-
 namespace oree {
 namespace {
 
@@ -22,16 +20,8 @@ constexpr ElementType kInt64{"int64", 64, Dtype::kInt64};
 constexpr ElementType kUint64{"uint64", 64, Dtype::kUint64};
 constexpr ElementType kBool{"bool", 8, Dtype::kBool};
 constexpr ElementType kString{"string", 0, std::nullopt};
-constexpr ElementType kComplex64{"complex64", 64, std::nullopt};
-constexpr ElementType kComplex128{"complex128", 128, std::nullopt};
-constexpr ElementType kResource{"resource", 0, std::nullopt};
-constexpr ElementType kVariant{"variant", 0, std::nullopt};
 constexpr ElementType kFloat8{"float8", 8, std::nullopt};
 constexpr ElementType kFloat4{"float4", 4, std::nullopt};
-
-constexpr ElementType kTflite[] = {kFloat32, kFloat16,   kInt32,  kUint8,   kInt64,      kString, kBool,
-                                   kInt16,   kComplex64, kInt8,   kFloat64, kComplex128, kUint64, kResource,
-                                   kVariant, kUint32,    kUint16, kInt4,    kBfloat16};
 
 struct OpenvinoName {
   std::string_view name;
@@ -47,11 +37,6 @@ constexpr OpenvinoName kOpenvino[] = {
     {"string", kString}, {"nf4", kFloat4},    {"f8e4m3", kFloat8}, {"f8e5m2", kFloat8}};
 
 }  // namespace
-
-ElementType tflite_element(int code) {
-  if (code < 0 || code >= static_cast<int>(std::size(kTflite))) return ElementType{};
-  return kTflite[code];
-}
 
 ElementType openvino_element(std::string_view name) {
   for (const OpenvinoName& known : kOpenvino) {

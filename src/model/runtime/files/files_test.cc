@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
-#include <cstring>
 #include <fstream>
 #include <iterator>
 
@@ -9,7 +8,6 @@
 #include "model/onnx/onnx_file.h"
 #include "model/runtime/files/element_type.h"
 #include "model/runtime/files/openvino_file.h"
-#include "model/runtime/files/tflite_file.h"
 
 namespace oree {
 namespace {
@@ -46,12 +44,6 @@ TEST_CASE("every prefix of a model file is refused or read, never walked out of"
       (void)read_onnx(Bytes(file.begin(), file.begin() + static_cast<int64_t>(n)));
     CHECK(!read_onnx(ByteView(file).first(file.size() / 2)).ok());
   }
-  Bytes tflite = load("tflite/small.tflite");
-  REQUIRE(read_tflite(tflite).ok());
-  for (size_t n = 0; n < tflite.size(); ++n) {
-    (void)read_tflite(Bytes(tflite.begin(), tflite.begin() + static_cast<int64_t>(n)));
-  }
-  CHECK(!read_tflite(ByteView(tflite).first(tflite.size() / 2)).ok());
   Bytes xml = load("openvino/small.xml");
   REQUIRE(read_openvino(xml, 432).ok());
   size_t refused = 0;
@@ -95,30 +87,7 @@ TEST_CASE("graphs nested beyond the limit are refused") {
   CHECK(!nested(kModelNestingMax + 1));
 }
 
-TEST_CASE("a flatbuffer's wrong index is found wherever it is") {
-  Bytes file = load("tflite/small.tflite");
-  Result<TfliteFile> good = read_tflite(file);
-  REQUIRE(good.ok());
-  CHECK(tflite_op_name(good->subgraphs[0].ops[0]) == "CONV_2D");
-  CHECK(good->subgraphs[0].ops[0].inputs == std::vector<int32_t>{0, 1, -1});
-  // The inputs of the first op lie in the file as 3, 0, 1, -1: each index beyond the tensors must be refused.
-  const int32_t pattern[4] = {3, 0, 1, -1};
-  size_t found = 0;
-  for (size_t at = 0; at + sizeof pattern <= file.size(); at += 4) {
-    if (std::memcmp(file.data() + at, pattern, sizeof pattern) != 0) continue;
-    ++found;
-    for (int32_t wrong : {9, 1000000, -2, INT32_MIN}) {
-      Bytes broken = file;
-      std::memcpy(broken.data() + at + 8, &wrong, 4);
-      CHECK(read_tflite(broken).error().code() == Code::kInvalid);
-    }
-  }
-  CHECK(found == 1);
-}
-
 TEST_CASE("element types have their names in numpy's words") {
-  CHECK(tflite_element(9).dtype == Dtype::kInt8);
-  CHECK(tflite_element(0).dtype == Dtype::kFloat32);
   CHECK(openvino_element("FP16").dtype == Dtype::kFloat16);
   CHECK(openvino_element("nonsense").bits == 0);
 }

@@ -16,7 +16,7 @@
 #include "core/base/text.h"
 #include "model/onnx/onnx_file.h"
 #include "model/runtime/files/openvino_file.h"
-#include "model/runtime/files/tflite_file.h"
+#include "model/tflite/tflite_file.h"
 
 namespace oree {
 

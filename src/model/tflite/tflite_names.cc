@@ -2,7 +2,7 @@
 // Names of TFLite's built-in ops, by their number in schema.fbs (BuiltinOperator).
 #include <iterator>
 
-#include "model/runtime/files/tflite_file.h"
+#include "model/tflite/tflite_file.h"
 
 namespace oree {
 namespace {
@@ -222,10 +222,21 @@ constexpr const char* kNames[] = {
 
 }  // namespace
 
+const char* tflite_builtin_name(int code) {
+  return code >= 0 && code < static_cast<int>(std::size(kNames)) ? kNames[code] : nullptr;
+}
+
+int tflite_builtin_code(std::string_view name) {
+  for (int code = 0; code < static_cast<int>(std::size(kNames)); ++code) {
+    if (name == kNames[code]) return code;
+  }
+  return -1;
+}
+
 std::string tflite_op_name(const TfliteOp& op) {
   if (!op.custom.empty()) return std::string(op.custom.substr(0, 128));
-  if (op.code >= 0 && op.code < static_cast<int>(std::size(kNames))) return kNames[op.code];
-  return "BUILTIN_" + std::to_string(op.code);
+  const char* name = tflite_builtin_name(op.code);
+  return name != nullptr ? name : "BUILTIN_" + std::to_string(op.code);
 }
 
 }  // namespace oree

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/runtime/files/tflite_file.h"
+#include "model/tflite/tflite_file.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "core/base/limits.h"
-#include "model/runtime/files/element_type.h"
+#include "model/tflite/tflite_types.h"
 
 namespace oree {
 namespace {
 
 constexpr int kReshape = 22;
-constexpr int kCustom = 32;
 constexpr int kSqueeze = 43;
 
 Error invalid(std::string text) { return Error(Code::kInvalid, std::move(text)); }
 
 struct OpCode {
   int code = 0;
+  int version = 1;
   std::string_view custom;
 };
 
@@ -43,6 +43,7 @@ class TfliteParser {
       Status read = subgraph(table, out_.subgraphs.emplace_back());
       if (!read.ok()) return read.error().within(fmt::format("subgraph {}", i));
     }
+    OREE_TRY(signatures(model));
     return std::move(out_);
   }
 
@@ -67,7 +68,8 @@ class TfliteParser {
       code.code = std::max<int>(old_code, new_code);
       OREE_TRY_ASSIGN(code.custom, table.string(1));
       if (code.code < 0) return invalid(fmt::format("op code {} is {}", i, code.code));
-      if (code.code == kCustom && code.custom.empty()) return invalid("a custom op has no name");
+      if (code.code == kTfliteCustom && code.custom.empty()) return invalid("a custom op has no name");
+      code.version = version;
       out_.op_version_max = std::max<int64_t>(out_.op_version_max, version);
       codes_.push_back(code);
     }
@@ -82,15 +84,46 @@ class TfliteParser {
       OREE_TRY_ASSIGN(FlatVector data, table.vector(0, 1));
       OREE_TRY_ASSIGN(uint64_t offset, table.scalar<uint64_t>(1, 0));
       OREE_TRY_ASSIGN(uint64_t size, table.scalar<uint64_t>(2, 0));
-      ByteView bytes = data.bytes();
-      if (offset > 1) {  // of a file over 2 GiB: the bytes lie behind the flatbuffer
-        if (offset > file_.size() || size > file_.size() - offset) {
-          return invalid(fmt::format("buffer {} lies outside of the file", i));
-        }
-        bytes = file_.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
-      }
-      buffers_.push_back(bytes);
-      out_.buffer_bytes.push_back(static_cast<int64_t>(bytes.size()));
+      Result<ByteView> bytes = behind(data.bytes(), offset, size);
+      if (!bytes.ok()) return bytes.error().within(fmt::format("buffer {}", i));
+      out_.buffers.push_back(*bytes);
+    }
+    return {};
+  }
+
+  // In a file over 2 GiB bytes lie behind the flatbuffer: an offset of 0 or 1 means that these do not.
+  Result<ByteView> behind(ByteView within, uint64_t offset, uint64_t size) const {
+    if (offset <= 1) return within;
+    if (offset > file_.size() || size > file_.size() - offset) return invalid("lies outside of the file");
+    return file_.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
+  }
+
+  Status signatures(const FlatTable& model) {
+    OREE_TRY_ASSIGN(FlatVector list, model.vector(7, 4));
+    OREE_TRY(count(list.size()));
+    for (size_t i = 0; i < list.size(); ++i) {
+      OREE_TRY_ASSIGN(FlatTable table, list.table(i));
+      TfliteSignature& signature = out_.signatures.emplace_back();
+      OREE_TRY_ASSIGN(signature.key, table.string(2));
+      OREE_TRY_ASSIGN(signature.subgraph, table.scalar<uint32_t>(4, 0));
+      if (signature.subgraph >= out_.subgraphs.size())
+        return invalid("a signature names a subgraph that does not exist");
+      OREE_TRY(tensor_map(table, 0, out_.subgraphs[signature.subgraph], signature.inputs));
+      OREE_TRY(tensor_map(table, 1, out_.subgraphs[signature.subgraph], signature.outputs));
+    }
+    return {};
+  }
+
+  Status tensor_map(const FlatTable& signature, int field, const TfliteSubgraph& graph,
+                    std::vector<std::pair<std::string_view, uint32_t>>& out) {
+    OREE_TRY_ASSIGN(FlatVector list, signature.vector(field, 4));
+    OREE_TRY(count(list.size()));
+    for (size_t i = 0; i < list.size(); ++i) {
+      OREE_TRY_ASSIGN(FlatTable table, list.table(i));
+      OREE_TRY_ASSIGN(std::string_view name, table.string(0));
+      OREE_TRY_ASSIGN(uint32_t tensor, table.scalar<uint32_t>(1, 0));
+      if (tensor >= graph.tensors.size()) return invalid("a signature names a tensor that does not exist");
+      out.emplace_back(name, tensor);
     }
     return {};
   }
@@ -102,8 +135,8 @@ class TfliteParser {
       OREE_TRY_ASSIGN(FlatTable table, list.table(i));
       OREE_TRY_ASSIGN(std::string_view name, table.string(0));
       OREE_TRY_ASSIGN(uint32_t buffer, table.scalar<uint32_t>(1, 0));
-      if (buffer >= buffers_.size()) return invalid("metadata refers to a buffer that does not exist");
-      out_.metadata[std::string(name.substr(0, 128))] = buffers_[buffer];
+      if (buffer >= out_.buffers.size()) return invalid("metadata refers to a buffer that does not exist");
+      out_.metadata[std::string(name.substr(0, 128))] = out_.buffers[buffer];
     }
     return {};
   }
@@ -166,18 +199,22 @@ class TfliteParser {
     OREE_TRY_ASSIGN(out.buffer, table.scalar<uint32_t>(2, 0));
     OREE_TRY_ASSIGN(uint8_t variable, table.scalar<uint8_t>(5, 0));
     out.variable = variable != 0;
+    OREE_TRY_ASSIGN(uint8_t has_rank, table.scalar<uint8_t>(8, 0));
+    out.has_rank = has_rank != 0;
     if (table.has(7)) {
       OREE_TRY(shape(table, 7, out.signature));
       if (!out.signature.empty() && out.signature.size() != out.shape.size())
         return invalid("shape and signature differ in rank");
     }
     if (out.signature.empty()) out.signature = out.shape;
-    if (out.buffer >= buffers_.size()) return invalid(fmt::format("buffer {} does not exist", out.buffer));
+    if (out.buffer >= out_.buffers.size()) return invalid(fmt::format("buffer {} does not exist", out.buffer));
     OREE_TRY(quantization(table, out));
-    OREE_TRY_ASSIGN(std::optional<FlatTable> sparsity, table.table(6));
-    ElementType element = tflite_element(out.type);
-    size_t have = buffers_[out.buffer].size();
-    if (element.bits == 0 || have == 0 || sparsity.has_value()) return {};
+    OREE_TRY_ASSIGN(out.sparsity, table.table(6));
+    OREE_TRY_ASSIGN(uint32_t external, table.scalar<uint32_t>(10, 0));
+    out.external = external != 0;
+    ElementType element = tflite_type(out.type);
+    size_t have = out_.buffers[out.buffer].size();
+    if (element.bits == 0 || have == 0 || out.sparsity.has_value()) return {};
     Shape known = out.shape;
     for (int64_t& d : known) d = d < 0 ? 1 : d;
     OREE_TRY_ASSIGN(int64_t elements, shape_elements(known));
@@ -198,14 +235,15 @@ class TfliteParser {
     if (!q) return {};
     OREE_TRY(inside(*q, 0, 4));  // minima and maxima: engines read them, we do not
     OREE_TRY(inside(*q, 1, 4));
-    OREE_TRY_ASSIGN(FlatVector scale, q->vector(2, 4));
-    OREE_TRY_ASSIGN(FlatVector zero_point, q->vector(3, 8));
-    OREE_TRY_ASSIGN(int32_t axis, q->scalar<int32_t>(6, 0));
-    out.scales = scale.size();
-    if (scale.size() <= 1) return {};
-    bool axis_fits = axis >= 0 && static_cast<size_t>(axis) < out.shape.size() &&
-                     static_cast<int64_t>(scale.size()) == out.shape[static_cast<size_t>(axis)];
-    bool zeros_fit = zero_point.size() == scale.size() || zero_point.size() <= 1;
+    OREE_TRY_ASSIGN(out.scale, q->vector(2, 4));
+    OREE_TRY_ASSIGN(out.zero_point, q->vector(3, 8));
+    OREE_TRY_ASSIGN(uint8_t details, q->scalar<uint8_t>(4, 0));
+    OREE_TRY_ASSIGN(out.axis, q->scalar<int32_t>(6, 0));
+    out.block_scales = details != 0;
+    if (out.scales() <= 1) return {};
+    bool axis_fits = out.axis >= 0 && static_cast<size_t>(out.axis) < out.shape.size() &&
+                     static_cast<int64_t>(out.scales()) == out.shape[static_cast<size_t>(out.axis)];
+    bool zeros_fit = out.zero_point.size() == out.scales() || out.zero_point.size() <= 1;
     if (!axis_fits || !zeros_fit) return invalid("as many scales and zero points are needed as the axis has channels");
     return {};
   }
@@ -214,28 +252,40 @@ class TfliteParser {
     OREE_TRY_ASSIGN(uint32_t code, table.scalar<uint32_t>(0, 0));
     if (code >= codes_.size()) return invalid(fmt::format("op code {} does not exist", code));
     out.code = codes_[code].code;
+    out.version = codes_[code].version;
     out.custom = codes_[code].custom;
     OREE_TRY(indices(table, 1, graph, out.inputs, "inputs", true));
     OREE_TRY(indices(table, 2, graph, out.outputs, "outputs", false));
+    OREE_TRY(indices(table, 8, graph, out.intermediates, "intermediates", true));
     OREE_TRY_ASSIGN(std::optional<FlatTable> options, table.table(4));
+    OREE_TRY_ASSIGN(uint8_t type, table.scalar<uint8_t>(3, 0));
     if (options) {
       if (!options->fields_inside()) return invalid("its options are broken");
       out.options = *options;
+      out.options_type = type;
       // The only two ops whose options engines read a list from.
       bool has_list = out.code == kReshape || out.code == kSqueeze;
       if (has_list) OREE_TRY(inside(*options, 0, 4));
     }
     OREE_TRY_ASSIGN(std::optional<FlatTable> options_2, table.table(12));
-    if (options_2 && !options_2->fields_inside()) return invalid("its second options are broken");
-    OREE_TRY(inside(table, 5, 1));
-    std::vector<int32_t> intermediates;
-    return indices(table, 8, graph, intermediates, "intermediates", true);
+    OREE_TRY_ASSIGN(uint8_t type_2, table.scalar<uint8_t>(11, 0));
+    if (options_2) {
+      if (!options_2->fields_inside()) return invalid("its second options are broken");
+      out.options_2 = *options_2;
+      out.options_type_2 = type_2;
+    }
+    OREE_TRY_ASSIGN(FlatVector custom, table.vector(5, 1));
+    OREE_TRY_ASSIGN(uint64_t offset, table.scalar<uint64_t>(9, 0));
+    OREE_TRY_ASSIGN(uint64_t size, table.scalar<uint64_t>(10, 0));
+    Result<ByteView> bytes = behind(custom.bytes(), offset, size);
+    if (!bytes.ok()) return bytes.error().within("its custom options");
+    out.custom_options = *bytes;
+    return {};
   }
 
   ByteView file_;
   TfliteFile out_;
   std::vector<OpCode> codes_;
-  std::vector<ByteView> buffers_;
   size_t parts_ = 0;
 };
 
