@@ -34,7 +34,8 @@ struct Options {
 double source_of(const Options& o, int64_t place, double scale, int64_t in, int64_t out, double roi_begin,
                  double roi_end) {
   auto x = static_cast<double>(place), n = static_cast<double>(in), m = static_cast<double>(out);
-  if (o.coordinates == "align_corners") return out == 1 ? 0 : x * (n - 1) / (m - 1);
+  // By the scale's own length, which need not be whole, as ONNX's reference has it.
+  if (o.coordinates == "align_corners") return out == 1 ? 0 : x * (n - 1) / (n * scale - 1);
   if (o.coordinates == "asymmetric") return x / scale;
   if (o.coordinates == "pytorch_half_pixel") return out > 1 ? (x + 0.5) / scale - 0.5 : 0;
   if (o.coordinates == "tf_crop_and_resize") {

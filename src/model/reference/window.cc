@@ -87,11 +87,11 @@ Result<std::vector<AxisWindow>> transposed_windows_of(const KernelCall& call, co
       if (wanted[i] < 1 || wanted[i] > kTensorElementsMax)
         return call.invalid(fmt::format("output_shape of {}", wanted[i]));
       w.out = wanted[i];
-      // As the specification has it: SAME_UPPER puts the odd element behind, everything else in front.
-      int64_t total = full - w.out;
-      int64_t small = total / 2;
-      w.begin = pad == "SAME_UPPER" ? small : total - small;
-      w.end = total - w.begin;
+      // What is too much is cut on both sides, the odd element in front (SAME_UPPER: behind). What is missing is added
+      // behind.
+      int64_t cut = std::max<int64_t>(full - w.out, 0);
+      w.begin = pad == "SAME_UPPER" ? cut / 2 : cut - cut / 2;
+      w.end = full - w.out - w.begin;
     } else if (pad == "SAME_UPPER" || pad == "SAME_LOWER") {
       w.out = w.in * w.stride;
       split_padding(w, full - w.out, pad == "SAME_UPPER");
