@@ -94,7 +94,8 @@ Status run_concat(KernelCall& call) {
   for (const Tensor* t : call.inputs) {
     Mover mover(*t, out);
     int64_t part = t->shape()[axis] * whole.inner;
-    for (int64_t o = 0; o < whole.outer; ++o) mover.copy((o * whole.length + at) * whole.inner, o * part, part);
+    for (int64_t o = 0; part > 0 && o < whole.outer; ++o)
+      mover.copy((o * whole.length + at) * whole.inner, o * part, part);
     at += t->shape()[axis];
   }
   call.set(0, std::move(out));
@@ -134,7 +135,7 @@ Status run_split(KernelCall& call) {
     OREE_TRY_ASSIGN(Tensor out, new_tensor(call, x.dtype(), shape));
     Mover mover(x, out);
     int64_t part = sizes[i] * v.inner;
-    for (int64_t o = 0; o < v.outer; ++o) mover.copy(o * part, (o * v.length + at) * v.inner, part);
+    for (int64_t o = 0; part > 0 && o < v.outer; ++o) mover.copy(o * part, (o * v.length + at) * v.inner, part);
     at += sizes[i];
     call.set(i, std::move(out));
   }
