@@ -90,6 +90,7 @@ int run(const Ports& ports, int argc, char** argv) {
   add_runtimes(app, context);
   add_inspect(app, context);
   add_infer(app, context);
+  add_convert(app, context);
   add_bench(app, context);
   add_eval(app, context);
   add_tune(app, context);

@@ -50,6 +50,7 @@ CLI::App* add_command(CLI::App& app, Context& context, const std::string& name, 
 void add_runtimes(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_infer(CLI::App& app, Context& context);
+void add_convert(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_eval(CLI::App& app, Context& context);
 void add_tune(CLI::App& app, Context& context);

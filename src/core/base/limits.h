@@ -19,6 +19,7 @@ inline constexpr int64_t kReferenceTensorBytesMax = int64_t{1} << 30;  // of one
 inline constexpr int64_t kModelStateBytesMax = 64 << 20;               // of all states that metadata asks for
 inline constexpr int64_t kReferenceStepsMax = int64_t{1} << 38;        // of one node there: some minutes
 inline constexpr int64_t kSparseExpansionMax = 64;  // a sparse tensor's dense bytes for each that is stored
+inline constexpr int64_t kReferenceElementsMax = int64_t{1} << 28;
 inline constexpr int64_t kBundleBytesMax = int64_t{4} << 30;
 inline constexpr int64_t kManifestBytesMax = 1 << 20;
 inline constexpr int kJsonDepthMax = 64;

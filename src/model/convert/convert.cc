@@ -127,18 +127,11 @@ Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options) {
   return steps;
 }
 
-Result<ModelFormat> format_by_extension(const std::string& path) {
-  std::string extension = path_extension(path);
-  if (extension == ".onnx") return ModelFormat::kOnnx;
-  if (extension == ".tflite") return ModelFormat::kTflite;
-  return Error(Code::kUsage, fmt::format("{}: the name must end in .onnx or .tflite", path));
-}
-
 Status write_model(Files& files, const Model& model, const std::string& path, const ConvertOptions& options) {
-  OREE_TRY_ASSIGN(ModelFormat format, format_by_extension(path));
-  if (format == ModelFormat::kOnnx) return write_onnx(files, model, path, options);
-  OREE_TRY_ASSIGN(Bytes bytes, write_tflite_model(model));
-  return files.write_atomic(path, bytes);
+  if (path_extension(path) != ".onnx") {
+    return Error(Code::kUsage, fmt::format("{}: the name must end in .onnx, the format that is written", path));
+  }
+  return write_onnx(files, model, path, options);
 }
 
 }  // namespace oree

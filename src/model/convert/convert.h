@@ -32,9 +32,8 @@ struct ConvertSteps {
 // Brings the model to the form in which it will be written.
 Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options);
 
-// By the extension of `path`: .onnx or .tflite, kUsage for another.
-Result<ModelFormat> format_by_extension(const std::string& path);
-// Replaced atomically. Where constants take more than 1 GiB in all, an ONNX model's go to `path`.data beside it.
+// ONNX, the only format that is written so far: kUsage for a name that does not end in .onnx. Replaced atomically.
+// Where constants take more than 1 GiB in all, they go to `path`.data beside it.
 Status write_model(Files& files, const Model& model, const std::string& path, const ConvertOptions& options);
 
 }  // namespace oree

@@ -52,12 +52,8 @@ void set_nibble(uint8_t* data, size_t i, unsigned value) {
 }
 
 template <typename T>
-unsigned to_nibble(T v, bool is_signed) {
-  if constexpr (std::is_floating_point_v<T>) {
-    int whole = convert<int>(v);
-    return static_cast<unsigned>(is_signed ? std::clamp(whole, -8, 7) : std::clamp(whole, 0, 15));
-  }
-  return static_cast<unsigned>(v) & 15u;
+unsigned to_nibble(T v) {
+  return static_cast<unsigned>(convert<int64_t>(v)) & 15u;
 }
 
 template <typename From, typename To>
@@ -128,14 +124,15 @@ void narrow(std::span<const T> from, Tensor& to) {
       for (size_t i = 0; i < from.size(); ++i) to.data()[i] = from[i] != T{} ? 1 : 0;
       return;
     case Dtype::kFloat16:
-      for (size_t i = 0; i < from.size(); ++i) to.as<uint16_t>()[i] = float_to_half(to_float(from[i]));
+    case Dtype::kBfloat16: {
+      std::span<uint16_t> out = to.as<uint16_t>();
+      auto shorten = to.dtype() == Dtype::kFloat16 ? float_to_half : float_to_bfloat;
+      for (size_t i = 0; i < from.size(); ++i) out[i] = shorten(to_float(from[i]));
       return;
-    case Dtype::kBfloat16:
-      for (size_t i = 0; i < from.size(); ++i) to.as<uint16_t>()[i] = float_to_bfloat(to_float(from[i]));
-      return;
+    }
     case Dtype::kInt4:
     case Dtype::kUint4:
-      for (size_t i = 0; i < from.size(); ++i) set_nibble(to.data(), i, to_nibble(from[i], to.dtype() == Dtype::kInt4));
+      for (size_t i = 0; i < from.size(); ++i) set_nibble(to.data(), i, to_nibble(from[i]));
       return;
   }
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <limits>
 #include <optional>
 
 #include "model/reference/elementwise.h"
@@ -43,16 +42,20 @@ T divide(T a, T b) {
   return a / b;
 }
 
-// The remainder with the sign of the divisor (as Python's %), for integers.
+// The remainder with the sign of the divisor (as Python's %).
 template <typename T>
 T floored_mod(T a, T b) {
-  if constexpr (std::is_same_v<T, uint64_t>) return a % b;
-  if constexpr (std::is_same_v<T, int64_t>) {
+  if constexpr (std::is_unsigned_v<T>) {
+    return a % b;
+  } else if constexpr (std::is_integral_v<T>) {
     if (b == -1) return 0;
     T rest = a % b;
     return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+  } else {
+    T rest = std::fmod(a, b);
+    if (rest == 0) return std::copysign(rest, b);
+    return (rest < 0) != (b < 0) ? rest + b : rest;  // NaN stays NaN
   }
-  return std::numeric_limits<T>::quiet_NaN();  // not asked for reals
 }
 
 // The remainder with the sign of the dividend (as C's fmod).
@@ -76,7 +79,6 @@ Status run_div(KernelCall& call) {
 Status run_mod(KernelCall& call) {
   OREE_TRY(no_zero_divisor(call));
   if (call.node.integer("fmod", 0) != 0) return number<[](auto a, auto b) { return truncated_mod(a, b); }>(call);
-  if (dtype_is_float(call.need(0).dtype())) return call.invalid("fmod must be 1 for a float type");
   return number<[](auto a, auto b) { return floored_mod(a, b); }>(call);
 }
 

@@ -7,9 +7,8 @@
 
 #include "core/base/limits.h"
 #include "model/ops/element_types.h"
-#include "model/reference/access.h"
+#include "model/reference/elementwise.h"
 #include "model/reference/kernel_tables.h"
-#include "model/reference/shapes.h"
 
 namespace oree {
 namespace {
@@ -59,7 +58,7 @@ Status run_range(KernelCall& call) {
     double length = range_length(start, limit, delta);
     if (!(length <= 0x1p40)) return call.invalid(fmt::format("a range of {} numbers", length));
     OREE_TRY_ASSIGN(NewElements<T> out, new_elements<T>(call, dtype, {static_cast<int64_t>(length)}));
-    for (int64_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(start + static_cast<T>(i) * delta);
+    for (int64_t i = 0; i < out.size(); ++i) out[i] = wrap_add(start, wrap_mul(static_cast<T>(i), delta));
     call.set(0, std::move(out).take());
     return {};
   });

@@ -45,7 +45,7 @@ Result<Space> space_of(const KernelCall& call) {
   double places = 1;
   for (size_t i = 0; i < labels.size(); ++i) {
     int64_t size = sizes.at(labels[i]);
-    places *= static_cast<double>(size);
+    places *= static_cast<double>(std::max<int64_t>(size, 1));
     space.shape.push_back(size);
     if (i < parsed->output.size()) space.out.push_back(size);
   }

@@ -31,7 +31,8 @@ struct KernelCall {
   void set(size_t output, Tensor tensor) {  // dropped when the node has no such output
     if (output < outputs.size()) outputs[output] = std::move(tensor);
   }
-  // Asked before an output is made: kInvalid when the shape is none, kExhausted above kReferenceTensorBytesMax.
+  // Asked before an output is made: kInvalid when the shape is none, kExhausted above kReferenceTensorBytesMax or
+  // kReferenceElementsMax.
   Status fits(Dtype dtype, const Shape& shape) const;
   // Asked before a loop whose length the outputs' size does not bound: kExhausted above kReferenceStepsMax.
   Status affordable(double steps) const;

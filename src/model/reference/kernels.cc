@@ -77,11 +77,10 @@ Error KernelCall::unsupported(const std::string& text) const {
 Status KernelCall::fits(Dtype dtype, const Shape& shape) const {
   Result<int64_t> n = shape_elements(shape);
   if (!n) return invalid(n.error().message());
-  if (dtype_bytes(dtype, *n) > static_cast<size_t>(kReferenceTensorBytesMax)) {
-    return Error(Code::kExhausted, fmt::format("{} '{}': an output of shape {} has more than {} bytes", node.op,
-                                               node.name, shape_text(shape), kReferenceTensorBytesMax));
-  }
-  return {};
+  // Kernels may widen a value to 8 bytes an element, so elements count, too.
+  if (dtype_bytes(dtype, *n) <= static_cast<size_t>(kReferenceTensorBytesMax) && *n <= kReferenceElementsMax) return {};
+  return Error(Code::kExhausted,
+               fmt::format("{} '{}': an output of shape {} is too large", node.op, node.name, shape_text(shape)));
 }
 
 Status KernelCall::affordable(double steps) const {

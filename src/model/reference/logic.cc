@@ -110,10 +110,17 @@ Status run_bitwise_not(KernelCall& call) {
 Status run_bit_shift(KernelCall& call) {
   std::string direction = call.node.text("direction", "");
   if (direction != "LEFT" && direction != "RIGHT") return call.invalid("direction must be LEFT or RIGHT");
-  if (dtype_is_signed(call.need(0).dtype())) return call.invalid("inputs must be of an unsigned integer type");
   bool left = direction == "LEFT";
-  // Shifting everything out leaves 0; what is shifted out of a narrow type on the left goes when it is narrowed.
-  return bits(call, [=](uint64_t a, uint64_t by) { return by > 63 ? 0 : left ? a << by : a >> by; });
+  Dtype dtype = call.need(0).dtype();
+  auto width = static_cast<uint64_t>(dtype_bits(dtype));
+  // What is shifted out of a narrow type on the left goes when it is narrowed. A negative shift is a great one, too.
+  if (left || !dtype_is_signed(dtype)) {
+    return bits(call, [=](uint64_t a, uint64_t by) { return by >= width ? 0 : left ? a << by : a >> by; });
+  }
+  OREE_TRY(same_dtypes(call));
+  return binary<int64_t>(call, dtype, [=](int64_t a, int64_t by) {  // keeps the sign
+    return a >> (static_cast<uint64_t>(by) >= width ? 63 : by);
+  });
 }
 
 // --- choices

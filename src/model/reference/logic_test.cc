@@ -48,6 +48,11 @@ TEST_CASE("bits of narrow integers stay within their width") {
   check_equal(run_op("BitShift", {c, by}, {{"direction", std::string("RIGHT")}}),
               tensor_of(Dtype::kUint8, {3}, {64, 0, 0}));
   CHECK(code_of("BitShift", {c, by}) == Code::kInvalid);
+  Tensor d = tensor_of(Dtype::kInt8, {4}, {-128, -128, -1, 64}), more = tensor_of(Dtype::kInt8, {4}, {1, 8, -1, 1});
+  check_equal(run_op("BitShift", {d, more}, {{"direction", std::string("LEFT")}}),
+              tensor_of(Dtype::kInt8, {4}, {0, 0, 0, -128}));
+  check_equal(run_op("BitShift", {d, more}, {{"direction", std::string("RIGHT")}}),
+              tensor_of(Dtype::kInt8, {4}, {-64, -1, -1, 32}));
 }
 
 TEST_CASE("Where takes any type, 4-bit integers included") {

@@ -68,7 +68,11 @@ Status run_space_to_depth(KernelCall& call) {
   const Shape& s = call.need(0).shape();
   if (s[2] % b != 0 || s[3] % b != 0) return call.invalid(fmt::format("the image does not divide by {}", b));
   int64_t h = s[2] / b, w = s[3] / b;
-  return set_permuted(call, {s[0], s[1], h, b, w, b}, {0, 3, 5, 1, 2, 4}, {s[0], s[1] * b * b, h, w});
+  std::string mode = call.node.text("mode", "DCR");
+  if (mode != "DCR" && mode != "CRD") return call.invalid("mode must be DCR or CRD");
+  std::vector<size_t> perm{0, 3, 5, 1, 2, 4};
+  if (mode == "CRD") perm = {0, 1, 3, 5, 2, 4};
+  return set_permuted(call, {s[0], s[1], h, b, w, b}, perm, {s[0], s[1] * b * b, h, w});
 }
 
 Status run_concat(KernelCall& call) {
@@ -90,7 +94,8 @@ Status run_concat(KernelCall& call) {
   for (const Tensor* t : call.inputs) {
     Mover mover(*t, out);
     int64_t part = t->shape()[axis] * whole.inner;
-    for (int64_t o = 0; o < whole.outer; ++o) mover.copy((o * whole.length + at) * whole.inner, o * part, part);
+    for (int64_t o = 0; part > 0 && o < whole.outer; ++o)
+      mover.copy((o * whole.length + at) * whole.inner, o * part, part);
     at += t->shape()[axis];
   }
   call.set(0, std::move(out));
@@ -130,7 +135,7 @@ Status run_split(KernelCall& call) {
     OREE_TRY_ASSIGN(Tensor out, new_tensor(call, x.dtype(), shape));
     Mover mover(x, out);
     int64_t part = sizes[i] * v.inner;
-    for (int64_t o = 0; o < v.outer; ++o) mover.copy(o * part, (o * v.length + at) * v.inner, part);
+    for (int64_t o = 0; part > 0 && o < v.outer; ++o) mover.copy(o * part, (o * v.length + at) * v.inner, part);
     at += sizes[i];
     call.set(i, std::move(out));
   }

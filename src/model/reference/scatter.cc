@@ -84,7 +84,7 @@ Status run_scatter_elements(KernelCall& call) {
 Status run_scatter_nd(KernelCall& call) {
   const Shape &x = call.need(0).shape(), &indices = call.need(1).shape();
   if (indices.empty() || x.empty()) return call.invalid("data and indices must have a dimension");
-  if (indices.back() > static_cast<int64_t>(x.size())) {
+  if (indices.back() < 1 || indices.back() > static_cast<int64_t>(x.size())) {
     return call.invalid(fmt::format("{} indices into {}", indices.back(), shape_text(x)));
   }
   Shape expected(indices.begin(), indices.end() - 1);

@@ -58,20 +58,19 @@ Status run_top_k(KernelCall& call) {
 
 Status run_non_zero(KernelCall& call) {
   const Tensor& x = call.need(0);
-  std::vector<Shape> found;
-  with_domain(x.dtype(), [&](auto zero) {
+  return with_domain(x.dtype(), [&](auto zero) -> Status {
     Elements<decltype(zero)> in(x);
+    auto rank = static_cast<int64_t>(x.shape().size());
+    int64_t count = std::ranges::count_if(in.span(), [](auto v) { return v != decltype(zero){}; }), found = 0;
+    OREE_TRY_ASSIGN(NewElements<int64_t> out, new_elements<int64_t>(call, Dtype::kInt64, {rank, count}));
     for (Walk w(x.shape(), {}); !w.done(); w.next()) {
-      if (in[w.index()] != decltype(zero){}) found.push_back(w.place());
+      if (in[w.index()] == decltype(zero){}) continue;
+      for (int64_t d = 0; d < rank; ++d) out[d * count + found] = w.place()[static_cast<size_t>(d)];
+      ++found;
     }
+    call.set(0, std::move(out).take());
+    return {};
   });
-  auto rank = static_cast<int64_t>(x.shape().size()), count = static_cast<int64_t>(found.size());
-  OREE_TRY_ASSIGN(NewElements<int64_t> out, new_elements<int64_t>(call, Dtype::kInt64, {rank, count}));
-  for (int64_t d = 0; d < rank; ++d) {
-    for (int64_t i = 0; i < count; ++i) out[d * count + i] = found[static_cast<size_t>(i)][static_cast<size_t>(d)];
-  }
-  call.set(0, std::move(out).take());
-  return {};
 }
 
 // --- Unique
@@ -139,6 +138,7 @@ Status run_unique(KernelCall& call) {
     OREE_TRY_ASSIGN(axis, normal_axis(call, call.node.integer("axis", 0), x.shape().size()));
   }
   AxisView v = flat ? AxisView{1, x.elements(), 1} : view_at(x.shape(), axis);
+  OREE_TRY(call.fits(Dtype::kInt64, {v.length}));
   bool sorted = call.node.integer("sorted", 1) != 0;
   Groups groups = with_domain(x.dtype(), [&](auto zero) { return group_slices<decltype(zero)>(x, v, sorted); });
   Shape shape = flat ? Shape{0} : x.shape();

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// oree convert: one format to another, and the proof that it computes the same.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+#include <memory>
+
+#include "cli/context.h"
+#include "core/base/text.h"
+#include "model/convert/convert.h"
+#include "model/convert/self_check.h"
+
+namespace oree::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  oree convert detector.tflite detector.onnx\n"
+    "  oree convert net.onnx net-fp16.onnx --fp16 --dim batch=1 --check-input samples.npz --report";
+
+struct Options {
+  std::string source, result;
+  std::vector<std::string> dims, shapes;
+  ConvertOptions convert;
+  bool plain = false;
+  bool check = true;
+  bool report = false;
+  std::string check_input;
+  uint64_t seed = 1;
+  double tolerance = 0;  // 0: by the kind of conversion
+};
+
+// "name=value" -> both parts; names may hold '=' themselves, values do not.
+Result<std::pair<std::string, std::string>> split_setting(const std::string& text, const char* option) {
+  size_t at = text.rfind('=');
+  if (at == std::string::npos || at == 0 || at + 1 == text.size()) {
+    return Error(Code::kUsage, fmt::format("{} {}: expected NAME=VALUE", option, text));
+  }
+  return std::pair(text.substr(0, at), text.substr(at + 1));
+}
+
+Result<int64_t> parse_size(const std::string& text, const std::string& where) {
+  int64_t n = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (error != std::errc() || end != text.data() + text.size() || n < 0) {
+    return Error(Code::kUsage, fmt::format("{}: '{}' is no size", where, text));
+  }
+  return n;
+}
+
+Status read_settings(Options& options) {
+  for (const std::string& text : options.dims) {
+    OREE_TRY_ASSIGN(auto setting, split_setting(text, "--dim"));
+    OREE_TRY_ASSIGN(int64_t size, parse_size(setting.second, "--dim " + text));
+    options.convert.symbols[setting.first] = size;
+  }
+  for (const std::string& text : options.shapes) {
+    OREE_TRY_ASSIGN(auto setting, split_setting(text, "--shape"));
+    Shape shape;
+    for (const std::string& part : split(setting.second, ',')) {
+      OREE_TRY_ASSIGN(int64_t size, parse_size(part, "--shape " + text));
+      shape.push_back(size);
+    }
+    options.convert.inputs[setting.first] = std::move(shape);
+  }
+  options.convert.optimise = !options.plain;
+  if (options.tolerance <= 0) options.tolerance = options.convert.float16 ? 1e-2 : 1e-4;
+  return {};
+}
+
+Json check_json(const SelfCheck& check) {
+  Json engines = Json::array();
+  for (const EngineCheck& e : check.engines) {
+    Json engine = Json().set("runtime", e.runtime);
+    if (e.refused) {
+      engines.push(engine.set("refused", e.refused->message()));
+      continue;
+    }
+    Json outputs = Json::array();
+    for (const OutputCheck& o : e.outputs) {
+      outputs.push(Json()
+                       .set("name", o.name)
+                       .set("max_abs_error", o.max_abs_error)
+                       .set("max_relative_error", o.max_relative_error)
+                       .set("agrees", o.agrees));
+    }
+    engines.push(engine.set("agrees", e.agrees()).set("outputs", outputs));
+  }
+  return Json().set("reference", check.reference).set("agrees", check.agrees()).set("engines", engines);
+}
+
+std::string check_text(const SelfCheck& check) {
+  TextTable table{{"engine", "output", "largest difference", "over the range", "verdict"}, {}, {}};
+  for (const EngineCheck& e : check.engines) {
+    if (e.refused) table.rows.push_back({e.runtime, "", "", "", "cannot run it: " + e.refused->message()});
+    for (const OutputCheck& o : e.outputs) {
+      table.rows.push_back({e.runtime, o.name, fmt::format("{:.3g}", o.max_abs_error),
+                            fmt::format("{:.3g}", o.max_relative_error), o.agrees ? "agrees" : "DIFFERS"});
+    }
+  }
+  return fmt::format("checked against the source in {}:\n{}", check.reference, table.text());
+}
+
+std::string layers_text(const std::vector<LayerCheck>& layers) {
+  TextTable table{{"layer", "operator", "over the range", "SQNR dB"}, {}, {}};
+  for (const LayerCheck& l : layers) {
+    table.rows.push_back({l.name, l.op, fmt::format("{:.3g}", l.max_relative_error),
+                          std::isinf(l.sqnr_db) ? "equal" : fmt::format("{:.1f}", l.sqnr_db)});
+  }
+  return table.text();
+}
+
+Json layers_json(const std::vector<LayerCheck>& layers) {
+  Json list = Json::array();
+  for (const LayerCheck& l : layers) {
+    Json layer = Json().set("name", l.name).set("op", l.op).set("max_relative_error", l.max_relative_error);
+    list.push(std::isfinite(l.sqnr_db) ? layer.set("sqnr_db", l.sqnr_db) : layer);
+  }
+  return list;
+}
+
+// A folder for tensors on their way between processes, beside the result; gone at the end.
+class Scratch {
+ public:
+  Scratch(Files& files, std::string path) : files_(files), path_(std::move(path)) {}
+  ~Scratch() { (void)files_.remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  Files& files_;
+  std::string path_;
+};
+
+Status convert(const Context& context, Options options) {
+  OREE_TRY(read_settings(options));
+  OREE_TRY_ASSIGN(const Model source, load_model(options.source));
+  Model model = source;
+  Result<ConvertSteps> steps = prepare(model, options.convert);
+  if (!steps.ok()) return steps.error().within(options.source);
+  OREE_TRY(write_model(*context.ports.files, model, options.result, options.convert));
+
+  Json document = Json().set("source", options.source).set("result", options.result);
+  Json passes = Json::object();
+  std::string text;
+  for (const auto& [name, places] : steps->passes) {
+    passes.set(name, places);
+    text += fmt::format("{}: {} places\n", name, places);
+  }
+  document.set("passes", passes).set("nodes", static_cast<int64_t>(model.graph.all_nodes().size()));
+  std::optional<Error> verdict;
+  if (options.check) {
+    SelfCheckPlan plan;
+    plan.source = options.source;
+    plan.result = options.result;
+    plan.input_npz = options.check_input;
+    plan.seed = options.seed;
+    plan.tolerance = options.tolerance;
+    Scratch scratch(*context.ports.files, options.result + ".check");
+    OREE_TRY(context.ports.files->make_dirs(scratch.path()));
+    plan.scratch = scratch.path();
+    OREE_TRY_ASSIGN(SelfCheck check, self_check(context.ports, WorkerSettings{}, source, model, plan));
+    document.set("check", check_json(check));
+    text += check_text(check);
+    if (!check.agrees()) {
+      verdict = Error(Code::kRefused, fmt::format("{} does not compute what {} does (bound {:.3g} of the range)",
+                                                  options.result, options.source, options.tolerance));
+    }
+    if (options.report || verdict) {
+      OREE_TRY_ASSIGN(NamedTensors inputs, self_check_inputs(context.ports, model.graph, plan));
+      Result<std::vector<LayerCheck>> layers = compare_layers(source.graph, model.graph, inputs);
+      if (layers.ok()) {
+        document.set("layers", layers_json(*layers));
+        if (options.report) text += layers_text(*layers);
+        for (const LayerCheck& l : *layers) {
+          if (!verdict || l.max_relative_error <= options.tolerance) continue;
+          verdict = Error(Code::kRefused, fmt::format("{}; the first layer that differs is '{}' ({})",
+                                                      verdict->message(), l.name, l.op));
+          break;
+        }
+      } else {
+        text += "no layers compared: " + layers.error().message() + "\n";
+      }
+    }
+  }
+  print_result(context, document, text + fmt::format("{}: written\n", options.result));
+  return verdict ? Status(*verdict) : Status();
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = add_command(app, context, "convert", "Convert a model, and prove that it computes the same",
+                                  kExamples, [&context, options] { return convert(context, *options); });
+  command->add_option("source", options->source, "ONNX or TFLite file")->required();
+  command->add_option("result", options->result, "ONNX file (.onnx); replaced atomically")->required();
+  command->add_option("--opset", options->convert.opset, "Opset of the result")->capture_default_str();
+  command->add_option("--dim", options->dims, "Set a free dimension: batch=1; may be given again");
+  command->add_option("--shape", options->shapes, "Set an input's whole shape: image=1,3,320,320; may be given again");
+  command->add_flag("--fp16", options->convert.float16, "Store weights as float16");
+  command->add_flag("--plain", options->plain, "Leave batch normalizations and written-out activations as they are");
+  command->add_flag("!--no-check", options->check, "Do not run source and result against each other");
+  command->add_option("--check-input", options->check_input, "x.npz for the check, keyed by input name; else noise");
+  command->add_option("--seed", options->seed, "Of that noise")->capture_default_str();
+  command->add_option("--tolerance", options->tolerance,
+                      "Largest difference over the output's range; 1e-4, with --fp16 1e-2");
+  command->add_flag("--report", options->report, "Agreement layer by layer, in our own interpreter");
+}
+
+}  // namespace oree::cli
