@@ -85,7 +85,7 @@ std::optional<std::vector<NodeId>> Graph::acyclic_order(BlockId id) const {
     waits.emplace(n, 0);
   }
   auto follow = [&](NodeId first, NodeId then) {
-    if (first == then || then == kNoNode) return;
+    if (then == kNoNode) return;
     followers[first].push_back(then);
     ++waits[then];
   };

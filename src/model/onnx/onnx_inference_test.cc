@@ -77,7 +77,8 @@ void check_case(const std::string& name, Graph g, const std::vector<Constant>& i
   set_inputs(g, inputs, known);
   forget_outputs(g);
   Status inferred = infer_types(g);
-  REQUIRE_MESSAGE(inferred.ok(), name << ": " << (inferred.ok() ? "" : inferred.error().message()));
+  CHECK_MESSAGE(inferred.ok(), name << ": " << (inferred.ok() ? "" : inferred.error().message()));
+  if (!inferred.ok()) return;
   for (size_t i = 0; i < std::min(outputs.size(), g.main().outputs.size()); ++i) {
     const Value& v = g.value(g.main().outputs[i]);
     const bool whole = v.dtype && v.dims && known_shape(*v.dims);

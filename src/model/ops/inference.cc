@@ -203,7 +203,8 @@ void forget_types(Graph& graph) {
 ValueId build(Graph& graph, std::string_view op, std::vector<ValueId> inputs, Attributes attributes, BlockId block,
               std::string_view name) {
   ValueId out = graph.add(op, std::move(inputs), std::move(attributes), block, name);
-  OREE_ASSERT(infer_node(graph, graph.value(out).producer).ok());
+  Status fits = infer_node(graph, graph.value(out).producer);
+  if (!fits.ok()) assertion_failed(fits.error().message().c_str(), __FILE__, __LINE__);
   return out;
 }
 

@@ -86,7 +86,8 @@ Status infer_types(Graph& graph);
 void forget_types(Graph& graph);
 
 // The outputs of one node, from its inputs' types as they are now: for a pass that has just added it. What the outputs
-// had before is forgotten.
+// had before is forgotten. A shape that other nodes compute is not followed here, only a constant one: infer_types()
+// says more.
 Status infer_node(Graph& graph, NodeId node);
 
 // add() and infer_node() in one: the new value, its type set. Asserts that the node is well-formed: for our own passes.

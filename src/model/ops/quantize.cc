@@ -14,7 +14,8 @@ Status want_scales(const Inference& in) {
   std::optional<Dims> x = in.dims(0), scale = in.dims(1);
   int64_t block = in.node().integer("block_size", 0);
   if (block < 0) return in.fail(fmt::format("block_size {}", block));
-  if (std::optional<Dims> zero = in.dims(2); zero && scale && zero->size() != scale->size() && product(*zero).size != 1)
+  std::optional<Dims> zero = in.dims(2);
+  if (zero && scale && zero->size() != scale->size() && product(*zero).known() && product(*zero).size != 1)
     return in.fail(fmt::format("scales of {} and zero points of {}", dims_text(*scale), dims_text(*zero)));
   if (!x || !scale || scale->empty() || product(*scale).size == 1) return {};
   if (block > 0) return want_rank(in, 1, x->size());

@@ -56,7 +56,13 @@ TEST_CASE("a cycle is refused, also one through a body") {
   BlockId then_block = g.add_block(n, "then_branch"), else_block = g.add_block(n, "else_branch");
   g.add_output(g.node(n).outputs[0], then_block);
   g.add_output(g.add_constant("k", Constant::scalar(1.0f)), else_block);
-  CHECK(refuses(g, "output 'chosen'"));
+  CHECK(refuses(g, "cycle"));
+}
+
+TEST_CASE("a node that uses what it makes is a cycle of one") {
+  Pair p;
+  p.g.set_input(p.g.value(p.y).producer, 0, p.y);
+  CHECK(refuses(p.g, "cycle"));
 }
 
 TEST_CASE("what a body makes is not seen around it") {
