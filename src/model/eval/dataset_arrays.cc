@@ -58,6 +58,15 @@ const Tensor* find_tensor(const NamedTensors& tensors, std::string_view name) {
   return nullptr;
 }
 
+// One sample out of an array that counts them along its first axis, with a batch axis of 1 where the model has one.
+Tensor row_of(const Tensor& all, size_t index, size_t rank) {
+  Shape shape(all.shape().begin() + 1, all.shape().end());
+  if (shape.size() + 1 == rank) shape.insert(shape.begin(), 1);
+  Tensor one(all.dtype(), shape);
+  std::copy_n(all.data() + index * one.byte_size(), one.byte_size(), one.data());
+  return one;
+}
+
 // One file that holds every sample: arrays by input, the first axis counts them unless the file is one sample.
 class ArrayDataset : public Dataset {
  public:
@@ -78,14 +87,7 @@ class ArrayDataset : public Dataset {
     Sample sample;
     sample.name = stacked_ ? fmt::format("{}[{}]", path_, index) : path_;
     for (size_t i = 0; i < infos_.size(); ++i) {
-      const Tensor& all = tensors_[i].tensor;
-      Tensor one = all;
-      if (stacked_) {
-        Shape shape(all.shape().begin() + 1, all.shape().end());
-        if (shape.size() + 1 == infos_[i].shape.size()) shape.insert(shape.begin(), 1);
-        one = Tensor(all.dtype(), shape);
-        std::copy_n(all.data() + index * one.byte_size(), one.byte_size(), one.data());
-      }
+      Tensor one = stacked_ ? row_of(tensors_[i].tensor, index, infos_[i].shape.size()) : tensors_[i].tensor;
       Status finite = check_finite(one, infos_[i].name);
       if (!finite.ok()) return finite.error().within(sample.name);
       sample.inputs.push_back({infos_[i].name, std::move(one)});
