@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "core/base/limits.h"
 #include "core/codec/npy.h"
@@ -97,9 +98,16 @@ Status Evaluation::choose_kind() {
   }
   result_.metric = metric;
   Recipe lenient = *recipe_;
-  // Average precision looks at the whole ranking, F1 from score_min up; only the recipe's own NMS stays.
-  lenient.decoder.score_min = kind_ == Kind::kBoxes ? std::min(lenient.decoder.score_min, 0.01) : 0;
-  lenient.decoder.results_max = std::max(lenient.decoder.results_max, kind_ == Kind::kBoxes ? 100 : request_.top_k);
+  DecoderRecipe& decoder = lenient.decoder;
+  if (kind_ == Kind::kBoxes) {
+    // Average precision looks at the whole ranking, F1 from score_min up; only the recipe's own NMS stays.
+    decoder.score_min = std::min(decoder.score_min, 0.01);
+    decoder.results_max = std::max(decoder.results_max, 100);
+  } else {
+    // Every class has its rank; raw scores (logits) may all lie below zero.
+    decoder.score_min = -std::numeric_limits<double>::infinity();
+    decoder.results_max = std::numeric_limits<int>::max();
+  }
   OREE_TRY_ASSIGN(decoder_, make_decoder(lenient, outputs_));
   return {};
 }
@@ -120,6 +128,11 @@ Status Evaluation::score(const Sample& sample, const NamedTensors& outputs) {
   }
   if (kind_ == Kind::kLabels) {
     OREE_TRY_ASSIGN(auto answers, decoder_->classifications(ordered));
+    size_t classes = answers.size() + (recipe_->decoder.background_class >= 0 ? 1 : 0);
+    if (static_cast<size_t>(*sample.label) >= classes) {
+      return Error(Code::kUsage, fmt::format("{}: label {}, but the model's classes are 0 to {}", sample.name,
+                                             *sample.label, classes - 1));
+    }
     accuracy_.add(answers, *sample.label, request_.top_k);
     return {};
   }
