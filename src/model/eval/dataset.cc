@@ -40,17 +40,9 @@ class ImageDataset : public Dataset {
     OREE_TRY_ASSIGN(Bytes file, files_.read(entry.path, kImageFileBytesMax));
     auto image = decode_image(file);
     if (!image.ok()) return image.error().within(entry.path);
-    Sample sample;
-    sample.name = entry.path;
+    OREE_TRY_ASSIGN(Sample sample, image_sample(entry.path, view_of(*image), recipe_, input_));
     sample.label = entry.label;
     sample.truths = entry.truths;
-    Tensor tensor(input_.dtype, input_.shape);
-    auto placement = preprocess(recipe_.image, view_of(*image), tensor);
-    if (!placement.ok()) return placement.error().within(entry.path);
-    sample.placement = *placement;
-    Status finite = check_finite(tensor, input_.name);
-    if (!finite.ok()) return finite.error().within(entry.path);
-    sample.inputs.push_back({input_.name, std::move(tensor)});
     return sample;
   }
 
@@ -60,25 +52,6 @@ class ImageDataset : public Dataset {
   TensorInfo input_;
   std::vector<ImageEntry> entries_;
 };
-
-// The shape that the recipe fills, checked against the model's.
-Result<TensorInfo> image_input(const Recipe& recipe, const std::vector<TensorInfo>& inputs) {
-  if (inputs.size() != 1) {
-    return Error(Code::kInvalid, fmt::format("images: the model takes {} inputs, a recipe fills one", inputs.size()));
-  }
-  const ImageRecipe& image = recipe.image;
-  int64_t channels = image.color == "gray" ? 1 : 3;
-  TensorInfo info = inputs[0];
-  OREE_TRY_ASSIGN(info.dtype, dtype_from_name(image.dtype));
-  info.shape = image.layout == "nhwc" ? Shape{1, image.height, image.width, channels}
-                                      : Shape{1, channels, image.height, image.width};
-  bool fits = inputs[0].shape.size() == 4 && inputs[0].dtype == info.dtype;
-  for (size_t i = 0; fits && i < 4; ++i) fits = inputs[0].shape[i] < 0 || inputs[0].shape[i] == info.shape[i];
-  if (fits) return info;
-  return Error(Code::kInvalid, fmt::format("the recipe makes {} {}, the model's input '{}' is {} {}",
-                                           dtype_name(info.dtype), shape_text(info.shape), info.name,
-                                           dtype_name(inputs[0].dtype), shape_text(inputs[0].shape)));
-}
 
 Result<std::vector<std::string>> files_in(Files& files, const std::string& folder, bool (*wanted)(const std::string&)) {
   OREE_TRY_ASSIGN(auto names, files.list(folder));
@@ -130,7 +103,7 @@ Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource&
                                               const std::optional<Recipe>& recipe,
                                               const std::vector<TensorInfo>& inputs) {
   OREE_TRY_ASSIGN(FileInfo info, files.info(source.path));
-  if (!info.directory && is_array(source.path)) return open_array_file(files, source.path, inputs);
+  if (!info.directory && is_array(source.path)) return open_array_file(files, source.path, recipe, inputs);
   std::vector<ImageEntry> entries;
   bool for_images = recipe && recipe->kind == "image";
   if (!info.directory) {

@@ -10,7 +10,8 @@
 //   .npz keyed by the model's input names one sample, or a leading axis that counts them
 //   .npy                                  the same for a model of one input
 //   folder of .npz or .npy                one sample a file
-// An array is for the model as it is; images go through the recipe.
+// An array is for the model as it is; images go through the recipe. So do bytes in an .npz that do not fit the model as
+// they are, when the recipe is of kind image: N x height x width, or with a last axis of 1 (grey) or 3 (RGB).
 #pragma once
 
 #include <memory>

@@ -76,6 +76,54 @@ TEST_CASE("arrays that fit the model as they are, are one sample") {
   CHECK((*folder)->read(1)->inputs[0].name == "x");
 }
 
+TEST_CASE("byte arrays go through a recipe for images, as files of pictures do") {
+  FakeFiles files;
+  Recipe recipe = image_recipe("classifier");
+  Tensor labels(Dtype::kUint8, {2});
+  labels.as<uint8_t>()[1] = 1;
+  Tensor gray(Dtype::kUint8, {2, 4, 4}), color(Dtype::kUint8, {2, 4, 4, 3});
+  std::fill_n(gray.data() + 16, 16, uint8_t{9});
+  std::fill_n(color.data() + 48, 48, uint8_t{9});
+  put(files, "d/gray.npz", npz({{"inputs", gray}, {"labels", labels}}));
+  put(files, "d/color.npz", npz({{"image", color}, {"labels", labels}}));
+  put(files, "d/dog/1.png", small_png(9));
+  std::vector<Sample> samples;
+  for (const char* path : {"d/gray.npz", "d/color.npz"}) {
+    auto data = open_dataset(files, {path, ""}, recipe, kImageInput);
+    INFO((data.ok() ? "" : data.error().message()));
+    REQUIRE(data.ok());
+    REQUIRE((*data)->size() == 2);
+    auto sample = (*data)->read(1);
+    REQUIRE(sample.ok());
+    CHECK(sample->name == std::string(path) + "[1]");
+    CHECK(sample->label == 1);
+    samples.push_back(*sample);
+  }
+  auto folder = open_dataset(files, {"d/dog", ""}, recipe, kImageInput);
+  REQUIRE(folder.ok());
+  auto picture = (*folder)->read(0);
+  REQUIRE(picture.ok());
+  CHECK(samples[0].inputs[0].tensor == picture->inputs[0].tensor);
+  CHECK(samples[1].inputs[0].tensor == picture->inputs[0].tensor);
+  CHECK(samples[1].placement.scale_x == picture->placement.scale_x);
+}
+
+TEST_CASE("an npz that is not understood is told what it holds and what was looked for") {
+  FakeFiles files;
+  Tensor labels(Dtype::kInt64, {3});
+  auto refusal = [&](NamedTensors tensors) {
+    put(files, "d/a.npz", npz(std::move(tensors)));
+    auto data = open_dataset(files, {"d/a.npz", ""}, std::nullopt, kInput);
+    REQUIRE_FALSE(data.ok());
+    return data.error().message();
+  };
+  Tensor three = floats({3, 2}, {1, 2, 3, 4, 5, 6});
+  CHECK(refusal({{"x_test", three}, {"y_test", labels}}) ==
+        "d/a.npz: expected an array 'x' or 'inputs' (and 'labels'), found 'x_test', 'y_test'");
+  CHECK(refusal({{"inputs", three}, {"labels", Tensor(Dtype::kFloat32, {3, 4})}}) ==
+        "d/a.npz: expected labels of 3, one class index a sample, found 3x4");
+}
+
 TEST_CASE("bad samples are named: NaN, another shape, a torn file") {
   FakeFiles files;
   put(files, "d/1.npz", npz({{"x", floats({1, 2}, {1, std::numeric_limits<float>::quiet_NaN()})}}));

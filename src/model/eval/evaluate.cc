@@ -76,8 +76,9 @@ Status Evaluation::choose_kind() {
     return {};
   }
   if (!dataset_->has_boxes() && !dataset_->has_labels()) {
-    return Error(Code::kUsage,
-                 request_.data.path + ": has no labels; give a reference model (--reference) or labelled data");
+    return Error(Code::kUsage, request_.data.path +
+                                   ": has no labels; give a reference model (--reference), or labelled data: "
+                                   "an npz with 'labels', one folder a class, or COCO json");
   }
   kind_ = dataset_->has_boxes() ? Kind::kBoxes : Kind::kLabels;
   if (!recipe_) {
