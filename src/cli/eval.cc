@@ -2,6 +2,7 @@
 #include "model/eval/evaluate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -18,7 +19,7 @@ namespace {
 struct EvalOptions {
   std::string model, runtime, precision = "f32", provider;
   std::string reference, reference_runtime, reference_precision = "f32";
-  std::string data, images, recipe, labels, metric = "auto", min, scratch = ".";
+  std::string data, images, recipe, labels, metric = "auto", min, detections, scratch = ".";
   int threads = 1, top_k = 5, samples = 0;
   double score = 0.5, iou = 0.5;
   uint64_t seed = 1;
@@ -64,6 +65,8 @@ std::string text_of(const EvalRequest& request, const EvalResult& result) {
     for (const auto& [name, value] : result.per_class) classes.rows.push_back({name, fmt::format("{:.4f}", value)});
     text += "\n" + classes.text();
   }
+  if (!result.unknown_classes.empty())
+    text += fmt::format("\nnot judged, none of the recipe's labels: {}\n", fmt::join(result.unknown_classes, ", "));
   if (result.samples_refused > 0) {
     text += fmt::format("\n{} samples refused:\n", result.samples_refused);
     for (const std::string& bad : result.refused_samples) text += "  " + bad + "\n";
@@ -88,6 +91,7 @@ Status eval(Context& context, const EvalOptions& options) {
   request.top_k = options.top_k;
   request.samples_max = options.samples;
   request.seed = options.seed;
+  request.detections_path = options.detections;
   request.scratch_dir = options.scratch;
   EvalResult result;
   {
@@ -150,6 +154,7 @@ void add_eval(CLI::App& app, Context& context) {
   command->add_option("--top-k", options->top_k, "Classifier: the k of topk")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
+  command->add_option("--detections", options->detections, "COCO json: write what was found here, as COCO results");
   command->add_option("--samples", options->samples, "At most this many, spread over the data; 0: all")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);

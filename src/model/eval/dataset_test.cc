@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "core/codec/json.h"
 #include "core/codec/npy.h"
 #include "core/io/fake/fake_files.h"
 
@@ -168,24 +169,44 @@ TEST_CASE("a recipe that does not fill the model's input is refused before any s
   CHECK(open_dataset(files, {"nowhere", ""}, std::nullopt, kImageInput).error().code() == Code::kNotFound);
 }
 
-TEST_CASE("COCO annotations become boxes of the recipe's classes") {
-  const char* json = R"({"images": [{"id": 7, "file_name": "a/1.png"}, {"id": 9, "file_name": "2.png"}],
+TEST_CASE("COCO annotations become boxes of the recipe's classes, by rising image id") {
+  const char* json = R"({"images": [{"id": 9, "file_name": "2.png"}, {"id": 7, "file_name": "a/1.png"}],
     "categories": [{"id": 3, "name": "dog"}, {"id": 1, "name": "bird"}],
     "annotations": [{"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "iscrowd": 1},
                     {"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4]}]})";
-  auto images = parse_coco(json, {"cat", "dog"});
-  REQUIRE(images.ok());
-  REQUIRE(images->size() == 2);
-  REQUIRE((*images)[0].truths.size() == 1);
-  const TruthBox& truth = (*images)[0].truths[0];
+  auto coco = parse_coco(json, {"cat", "dog"});
+  REQUIRE(coco.ok());
+  REQUIRE(coco->images.size() == 2);
+  CHECK(coco->images[0].id == 7);
+  CHECK(coco->images[0].file_name == "a/1.png");
+  REQUIRE(coco->images[0].truths.size() == 1);
+  const TruthBox& truth = coco->images[0].truths[0];
   CHECK(truth.label == 1);
   CHECK(truth.crowd);
   CHECK(truth.box.x1 == 4);
   CHECK(truth.box.y1 == 6);
+  CHECK(coco->categories.ids == std::map<int, int64_t>{{1, 3}});
+  CHECK(coco->categories.unknown == std::vector<std::string>{"bird"});
   auto by_rank = parse_coco(json, {});
   REQUIRE(by_rank.ok());
-  CHECK((*by_rank)[0].truths[0].label == 1);
-  CHECK((*by_rank)[0].truths[1].label == 0);
+  CHECK(by_rank->images[0].truths[0].label == 1);
+  CHECK(by_rank->images[0].truths[1].label == 0);
+  CHECK(by_rank->categories.ids == std::map<int, int64_t>{{0, 1}, {1, 3}});
+  CHECK(by_rank->categories.unknown.empty());
+}
+
+TEST_CASE("COCO results name images and categories by COCO's ids") {
+  CocoCategories categories{{{0, 9}}, {}};
+  std::vector<Detection> found{{{1, 2, 4, 6.5}, 0, 0.75}, {{0, 0, 1, 1}, 1, 0.5}, {{0, 0, 1, 1}, 0, 0.25}};
+  auto list = Json::parse("[" + coco_results(7, found, categories) + "]");
+  REQUIRE(list.ok());
+  REQUIRE(list->items().size() == 2);
+  const Json& first = list->items()[0];
+  CHECK(first["image_id"].as_int() == 7);
+  CHECK(first["category_id"].as_int() == 9);
+  CHECK(first["bbox"].items()[2].as_double() == 3);
+  CHECK(first["bbox"].items()[3].as_double() == 4.5);
+  CHECK(first["score"].as_double() == 0.75);
 }
 
 TEST_CASE("COCO annotations that lead astray are refused") {

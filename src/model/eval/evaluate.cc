@@ -49,6 +49,7 @@ class Evaluation {
   F1 f1_;
   AveragePrecision precision_;
   ClassAccuracy accuracy_;
+  std::string detections_;  // the members of a JSON array
 };
 
 Status Evaluation::start() {
@@ -68,6 +69,9 @@ Status Evaluation::start() {
 
 Status Evaluation::choose_kind() {
   std::string metric = request_.metric;
+  result_.unknown_classes = dataset_->categories().unknown;
+  if (!request_.detections_path.empty() && (reference_ || dataset_->categories().ids.empty()))
+    return Error(Code::kUsage, "detections are written for COCO data judged by its labels");
   if (reference_) {
     AgreementSettings settings{metric, request_.score_min, request_.iou_min, request_.seed};
     OREE_TRY_ASSIGN(AgreementMeter meter, AgreementMeter::make(settings, recipe_, outputs_));
@@ -140,6 +144,9 @@ Status Evaluation::score(const Sample& sample, const NamedTensors& outputs) {
   OREE_TRY_ASSIGN(auto detections, decoder_->detections(ordered, sample.placement));
   f1_ += match_f1(detections, *sample.truths, request_.score_min, request_.iou_min);
   precision_.add(detections, *sample.truths);
+  if (request_.detections_path.empty()) return {};
+  std::string found = coco_results(sample.image_id, detections, dataset_->categories());
+  detections_ += (detections_.empty() || found.empty() ? "" : ",\n") + found;
   return {};
 }
 
@@ -210,6 +217,8 @@ Result<EvalResult> Evaluation::run(const std::function<void(size_t, size_t)>& pr
                  fmt::format("{}: no usable sample; the first: {}", request_.data.path, result_.refused_samples[0]));
   }
   OREE_TRY(finish());
+  if (!request_.detections_path.empty())
+    OREE_TRY(ports_.files->write_atomic(request_.detections_path, as_bytes("[" + detections_ + "]\n")));
   return std::move(result_);
 }
 
@@ -225,14 +234,17 @@ Json eval_to_json(const EvalRequest& request, const EvalResult& result) {
   json.set("model", candidate_to_json(request.model));
   if (request.reference) json.set("reference", candidate_to_json(*request.reference));
   json.set("data", request.data.path).set("metric", result.metric).set("samples", result.samples);
-  Json figures = Json::object(), classes = Json::object(), bad = Json::array(), facts = Json::object();
+  Json figures = Json::object(), classes = Json::object(), facts = Json::object();
+  Json bad = Json::array(), unknown = Json::array();
   for (const auto& [name, value] : result.figures) figures.set(name, value);
   for (const auto& [name, value] : result.per_class) classes.set(name, value);
   for (const std::string& text : result.refused_samples) bad.push(text);
+  for (const std::string& name : result.unknown_classes) unknown.push(name);
   for (const auto& [name, value] : result.facts) facts.set(name, value);
   json.set("figures", figures);
   if (result.agreement) json.set("agreement", agreement_to_json(*result.agreement));
   if (!result.per_class.empty()) json.set("per_class", classes);
+  if (!result.unknown_classes.empty()) json.set("unknown_classes", unknown);
   json.set("samples_refused", result.samples_refused).set("refused_samples", bad).set("facts", facts);
   json.set("score_min", request.score_min).set("iou_min", request.iou_min).set("top_k", request.top_k);
   return json;

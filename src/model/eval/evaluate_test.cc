@@ -89,4 +89,14 @@ TEST_CASE("a label that no class of the model has ends the evaluation, with its 
   CHECK(result.error().message().find("0 to 2") != std::string::npos);
 }
 
+TEST_CASE("detections are not written for data without boxes") {
+  Bench bench({floats({1, 3}, {1, 2, 3})});
+  bench.put_labels({2});
+  bench.request.detections_path = path_join(bench.folder, "found.json");
+  auto result = evaluate(bench.ports, bench.request, {});
+  REQUIRE_FALSE(result.ok());
+  CHECK(result.error().code() == Code::kUsage);
+  CHECK_FALSE(bench.ports.files->exists(bench.request.detections_path));
+}
+
 }  // namespace oree
