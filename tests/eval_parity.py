@@ -103,8 +103,8 @@ def near(r, box, grid):
 
 
 def random_set(r):
-    """Images with truths and detections: near misses, wrong classes, ties, crowds, empty images, more than 100 of a
-    class, classes without a truth."""
+    """The categories, and images with truths and detections: near misses, wrong classes, ties, crowds, empty images,
+    more than 100 of a class, classes without a truth or without a category."""
     grid = r.choice([1, UNIT, 4 * UNIT])
     levels = r.choice([5, 100, 60000])  # few levels: many ties
     classes = r.choice([[0], [0, 1], [0, 1, 2]])
@@ -122,13 +122,14 @@ def random_set(r):
         r.shuffle(found)
         scores = [r.randrange(1, levels + 1) * 65535 // levels for _ in found]
         images.append((truths, [(*box, label, score) for (box, label), score in zip(found, scores)][:SLOTS]))
-    return images
+    kept = [c for c in CATEGORIES if c["name"] not in LABELS or LABELS.index(c["name"]) in classes or r.random() < 0.5]
+    return kept, images
 
 
-def write_set(images, folder, r):
+def write_set(categories, images, folder, r):
     """The pictures, and labels and detections as COCO has them."""
     ids = r.sample(range(1, 1000), len(images))
-    coco = {"images": [], "categories": CATEGORIES, "annotations": []}
+    coco = {"images": [], "categories": categories, "annotations": []}
     results = []
     for image_id, (truths, found) in zip(ids, images):
         (folder / f"{image_id}.png").write_bytes(picture(found))
@@ -148,15 +149,19 @@ def write_set(images, folder, r):
 # --- the reference -----------------------------------------------------------------------------------------------------
 
 
+def known_ids(coco):
+    return sorted(c["id"] for c in coco["categories"] if c["name"] in LABELS)
+
+
 def judge(coco, results, **settings):
-    """pycocotools over the classes that the model knows."""
+    """pycocotools over the classes that both the model and the data know."""
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
         truth.dataset = coco
         truth.createIndex()
         found = truth.loadRes(results) if results else COCO()
         evaluation = COCOeval(truth, found, "bbox")
-        evaluation.params.catIds = sorted(IDS[name] for name in LABELS)
+        evaluation.params.catIds = known_ids(coco)
         for name, value in settings.items():
             setattr(evaluation.params, name, value)
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
@@ -170,8 +175,8 @@ def expected_figures(coco, results, score_min, iou_min):
     judged = precision[0] > -1
     figures = {name: float(precision[rows][:, judged].mean()) if judged.any() else -1.0
                for name, rows in (("map", slice(None)), ("map_50", [0]), ("map_75", [5]))}
-    order = sorted(LABELS, key=lambda name: IDS[name])
-    classes = {name: float(ap) for name, ap, known in zip(order, precision[0], judged) if known}
+    names = {id_: name for name, id_ in IDS.items()}
+    classes = {names[id_]: float(ap) for id_, ap, known in zip(known_ids(coco), precision[0], judged) if known}
     strong = [f for f in results if f["score"] >= score_min]
     hits = claims = there = 0
     for image in judge(coco, strong, maxDets=[100000], iouThrs=np.array([iou_min])).evalImgs:
@@ -206,7 +211,7 @@ def main():
             folder = pathlib.Path(name)
             write_model(folder / "answers.onnx")
             (folder / "recipe.json").write_text(json.dumps(recipe))
-            coco, results = write_set(random_set(r), folder, r)
+            coco, results = write_set(*random_set(r), folder, r)
             done = subprocess.run([arguments.oree, "eval", folder / "answers.onnx", "--runtime", "onnxruntime", "--json",
                                    "--data", folder / "labels.json", "--recipe", folder / "recipe.json", "--scratch", folder,
                                    "--score", str(score_min), "--iou", str(iou_min), "--detections", folder / "found.json"],
@@ -217,7 +222,7 @@ def main():
                 sys.exit(f"set {number}: exit status {done.returncode}: {done.stderr.strip()}")
             answer, written = json.loads(done.stdout), json.loads((folder / "found.json").read_text())
         # pycocotools is given what the pictures hold; what oree says it found must be the same boxes.
-        shown = [f for f in results if f["score"] >= 0.01]
+        shown = [f for f in results if f["score"] >= 0.01 and f["category_id"] in known_ids(coco)]
         key = lambda f: (f["image_id"], f["category_id"], f["score"], f["bbox"])  # noqa: E731
         if sorted(map(key, written)) != sorted(map(key, shown)):
             sys.exit(f"set {number}: the detections that were written are not those of the pictures")

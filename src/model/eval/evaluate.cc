@@ -142,10 +142,13 @@ Status Evaluation::score(const Sample& sample, const NamedTensors& outputs) {
     return {};
   }
   OREE_TRY_ASSIGN(auto detections, decoder_->detections(ordered, sample.placement));
+  // Nobody looked for a class that the data has no category for: finding it is neither right nor wrong.
+  const CocoCategories& categories = dataset_->categories();
+  std::erase_if(detections, [&](const Detection& found) { return !categories.ids.contains(found.label); });
   f1_ += match_f1(detections, *sample.truths, request_.score_min, request_.iou_min);
   precision_.add(detections, *sample.truths);
   if (request_.detections_path.empty()) return {};
-  std::string found = coco_results(sample.image_id, detections, dataset_->categories());
+  std::string found = coco_results(sample.image_id, detections, categories);
   detections_ += (detections_.empty() || found.empty() ? "" : ",\n") + found;
   return {};
 }

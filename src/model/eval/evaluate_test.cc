@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 
@@ -20,14 +21,16 @@ Tensor floats(Shape shape, std::vector<float> values) {
   return tensor;
 }
 
-// A model of one input "x" (1x2), whose outputs are known beforehand.
+std::string json_list(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ",")); }
+
+// A model of one input, whose outputs are known beforehand.
 struct Bench {
   PosixPorts posix;
   Ports ports = posix.ports();
   std::string folder;
   EvalRequest request;
 
-  explicit Bench(const std::vector<Tensor>& outputs) {
+  explicit Bench(const std::vector<Tensor>& outputs, const Shape& input = {1, 2}) {
     folder =
         (std::filesystem::temp_directory_path() / fmt::format("oree-evaluate-{}", ports.random->next_u64())).string();
     REQUIRE(ports.files->make_dirs(folder).ok());
@@ -35,9 +38,9 @@ struct Bench {
     request.model = {"model.onnx", "onnxruntime", {}};
     request.scratch_dir = folder;
     std::string open = fmt::format(
-        R"({{"ok":true,"load_ms":1,"facts":{{}},"engine_version":"1","inputs":[{{"name":"x","dtype":"float32","shape":[1,2]}}],)"
-        R"("outputs":[{{"name":"y","dtype":"float32","shape":[{}]}}]}})",
-        outputs[0].elements());
+        R"({{"ok":true,"load_ms":1,"facts":{{}},"engine_version":"1","inputs":[{{"name":"x","dtype":"float32","shape":{}}}],)"
+        R"("outputs":[{{"name":"y","dtype":"float32","shape":{}}}]}})",
+        json_list(input), json_list(outputs[0].shape()));
     request.worker.argv = {
         "/bin/sh", "-c",
         fmt::format(
@@ -87,6 +90,37 @@ TEST_CASE("a label that no class of the model has ends the evaluation, with its 
   CHECK(result.error().code() == Code::kUsage);
   CHECK(result.error().message().find("data.npz[1]: label 3") != std::string::npos);
   CHECK(result.error().message().find("0 to 2") != std::string::npos);
+}
+
+TEST_CASE("boxes of classes that the data has no category for are not judged, and what was found is written") {
+  // Two boxes a class of (cat, dog): channels x, y, w, h, cat, dog.
+  Bench bench({floats({1, 6, 4}, {2,    6,    2, 6, 2, 2, 2,    2,   4, 4, 4, 4, 4, 4, 4, 4,  //
+                                  0.9F, 0.8F, 0, 0, 0, 0, 0.9F, 0.7F})},
+              {1, 3, 8, 8});
+  Image image{8, 8, Image::Order::kRgb, Bytes(192, 9)};
+  bench.put("a.png", *encode_png(view_of(image)));
+  bench.put("labels.json",
+            as_bytes(R"({"images": [{"id": 5, "file_name": "a.png"}], "categories": [{"id": 2, "name": "cat"}],
+    "annotations": [{"image_id": 5, "category_id": 2, "bbox": [0, 0, 4, 4]}]})"));
+  bench.request.data.path = path_join(bench.folder, "labels.json");
+  bench.request.detections_path = path_join(bench.folder, "found.json");
+  Recipe recipe;
+  recipe.image.width = recipe.image.height = 8;
+  recipe.decoder.kind = "yolov8";
+  recipe.labels = {"cat", "dog"};
+  bench.request.recipe = recipe;
+  auto result = evaluate(bench.ports, bench.request, {});
+  INFO((result.ok() ? "" : result.error().message()));
+  REQUIRE(result.ok());
+  CHECK(result->samples == 1);
+  CHECK(bench.figure(*result, "precision") == doctest::Approx(0.5));
+  CHECK(bench.figure(*result, "recall") == 1);
+  CHECK(bench.figure(*result, "map") == doctest::Approx(1));
+  auto found = Json::parse(as_text(*bench.ports.files->read(bench.request.detections_path, 10000)));
+  REQUIRE(found.ok());
+  REQUIRE(found->items().size() == 2);
+  CHECK(found->items()[0]["image_id"].as_int() == 5);
+  CHECK(found->items()[0]["category_id"].as_int() == 2);
 }
 
 TEST_CASE("detections are not written for data without boxes") {
