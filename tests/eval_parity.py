@@ -149,11 +149,11 @@ def write_set(categories, images, folder, r):
 # --- the reference -----------------------------------------------------------------------------------------------------
 
 
-def known_ids(coco):
-    return sorted(c["id"] for c in coco["categories"] if c["name"] in LABELS)
+def known_ids(coco, labels=LABELS):
+    return sorted(c["id"] for c in coco["categories"] if c["name"] in labels)
 
 
-def judge(coco, results, **settings):
+def judge(coco, results, ids, **settings):
     """pycocotools over the classes that both the model and the data know."""
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
@@ -161,7 +161,7 @@ def judge(coco, results, **settings):
         truth.createIndex()
         found = truth.loadRes(results) if results else COCO()
         evaluation = COCOeval(truth, found, "bbox")
-        evaluation.params.catIds = known_ids(coco)
+        evaluation.params.catIds = ids
         for name, value in settings.items():
             setattr(evaluation.params, name, value)
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
@@ -170,16 +170,17 @@ def judge(coco, results, **settings):
     return evaluation
 
 
-def expected_figures(coco, results, score_min, iou_min):
-    precision = judge(coco, results, maxDets=[100]).eval["precision"][..., 0, 0].mean(axis=1)  # IoU x class; -1: no truth
+def expected_figures(coco, results, score_min, iou_min, labels=LABELS):
+    ids = known_ids(coco, labels)
+    precision = judge(coco, results, ids, maxDets=[100]).eval["precision"][..., 0, 0].mean(axis=1)  # IoU x class; -1: no truth
     judged = precision[0] > -1
     figures = {name: float(precision[rows][:, judged].mean()) if judged.any() else -1.0
                for name, rows in (("map", slice(None)), ("map_50", [0]), ("map_75", [5]))}
-    names = {id_: name for name, id_ in IDS.items()}
-    classes = {names[id_]: float(ap) for id_, ap, known in zip(known_ids(coco), precision[0], judged) if known}
+    names = {c["id"]: c["name"] for c in coco["categories"]}
+    classes = {names[i]: float(ap) for i, ap, known in zip(ids, precision[0], judged) if known}
     strong = [f for f in results if f["score"] >= score_min]
     hits = claims = there = 0
-    for image in judge(coco, strong, maxDets=[100000], iouThrs=np.array([iou_min])).evalImgs:
+    for image in judge(coco, strong, ids, maxDets=[100000], iouThrs=np.array([iou_min])).evalImgs:
         if image is None:
             continue
         counted = ~image["dtIgnore"][0].astype(bool)
