@@ -145,7 +145,7 @@ TEST_CASE("random faults from 300 seeds: a good model always runs") {
       if (one_in(6)) {
         std::string name = fmt::format("1.{}", ++version);
         Behaviour how;
-        if (one_in(3)) how.proof = static_cast<Behaviour::Proof>(pick(5));
+        if (one_in(3)) how.proof = static_cast<Behaviour::Proof>(pick(6));
         if (one_in(3)) how.app = static_cast<Behaviour::App>(pick(9));
         world.behaviour[name] = how;
         TestBundle bundle = world.make_bundle(name, "detector", !one_in(8));
