@@ -83,6 +83,7 @@ ServerResponse post_release(Fleet& fleet, const Call& call) {
                               std::to_string(release.size));
   }
   OREE_ANSWER(Peek peek, peek_bundle(**file, release));
+  OREE_CHECK(fleet.blobs.settle(release.digest));
   OREE_ANSWER(bool fresh, fleet.releases.publish(release, peek.reference, fleet.clock.wall_ms()));
   if (fresh) log_info("fleet", "published " + id + " (sha256:" + release.digest + ")");
   OREE_ANSWER(StoredRelease stored, fleet.releases.get(id));

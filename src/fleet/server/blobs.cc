@@ -26,6 +26,12 @@ Result<std::shared_ptr<ReadFile>> BlobStore::read(const std::string& digest) {
   return std::shared_ptr<ReadFile>(std::move(*file));
 }
 
+Status BlobStore::settle(const std::string& digest) {
+  std::string folder = path_parent(path(digest));
+  OREE_TRY(files_.sync_dir(path_parent(folder)));
+  return files_.sync_dir(folder);
+}
+
 Result<std::unique_ptr<BlobStore::Upload>> BlobStore::begin(const std::string& digest, int64_t size_hint) {
   if (uploads_.load() >= kServerUploadsMax) {
     return Error(Code::kUnavailable,
@@ -63,14 +69,17 @@ Result<bool> BlobStore::Upload::finish() {
   std::string found = digest_text(hash_.finish());
   if (found != digest_)
     return Error(Code::kIntegrity, "the body's digest: expected sha256:" + digest_ + ", found sha256:" + found);
-  if (!file_) return false;
+  if (!file_) {  // there already, but perhaps by an upload whose last step failed
+    OREE_TRY(store_.settle(digest_));
+    return false;
+  }
   OREE_TRY(file_->sync());
   file_.reset();
   std::string final_path = store_.path(digest_);
   OREE_TRY(store_.files_.make_dirs(path_parent(final_path)));
-  OREE_TRY(store_.files_.sync_dir(path_parent(path_parent(final_path))));
   OREE_TRY(store_.files_.rename(part_, final_path));
   part_.clear();
+  OREE_TRY(store_.settle(digest_));
   return true;
 }
 

@@ -24,6 +24,7 @@ class BlobStore {
   std::string path(const std::string& digest) const;
   Result<std::shared_ptr<ReadFile>> read(const std::string& digest);  // kNotFound
   bool has(const std::string& digest) { return files_.exists(path(digest)); }
+  Status settle(const std::string& digest);  // its name is on the medium, as its bytes were before it got the name
 
   // A blob on its way in. Destroyed before finish(), it removes its part. A digest that is there already is only
   // checked.

@@ -125,6 +125,24 @@ TEST_CASE("a power cut at any step of an upload leaves the whole blob or none") 
   }
 }
 
+TEST_CASE("what a retried upload acknowledges lasts, whichever step of the first one failed") {
+  for (int64_t n = 1;; ++n) {
+    REQUIRE(n < 100);
+    FleetFixture f;
+    std::string path = "/blobs/sha256/" + digest_text(sha256(as_bytes("good")));
+    int64_t before = f.files.operations();
+    f.files.fail_after(n, Error(Code::kUnavailable, "I/O error"));
+    f.status("PUT", path, "good", f.operator_token);
+    bool reached = f.files.operations() - before >= n;
+    f.files.heal();
+    CHECK(f.publish("detector", "1.0", "good") == 201);
+    f.files.crash();
+    f.restart();
+    CHECK(sent(f.call("GET", path)) == "good");
+    if (!reached) break;
+  }
+}
+
 TEST_CASE("a full disk refuses blobs before and while they arrive") {
   FleetFixture f;
   std::string path = "/blobs/sha256/" + digest_text(sha256(as_bytes("good")));
