@@ -64,8 +64,8 @@ ServerResponse get_blob(Fleet& fleet, const Call& call) {
 
 class BlobSink : public RequestSink {
  public:
-  BlobSink(std::string digest, std::unique_ptr<BlobStore::Upload> upload)
-      : digest_(std::move(digest)), upload_(std::move(upload)) {}
+  BlobSink(Fleet& fleet, std::string digest, std::unique_ptr<BlobStore::Upload> upload)
+      : fleet_(fleet), digest_(std::move(digest)), upload_(std::move(upload)) {}
   std::optional<ServerResponse> write(ByteView chunk) override {
     size_ += static_cast<int64_t>(chunk.size());
     if (Status written = upload_->write(chunk); !written.ok()) return error_response(written.error());
@@ -73,10 +73,12 @@ class BlobSink : public RequestSink {
   }
   ServerResponse finish() override {
     OREE_ANSWER(bool fresh, upload_->finish());
+    OREE_CHECK(fleet_.collector.received(digest_));
     return json_response(fresh ? 201 : 200, Json().set("digest", digest_).set("size", size_));
   }
 
  private:
+  Fleet& fleet_;
   std::string digest_;
   std::unique_ptr<BlobStore::Upload> upload_;
   int64_t size_ = 0;
@@ -100,7 +102,7 @@ RequestPlan put_blob(Fleet& fleet, const Call& call) {
     return plan;
   }
   plan.body_bytes_max = kBundleBytesMax;
-  plan.sink = std::make_unique<BlobSink>(*digest, std::move(*upload));
+  plan.sink = std::make_unique<BlobSink>(fleet, *digest, std::move(*upload));
   return plan;
 }
 
@@ -130,7 +132,10 @@ void add_blob_routes(Router& router) {
   put.stream = put_blob;
   put.body_bytes_max = kBundleBytesMax;
   put.operation = "putBlob";
-  put.summary = "Store the bytes with this SHA-256. A cut upload leaves nothing behind.";
+  put.summary =
+      "Store the bytes with this SHA-256. A cut upload leaves nothing behind. What no release names within the "
+      "server's "
+      "grace time (a day) is deleted.";
   put.tag = "blobs";
   put.answers = {{200, "Was here already", "Blob"},
                  {201, "Stored", "Blob"},

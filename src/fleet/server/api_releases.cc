@@ -84,6 +84,7 @@ ServerResponse post_release(Fleet& fleet, const Call& call) {
   }
   OREE_ANSWER(Peek peek, peek_bundle(**file, release));
   OREE_CHECK(fleet.blobs.settle(release.digest));
+  // `file` is held until the release is committed: the blob cannot be collected before.
   OREE_ANSWER(bool fresh, fleet.releases.publish(release, peek.reference, fleet.clock.wall_ms()));
   if (fresh) log_info("fleet", "published " + id + " (sha256:" + release.digest + ")");
   OREE_ANSWER(StoredRelease stored, fleet.releases.get(id));
@@ -163,7 +164,10 @@ void add_release_routes(Router& router) {
   withdraw.access = Access::kOperator;
   withdraw.handle = delete_release;
   withdraw.operation = "withdrawRelease";
-  withdraw.summary = "Withdraw a release: no device is offered it any more. Devices that run it keep it.";
+  withdraw.summary =
+      "Withdraw a release: no device is offered it any more. Devices that run it keep it. Its blob is deleted after "
+      "the "
+      "server's grace time (a day), unless another release names it.";
   withdraw.tag = "releases";
   withdraw.answers = {{200, "Withdrawn", "StoredRelease"}, {404, "No such release", "Error"}};
   router.add(withdraw);

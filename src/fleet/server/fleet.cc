@@ -71,6 +71,7 @@ Fleet::Fleet(Database& db, Files& f, Clock& c, Random& random, const FleetOption
       options(o),
       operator_hash(token_hash(o.operator_token)),
       blobs(f, random, o.data_folder),
+      collector(db, blobs, c, o.blob_grace_ms),
       releases(db),
       devices(db, random),
       alerts(db),
