@@ -109,41 +109,30 @@ RequestPlan put_blob(Fleet& fleet, const Call& call) {
 }  // namespace
 
 void add_blob_routes(Router& router) {
-  Route get;
-  get.method = "GET";
-  get.pattern = "/blobs/sha256/{hex}";
-  get.access = Access::kRead;
-  get.handle = get_blob;
-  get.operation = "getBlob";
-  get.summary = "The bytes with this SHA-256. HEAD, If-None-Match and one byte range with If-Range are supported.";
-  get.tag = "blobs";
-  get.answers = {{200, "All of it; ETag is the digest", "", "application/octet-stream"},
-                 {206, "The range that was asked for", "", "application/octet-stream"},
-                 {304, "If-None-Match names the digest", "", ""},
-                 {400, "Not a digest", "Error"},
-                 {404, "Not here", "Error"},
-                 {416, "The range lies past the end", "Error"}};
-  router.add(get);
-
-  Route put;
-  put.method = "PUT";
-  put.pattern = get.pattern;
-  put.access = Access::kOperator;
+  const std::string blob = std::string(kPathBlobs) + "{hex}";
+  router.add(
+      "GET", blob, Access::kRead, get_blob,
+      {"getBlob", "The bytes with this SHA-256. HEAD, If-None-Match and one byte range with If-Range are supported.",
+       "blobs"},
+      {{200, "All of it; ETag is the digest", "", "application/octet-stream"},
+       {206, "The range that was asked for", "", "application/octet-stream"},
+       {304, "If-None-Match names the digest", "", ""},
+       {400, "Not a digest", "Error"},
+       {404, "Not here", "Error"},
+       {416, "The range lies past the end", "Error"}});
+  Route& put = router.add("PUT", blob, Access::kOperator, nullptr,
+                          {"putBlob",
+                           "Store the bytes with this SHA-256. A cut upload leaves nothing behind. What no release "
+                           "names within the server's grace time (a day) is deleted.",
+                           "blobs"},
+                          {{200, "Was here already", "Blob"},
+                           {201, "Stored", "Blob"},
+                           {400, "Not a digest", "Error"},
+                           {422, "The bytes have another digest", "Error"},
+                           {503, "Too many uploads at once", "Error"},
+                           {507, "The server's disk is full", "Error"}});
   put.stream = put_blob;
   put.body_bytes_max = kBundleBytesMax;
-  put.operation = "putBlob";
-  put.summary =
-      "Store the bytes with this SHA-256. A cut upload leaves nothing behind. What no release names within the "
-      "server's "
-      "grace time (a day) is deleted.";
-  put.tag = "blobs";
-  put.answers = {{200, "Was here already", "Blob"},
-                 {201, "Stored", "Blob"},
-                 {400, "Not a digest", "Error"},
-                 {422, "The bytes have another digest", "Error"},
-                 {503, "Too many uploads at once", "Error"},
-                 {507, "The server's disk is full", "Error"}};
-  router.add(put);
 }
 
 }  // namespace oree

@@ -105,12 +105,7 @@ ServerResponse get_overview(Fleet& fleet, const Call&) {
   for (const Alert& alert : alerts) list.push(alert_to_json(alert));
   json.set("alerts", std::move(list));
   list = Json::array();
-  for (const StoredRelease& r : releases) {
-    list.push(release_to_json(r.release)
-                  .set("id", r.id)
-                  .set("created_ms", r.created_ms)
-                  .set("withdrawn_ms", optional_json(r.withdrawn_ms)));
-  }
+  for (const StoredRelease& release : releases) list.push(stored_release_to_json(release));
   json.set("releases", std::move(list));
   list = Json::array();
   for (const RetrainRequest& r : retrain) list.push(retrain_request_to_json(r));
@@ -121,16 +116,10 @@ ServerResponse get_overview(Fleet& fleet, const Call&) {
 }  // namespace
 
 void add_overview_routes(Router& router) {
-  Route overview;
-  overview.method = "GET";
-  overview.pattern = "/api/v1/overview";
-  overview.access = Access::kOperator;
-  overview.handle = get_overview;
-  overview.operation = "getOverview";
-  overview.summary = "The whole fleet at a glance: devices over their last hour, models, releases, live alerts";
-  overview.tag = "overview";
-  overview.answers = {{200, "What the dashboard shows", "Overview"}};
-  router.add(overview);
+  router.add("GET", "/api/v1/overview", Access::kOperator, get_overview,
+             {"getOverview", "The whole fleet at a glance: devices over their last hour, models, releases, live alerts",
+              "overview"},
+             {{200, "What the dashboard shows", "Overview"}});
 }
 
 }  // namespace oree

@@ -55,6 +55,13 @@ Status same_as_before(const StoredRelease& old, const Release& release) {
 
 }  // namespace
 
+Json stored_release_to_json(const StoredRelease& stored) {
+  Json json = release_to_json(stored.release);
+  json.set("id", stored.id).set("created_ms", stored.created_ms);
+  json.set("withdrawn_ms", stored.withdrawn_ms ? Json(*stored.withdrawn_ms) : Json());
+  return json;
+}
+
 std::string release_id(const std::string& model, const std::string& version) { return model + "@" + version; }
 
 Result<bool> ReleaseStore::publish(const Release& release, const std::optional<DriftReference>& reference,
