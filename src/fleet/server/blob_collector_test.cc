@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <thread>
 #include <utility>
@@ -11,6 +9,7 @@
 #include "fleet/server/schema.h"
 #include "os/posix/posix_clock.h"
 #include "os/posix/posix_files.h"
+#include "os/posix/test_folder.h"
 
 namespace oree {
 namespace {
@@ -248,56 +247,52 @@ TEST_CASE("a release that comes while a sweep deletes others keeps its blob") {
 }
 
 TEST_CASE("a blob that was published under a sweeping server is there, whatever came when") {
-  std::string folder = std::filesystem::temp_directory_path() / "oree-blobs-XXXXXX";
-  REQUIRE(mkdtemp(folder.data()) != nullptr);
-  {
-    PosixFiles files;
-    FakeClock clock;
-    PosixRandom random;
-    auto database = SqliteDatabase::open(":memory:");
-    BlobStore blobs(files, random, folder);
-    ReleaseStore releases(**database);
-    REQUIRE(migrate_fleet(**database).ok());
-    REQUIRE(blobs.open().ok());
-    BlobCollector collector(**database, blobs, clock, 0);  // no grace: what is not in use goes
-    std::atomic<int> running{0}, wrong{0};
-    constexpr int kPublishers = 3, kRounds = 40;
-    // As a publisher does: upload, then publish while the blob is held. Both may find it gone and must then say so.
-    auto publish = [&](int who, int round) -> Status {
-      std::string bytes = std::to_string(round % 4), digest = digest_of(bytes);
-      OREE_TRY_ASSIGN(auto upload, blobs.begin(digest, 1));
-      OREE_TRY(upload->write(as_bytes(bytes)));
-      OREE_TRY(upload->finish());
-      OREE_TRY(collector.received(digest));
-      if (!blobs.has(digest)) return Error(Code::kInternal, "gone under an upload");
-      upload.reset();
-      OREE_TRY_ASSIGN(auto held, blobs.read(digest));
-      std::string version = std::to_string(who) + "." + std::to_string(round);
-      OREE_TRY(releases.publish({"m", version, digest, 1, {"pi5"}, ""}, std::nullopt, 0));
-      held.reset();
-      if (!blobs.has(digest)) return Error(Code::kInternal, "gone under a release");
-      return releases.withdraw(release_id("m", version), 0);
-    };
-    std::vector<std::thread> threads;
-    for (int who = 0; who < kPublishers; ++who) {
-      ++running;
-      threads.emplace_back([&, who] {
-        for (int round = 0; round < kRounds; ++round) {
-          Status done = publish(who, round);
-          wrong += !done.ok() && done.error().code() != Code::kNotFound;
-        }
-        --running;
-      });
-    }
-    while (running > 0) wrong += !collector.sweep().ok();
-    for (auto& thread : threads) thread.join();
-    CHECK(wrong == 0);
-    CHECK(collector.blobs_collected() > 0);
-    while (blobs.count() > 0) REQUIRE(collector.sweep().ok());
-    CHECK(blobs.bytes() == 0);
-    CHECK(blobs.list()->empty());
+  TestFolder folder;
+  PosixFiles files;
+  FakeClock clock;
+  PosixRandom random;
+  auto database = SqliteDatabase::open(":memory:");
+  BlobStore blobs(files, random, folder.path);
+  ReleaseStore releases(**database);
+  REQUIRE(migrate_fleet(**database).ok());
+  REQUIRE(blobs.open().ok());
+  BlobCollector collector(**database, blobs, clock, 0);  // no grace: what is not in use goes
+  std::atomic<int> running{0}, wrong{0};
+  constexpr int kPublishers = 3, kRounds = 40;
+  // As a publisher does: upload, then publish while the blob is held. Both may find it gone and must then say so.
+  auto publish = [&](int who, int round) -> Status {
+    std::string bytes = std::to_string(round % 4), digest = digest_of(bytes);
+    OREE_TRY_ASSIGN(auto upload, blobs.begin(digest, 1));
+    OREE_TRY(upload->write(as_bytes(bytes)));
+    OREE_TRY(upload->finish());
+    OREE_TRY(collector.received(digest));
+    if (!blobs.has(digest)) return Error(Code::kInternal, "gone under an upload");
+    upload.reset();
+    OREE_TRY_ASSIGN(auto held, blobs.read(digest));
+    std::string version = std::to_string(who) + "." + std::to_string(round);
+    OREE_TRY(releases.publish({"m", version, digest, 1, {"pi5"}, ""}, std::nullopt, 0));
+    held.reset();
+    if (!blobs.has(digest)) return Error(Code::kInternal, "gone under a release");
+    return releases.withdraw(release_id("m", version), 0);
+  };
+  std::vector<std::thread> threads;
+  for (int who = 0; who < kPublishers; ++who) {
+    ++running;
+    threads.emplace_back([&, who] {
+      for (int round = 0; round < kRounds; ++round) {
+        Status done = publish(who, round);
+        wrong += !done.ok() && done.error().code() != Code::kNotFound;
+      }
+      --running;
+    });
   }
-  std::filesystem::remove_all(folder);
+  while (running > 0) wrong += !collector.sweep().ok();
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  while (blobs.count() > 0) REQUIRE(collector.sweep().ok());
+  CHECK(collector.blobs_collected() > 0);
+  CHECK(blobs.bytes() == 0);
+  CHECK(blobs.list()->empty());
 }
 
 }  // namespace oree

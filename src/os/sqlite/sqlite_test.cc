@@ -11,21 +11,11 @@
 #include <thread>
 
 #include "os/posix/posix_files.h"
+#include "os/posix/test_folder.h"
 
 using namespace oree;
 
 namespace {
-
-struct TempDir {
-  std::string path;
-  TempDir() {
-    const char* base = std::getenv("TMPDIR");
-    path = std::string(base ? base : "/tmp") + "/oree_sqlite_XXXXXX";
-    REQUIRE(mkdtemp(path.data()) != nullptr);
-  }
-  ~TempDir() { (void)PosixFiles().remove_all(path); }
-  std::string operator/(const std::string& name) const { return path + "/" + name; }
-};
 
 std::unique_ptr<SqliteDatabase> memory() {
   auto db = SqliteDatabase::open(":memory:").value();
@@ -126,7 +116,7 @@ TEST_CASE("threads share one database") {
 }
 
 TEST_CASE("what was committed is there after kill -9, what was not is gone") {
-  TempDir d;
+  TestFolder d;
   pid_t child = fork();
   if (child == 0) {
     auto db = SqliteDatabase::open(d / "x.db");
@@ -149,7 +139,7 @@ TEST_CASE("what was committed is there after kill -9, what was not is gone") {
 }
 
 TEST_CASE("a damaged file, a foreign file and a full disk are told apart") {
-  TempDir d;
+  TestFolder d;
   PosixFiles files;
   REQUIRE(files.write_atomic(d / "foreign", as_bytes(std::string(5000, 'x'))).ok());
   CHECK(SqliteDatabase::open(d / "foreign").error().code() == Code::kInvalid);
@@ -168,7 +158,7 @@ TEST_CASE("a damaged file, a foreign file and a full disk are told apart") {
 }
 
 TEST_CASE("a lock of another connection is waited for, then reported") {
-  TempDir d;
+  TestFolder d;
   auto a = SqliteDatabase::open(d / "x.db").value();
   auto b = SqliteDatabase::open(d / "x.db", 20).value();
   REQUIRE(a->script("CREATE TABLE t(v)").ok());
