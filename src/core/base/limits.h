@@ -28,6 +28,7 @@ inline constexpr int64_t kTelemetrySpoolBytesMax = 16 << 20;  // on the device's
 inline constexpr int kTelemetryBatchReportsMax = 256;
 inline constexpr int kAppMessageBytesMax = 64 << 10;  // one JSON line from the application to the agent
 inline constexpr int kNameCharsMax = 128;             // model, device, version and key names
+inline constexpr size_t kDeviceTypesMax = 64;         // that one bundle or release is for
 
 // The fleet server.
 inline constexpr int kServerThreads = 8;  // handlers wait for the disk, so more than there are cores

@@ -12,8 +12,6 @@ std::optional<int64_t> time_of(const DbRow& row, size_t column) {
   return row.is_null(column) ? std::nullopt : std::optional<int64_t>(row.integer(column));
 }
 
-Json json_of(const std::optional<int64_t>& value) { return value ? Json(*value) : Json(); }
-
 Alert alert_of(const DbRow& row) {
   Alert a;
   a.id = row.integer(0);
@@ -40,7 +38,7 @@ Json alert_to_json(const Alert& a) {
       .set("subject", a.subject)
       .set("state", a.state);
   json.set("detail", a.detail).set("count", a.count).set("opened_ms", a.opened_ms).set("last_ms", a.last_ms);
-  json.set("acknowledged_ms", json_of(a.acknowledged_ms)).set("resolved_ms", json_of(a.resolved_ms));
+  json.set("acknowledged_ms", a.acknowledged_ms).set("resolved_ms", a.resolved_ms);
   return json;
 }
 

@@ -13,7 +13,7 @@ constexpr int64_t kUpdatesShown = 50;
 Json device_to_json(const Fleet& fleet, const Device& device, int64_t now_ms) {
   Json json;
   json.set("id", device.id).set("device_type", device.device_type).set("created_ms", device.created_ms);
-  json.set("last_seen_ms", device.last_seen_ms ? Json(*device.last_seen_ms) : Json());
+  json.set("last_seen_ms", device.last_seen_ms);
   json.set("state", !device.last_seen_ms ? "never" : fleet.is_silent(device, now_ms) ? "offline" : "online");
   json.set("status", device.status ? device_status_to_json(*device.status) : Json());
   return json;

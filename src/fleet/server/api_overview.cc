@@ -10,11 +10,6 @@ namespace {
 constexpr int64_t kShownReleases = 50, kShownAlerts = 100;
 constexpr size_t kShownBins = 32;
 
-template <typename T>
-Json optional_json(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
-}
-
 Json latency_json(const ExponentialHistogram& h) {
   if (h.count() == 0) return Json();
   return Json()
@@ -44,14 +39,14 @@ Json device_json(const DeviceView& view, int64_t now_ms) {
   const ModelWindow* m = view.model;
   Json json;
   json.set("id", d.id).set("device_type", d.device_type).set("state", view.state);
-  json.set("last_seen_ms", optional_json(d.last_seen_ms));
+  json.set("last_seen_ms", d.last_seen_ms);
   json.set("age_ms", d.last_seen_ms ? Json(std::max<int64_t>(0, now_ms - *d.last_seen_ms)) : Json());
   json.set("status", d.status ? device_status_to_json(*d.status) : Json());
   json.set("model", d.status && !d.status->model.empty() ? Json(d.status->model) : m ? Json(m->model) : Json());
   json.set("version", d.status && !d.status->version.empty() ? Json(d.status->version) : m ? Json(m->version) : Json());
   json.set("reports", w.reports);
   json.set("latency_ms", m ? latency_json(m->latency_ms) : Json());
-  json.set("predictions_per_hour", m ? optional_json(predictions_per_hour(*m)) : Json());
+  json.set("predictions_per_hour", m ? Json(predictions_per_hour(*m)) : Json());
   json.set("events", m ? Json(m->events) : Json());
   json.set("confidence_mean", m && m->confidence.count() > 0 ? Json(m->confidence.mean()) : Json());
   json.set("drift", m ? Json()
@@ -59,10 +54,10 @@ Json device_json(const DeviceView& view, int64_t now_ms) {
                             .set("distance", m->drift.distance)
                             .set("samples", m->drift.samples)
                       : Json());
-  json.set("temperature_celsius", optional_json(w.temperature_celsius));
-  json.set("cpu_percent", optional_json(w.cpu_percent));
-  json.set("memory_used_bytes", optional_json(w.memory_used_bytes));
-  json.set("memory_total_bytes", optional_json(w.memory_total_bytes));
+  json.set("temperature_celsius", w.temperature_celsius);
+  json.set("cpu_percent", w.cpu_percent);
+  json.set("memory_used_bytes", w.memory_used_bytes);
+  json.set("memory_total_bytes", w.memory_total_bytes);
   json.set("agent_rss_bytes", w.reports ? Json(w.agent_rss_bytes) : Json());
   json.set("app_rss_bytes", w.reports ? Json(w.app_rss_bytes) : Json());
   json.set("alerts_live", view.alerts_live);

@@ -58,7 +58,7 @@ Status same_as_before(const StoredRelease& old, const Release& release) {
 Json stored_release_to_json(const StoredRelease& stored) {
   Json json = release_to_json(stored.release);
   json.set("id", stored.id).set("created_ms", stored.created_ms);
-  json.set("withdrawn_ms", stored.withdrawn_ms ? Json(*stored.withdrawn_ms) : Json());
+  json.set("withdrawn_ms", stored.withdrawn_ms);
   return json;
 }
 
