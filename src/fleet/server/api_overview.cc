@@ -49,11 +49,7 @@ Json device_json(const DeviceView& view, int64_t now_ms) {
   json.set("predictions_per_hour", m ? Json(predictions_per_hour(*m)) : Json());
   json.set("events", m ? Json(m->events) : Json());
   json.set("confidence_mean", m && m->confidence.count() > 0 ? Json(m->confidence.mean()) : Json());
-  json.set("drift", m ? Json()
-                            .set("level", drift_level_name(m->drift.level))
-                            .set("distance", m->drift.distance)
-                            .set("samples", m->drift.samples)
-                      : Json());
+  json.set("drift", m ? drift_verdict_to_json(m->drift) : Json());
   json.set("temperature_celsius", w.temperature_celsius);
   json.set("cpu_percent", w.cpu_percent);
   json.set("memory_used_bytes", w.memory_used_bytes);

@@ -23,13 +23,6 @@ std::optional<int64_t> optional_int(const Json& json) {
   return json.as_int();
 }
 
-Json verdict_to_json(const DriftVerdict& verdict) {
-  return Json()
-      .set("level", drift_level_name(verdict.level))
-      .set("distance", verdict.distance)
-      .set("samples", verdict.samples);
-}
-
 Result<DriftVerdict> verdict_from_json(const Json& json) {
   DriftVerdict out;
   OREE_TRY_ASSIGN(std::string level, json.get_string("level"));
@@ -57,7 +50,7 @@ Json model_to_json(const ModelReport& model) {
       .set("events", model.events)
       .set("confidence", model.confidence.to_json())
       .set("latency_ms", model.latency_ms.to_json())
-      .set("drift", verdict_to_json(model.drift));
+      .set("drift", drift_verdict_to_json(model.drift));
 }
 
 Result<ModelReport> model_from_json(const Json& json) {
