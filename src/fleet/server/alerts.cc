@@ -105,9 +105,7 @@ Result<std::vector<Alert>> AlertStore::list(const std::string& state, int64_t be
   OREE_TRY_ASSIGN(auto rows,
                   db_.query(std::string(kColumns) + "WHERE " + where + " AND id < ?2 ORDER BY id DESC LIMIT ?3",
                             {state, before, limit}));
-  std::vector<Alert> out;
-  for (const DbRow& row : rows) out.push_back(alert_of(row));
-  return out;
+  return from_rows(rows, alert_of);
 }
 
 Status AlertStore::request_retrain(const RetrainRequest& r) {
@@ -122,12 +120,10 @@ Result<std::vector<RetrainRequest>> AlertStore::retrain_requests(int64_t before,
   OREE_TRY_ASSIGN(auto rows, db_.query("SELECT id, alert_id, device_id, model, version, distance, samples, created_ms"
                                        " FROM retrain_requests WHERE id < ? ORDER BY id DESC LIMIT ?",
                                        {before, limit}));
-  std::vector<RetrainRequest> out;
-  for (const DbRow& row : rows) {
-    out.push_back({row.integer(0), row.integer(1), row.text(2), row.text(3), row.text(4), row.real(5), row.integer(6),
-                   row.integer(7)});
-  }
-  return out;
+  return from_rows(rows, [](const DbRow& row) {
+    return RetrainRequest{row.integer(0), row.integer(1), row.text(2),    row.text(3),
+                          row.text(4),    row.real(5),    row.integer(6), row.integer(7)};
+  });
 }
 
 }  // namespace oree
