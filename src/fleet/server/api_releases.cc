@@ -42,7 +42,7 @@ Result<Peek> peek_bundle(ReadFile& file, const Release& release) {
     auto json = Json::parse(as_text(bytes));
     if (!json.ok()) continue;
     if (!manifest) {
-      if (auto reference = drift_reference_from_json(*json); reference.ok()) peek.reference = std::move(*reference);
+      if (auto reference = drift_reference_from_json(*json); reference.ok()) peek.reference = *reference;
       continue;
     }
     for (const auto& [key, expected] : {std::pair{"model", release.model}, std::pair{"version", release.version}}) {

@@ -129,7 +129,7 @@ ServerResponse error_response(const Error& error);  // its code decides the stat
   decl = std::move(tmp).value()
 #define OREE_CHECK(expr)                                               \
   do {                                                                 \
-    auto oree_check_ = (expr);                                         \
+    auto&& oree_check_ = (expr);                                       \
     if (!oree_check_.ok()) return error_response(oree_check_.error()); \
   } while (false)
 

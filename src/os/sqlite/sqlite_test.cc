@@ -99,6 +99,7 @@ TEST_CASE("a transaction happens whole or not at all, nested ones with it") {
 TEST_CASE("threads share one database") {
   auto db = memory();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int k = 0; k < 50; ++k) {

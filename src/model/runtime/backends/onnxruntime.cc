@@ -78,11 +78,13 @@ class OrtSession final : public SessionBase {
       inputs.push_back(std::move(value));
     }
     std::vector<const ort::Value*> in;
+    in.reserve(inputs.size());
     for (const Handle<ort::Value>& value : inputs) in.push_back(value.get());
     std::vector<ort::Value*> out(outputs_.size(), nullptr);
     Status ran = check(api_, api_.run(session_.get(), nullptr, input_names_.data(), in.data(), in.size(),
                                       output_names_.data(), out.size(), out.data()));
     std::vector<Handle<ort::Value>> results;
+    results.reserve(out.size());
     for (ort::Value* value : out) results.push_back(hold(value, api_.release_value));
     if (!ran.ok()) return ran.error();
     NamedTensors named;

@@ -379,6 +379,7 @@ class TfliteBackend final : public EngineBackend {
     const TfliteSubgraph& graph = parsed.subgraphs.front();
     auto signatures = [&](const std::vector<int32_t>& indices) {
       std::vector<Shape> out;
+      out.reserve(indices.size());
       for (int32_t i : indices) out.push_back(graph.tensors[static_cast<size_t>(i)].signature);
       return out;
     };
