@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """oree-server as a process: killed while a blob arrives, locked, stopped, over TLS. Usage: server_process_test.py OREE-SERVER"""
-import hashlib, json, os, signal, socket, ssl, subprocess, sys, tempfile, unittest, urllib.error, urllib.request, warnings
+import contextlib, hashlib, json, os, signal, socket
+import sqlite3, ssl, subprocess, sys, tempfile, unittest, urllib.error, urllib.request, warnings
 
 SERVER = sys.argv.pop(1) if len(sys.argv) > 1 else "build/bin/oree-server"
 
@@ -93,6 +94,26 @@ class ServerTest(unittest.TestCase):
                 break
         self.assertEqual(self.files("uploads"), [])
         self.assertEqual(server.end(signal.SIGINT), 0)
+
+    def test_an_upload_that_nobody_published_goes_after_its_grace(self):
+        server = self.start()
+        blobs = {hashlib.sha256(b).hexdigest(): b for b in (b"published", b"forgotten")}
+        for digest, content in blobs.items():
+            self.assertEqual(server.call("PUT", "/blobs/sha256/" + digest, content)[0], 201)
+        published, forgotten = blobs
+        release = {"model": "m", "version": "1", "digest": published, "size": 9, "device_types": ["pi5"]}
+        self.assertEqual(server.call("POST", "/api/v1/releases", json.dumps(release).encode())[0], 201)
+        server.end(signal.SIGKILL)
+        server = self.start("--blob-grace", "3600")
+        self.assertEqual(sorted(self.files("blobs")), sorted(blobs))
+        server.end(signal.SIGKILL)
+        with contextlib.closing(sqlite3.connect(os.path.join(self.folder, "fleet.db"))) as database, database:
+            database.execute("UPDATE unused_blobs SET since_ms = since_ms - 3600000")  # an hour passes
+        server = self.start("--blob-grace", "3600")
+        self.assertEqual(self.files("blobs"), [published])
+        self.assertIn(b"\noree_blobs_collected_total 1\n", server.call("GET", "/metrics")[1])
+        self.assertEqual(server.end(), 0)
+        self.assertIn("deleted blob sha256:" + forgotten, server.errors)
 
     def test_one_process_a_data_folder(self):
         self.start()

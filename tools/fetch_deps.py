@@ -272,6 +272,13 @@ def install(dep, arch, dest, deps, host):
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
+def wanted(dep, only):
+    """Whether this run lays the entry out: one of a group has to be named."""
+    if dep.get("tool"):
+        return False
+    return dep["name"] in only if only else not dep.get("group")
+
+
 def print_list(deps, arch, dest):
     rows = [("name", "version", "client", "licence", "state", "what for")]
     for dep in deps:
@@ -280,6 +287,8 @@ def print_list(deps, arch, dest):
             state = f"not for {arch}"
         elif dep.get("tool"):
             state = "when needed"
+        elif dep.get("group") and not is_here(dep, arch, dest):
+            state = f"for {dep['group']}"
         else:
             state = "here" if is_here(dep, arch, dest) else "cached" if (CACHE / file["file"]).is_file() else "absent"
         rows.append((dep["name"], dep["version"], dep["client"], dep["licence"], state, dep["reason"]))
@@ -306,7 +315,7 @@ def main():
 
     missing = []
     for dep in deps:
-        if (args.only and dep["name"] not in args.only) or dep.get("tool"):
+        if not wanted(dep, args.only):
             continue
         if not file_for(dep, args.arch):
             print(f"{dep['name']}: none for {args.arch}, skipped")

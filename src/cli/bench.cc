@@ -118,7 +118,7 @@ Status bench(Context& context, const BenchOptions& options) {
   for (const Measurement& m : results) list.push(measurement_to_json(m));
   document.set("input", options.input.empty() ? "seeded noise" : options.input)
       .set("seed", static_cast<int64_t>(options.seed));
-  document.set("runs_per_round", options.runs).set("load_1min", load ? Json(*load) : Json()).set("candidates", list);
+  document.set("runs_per_round", options.runs).set("load_1min", load).set("candidates", list);
   bar.update(0);
   std::string text = table_of(results, options.models.size() > 1);
   if (load && *load > 0.5)

@@ -160,6 +160,7 @@ Result<BundleResult> build_bundle(const Ports& ports, const BundlePlan& plan, co
   Manifest manifest = plan.manifest;
   std::vector<BundleSource> sources;
   OREE_TRY_ASSIGN(std::vector<ModelFile> model, model_files(plan.model));
+  sources.reserve(model.size());
   for (const ModelFile& m : model) sources.push_back({path_join(kModelFolder, m.name), m.file, {}});
   manifest.model_path = sources[0].path;
   Recipe recipe;

@@ -2,16 +2,15 @@
 #include "cli/bundle_build.h"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 
 #include "core/codec/npy.h"
 #include "core/io/fake/fake_clock.h"
 #include "model/runtime/registry.h"
 #include "os/posix/posix_ports.h"
+#include "os/posix/test_folder.h"
 
 using namespace oree;
 using namespace oree::cli;
@@ -41,7 +40,7 @@ class LinearSession : public Session {
 
 // A folder of real files (models are inspected on the disk), and engines that compute y = 2x.
 struct Bench {
-  std::string folder;
+  TestFolder folder;
   PosixPorts posix;
   Ports ports = posix.ports();
   BundlePlan plan;
@@ -50,9 +49,6 @@ struct Bench {
   std::vector<std::string> opened;  // "runtime threads precision model"
 
   Bench() {
-    std::string name = (std::filesystem::temp_directory_path() / "oree-bundle-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    folder = name;
     put("m.xml", R"(<?xml version="1.0"?>
 <net name="m" version="11">
   <layers>
@@ -81,8 +77,7 @@ struct Bench {
     plan.golden = {path("g.npz")};
     plan.out = path("b.oree");
   }
-  ~Bench() { std::filesystem::remove_all(folder); }
-  std::string path(const std::string& name) const { return folder + "/" + name; }
+  std::string path(const std::string& name) const { return folder / name; }
   void put(const std::string& name, std::string_view text) { std::ofstream(path(name), std::ios::binary) << text; }
   Result<BundleResult> build() {
     return build_bundle(

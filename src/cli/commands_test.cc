@@ -35,6 +35,7 @@ struct Shell {
       begin = end + 1;
     }
     std::vector<char*> argv;
+    argv.reserve(words.size());
     for (std::string& word : words) argv.push_back(word.data());
     return cli::run(ports, static_cast<int>(argv.size()), argv.data());
   }

@@ -2,6 +2,7 @@
 #include "model/eval/evaluate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -16,11 +17,11 @@ namespace oree::cli {
 namespace {
 
 struct EvalOptions {
+  JudgeOptions judge;
   std::string model, runtime, precision = "f32", provider;
   std::string reference, reference_runtime, reference_precision = "f32";
-  std::string data, images, recipe, labels, metric = "auto", min, scratch = ".";
+  std::string data, images, metric = "auto", min, detections, scratch = ".";
   int threads = 1, top_k = 5, samples = 0;
-  double score = 0.5, iou = 0.5;
   uint64_t seed = 1;
 };
 
@@ -64,6 +65,8 @@ std::string text_of(const EvalRequest& request, const EvalResult& result) {
     for (const auto& [name, value] : result.per_class) classes.rows.push_back({name, fmt::format("{:.4f}", value)});
     text += "\n" + classes.text();
   }
+  if (!result.unknown_classes.empty())
+    text += fmt::format("\nnot judged, none of the recipe's labels: {}\n", fmt::join(result.unknown_classes, ", "));
   if (result.samples_refused > 0) {
     text += fmt::format("\n{} samples refused:\n", result.samples_refused);
     for (const std::string& bad : result.refused_samples) text += "  " + bad + "\n";
@@ -81,13 +84,14 @@ Status eval(Context& context, const EvalOptions& options) {
                                                       options.reference_precision, ""));
   }
   request.data = {options.data, options.images};
-  OREE_TRY_ASSIGN(request.recipe, load_recipe(*context.ports.files, options.recipe, options.labels));
+  OREE_TRY_ASSIGN(request.recipe, load_recipe(*context.ports.files, options.judge.recipe, options.judge.labels));
   request.metric = options.metric;
-  request.score_min = options.score;
-  request.iou_min = options.iou;
+  request.score_min = options.judge.score;
+  request.iou_min = options.judge.iou;
   request.top_k = options.top_k;
   request.samples_max = options.samples;
   request.seed = options.seed;
+  request.detections_path = options.detections;
   request.scratch_dir = options.scratch;
   EvalResult result;
   {
@@ -128,8 +132,7 @@ void add_eval(CLI::App& app, Context& context) {
                    "Folder of images or of npz, folder of one folder a class, npz, npy, or COCO json")
       ->required();
   command->add_option("--images", options->images, "Folder of the images that a COCO json names; default: beside it");
-  command->add_option("--recipe", options->recipe, "Preprocessing and decoding (JSON)");
-  command->add_option("--labels", options->labels, "Class names, one a line; default: the recipe's");
+  options->judge.add_recipe(*command);
   command->add_option("--metric", options->metric, "auto; f1, map, top1, topk; with a reference f1, top1, cosine, sqnr")
       ->capture_default_str();
   command->add_option("--min", options->min, "METRIC=VALUE[,…]: exit status 1 when a figure is below");
@@ -141,15 +144,11 @@ void add_eval(CLI::App& app, Context& context) {
   command->add_option("--reference", options->reference, "Model to agree with, instead of labels");
   command->add_option("--reference-runtime", options->reference_runtime, "Its engine; default: by its format");
   command->add_option("--reference-precision", options->reference_precision, "Its precision")->capture_default_str();
-  command->add_option("--score", options->score, "Detector: what counts as found")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--iou", options->iou, "Detector: what counts as the same box")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
+  options->judge.add_matching(*command);
   command->add_option("--top-k", options->top_k, "Classifier: the k of topk")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
+  command->add_option("--detections", options->detections, "COCO json: write what was found here, as COCO results");
   command->add_option("--samples", options->samples, "At most this many, spread over the data; 0: all")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 
@@ -13,6 +14,20 @@
 #include "model/runtime/session_options.h"
 
 namespace oree::cli {
+
+void JudgeOptions::add_recipe(CLI::App& command) {
+  command.add_option("--recipe", recipe, "Preprocessing and decoding (JSON)");
+  command.add_option("--labels", labels, "Class names, one a line; default: the recipe's");
+}
+
+void JudgeOptions::add_matching(CLI::App& command) {
+  command.add_option("--score", score, "Detector: what counts as found")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--iou", iou, "Detector: what counts as the same box")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+}
 
 Result<std::vector<std::string>> parse_list(const std::string& text, const std::string& option) {
   if (text.empty() || text == "all") return std::vector<std::string>{};

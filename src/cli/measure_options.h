@@ -10,7 +10,19 @@
 #include "model/eval/candidate.h"
 #include "model/recipe/recipe.h"
 
+namespace CLI {
+class App;
+}
+
 namespace oree::cli {
+
+// How eval and tune judge a model's answers. Adds two options at a time: each command has others between them.
+struct JudgeOptions {
+  std::string recipe, labels;
+  double score = 0.5, iou = 0.5;
+  void add_recipe(CLI::App& command);    // --recipe, --labels
+  void add_matching(CLI::App& command);  // --score, --iou
+};
 
 // "a,b" -> {"a", "b"}; "all" and "" -> {}. kUsage names an empty item.
 Result<std::vector<std::string>> parse_list(const std::string& text, const std::string& option);

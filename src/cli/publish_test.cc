@@ -109,13 +109,13 @@ TEST_CASE("each kind of refusal has its code") {
                                         {413, Code::kExhausted},   {507, Code::kExhausted},   {429, Code::kUnavailable},
                                         {500, Code::kUnavailable}, {503, Code::kUnavailable}, {400, Code::kInvalid},
                                         {302, Code::kInvalid}};
-  for (auto [status, code] : cases) {
+  for (const auto& one : cases) {
     Shelf shelf;
-    shelf.answer = status;
+    shelf.answer = one.first;
     auto result = publish_bundle(shelf.ports, shelf.plan());
-    CAPTURE(status);
+    CAPTURE(one.first);
     REQUIRE_FALSE(result.ok());
-    CHECK(result.error().code() == code);
+    CHECK(result.error().code() == one.second);
   }
   Shelf shelf;
   PublishPlan plan = shelf.plan();

@@ -91,7 +91,7 @@ Json tune_inputs(const TuneRequest& r) {
       .set("precisions", list(r.precisions))
       .set("providers", list(r.providers))
       .set("metric", r.metric)
-      .set("min_agreement", r.min_agreement ? Json(*r.min_agreement) : Json())
+      .set("min_agreement", r.min_agreement)
       .set("score_min", r.score_min)
       .set("iou_min", r.iou_min)
       .set("latency_ms_max", r.latency_ms_max)

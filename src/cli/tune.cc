@@ -16,12 +16,12 @@ namespace oree::cli {
 namespace {
 
 struct TuneOptions {
+  JudgeOptions judge;
   std::vector<std::string> models;
-  std::string data, recipe, labels, runtimes = "all", threads = "all", precisions = "all", providers, metric = "auto",
-                                    out;
+  std::string data, runtimes = "all", threads = "all", precisions = "all", providers, metric = "auto", out;
   std::string reference_runtime;
   std::optional<double> min_agreement;
-  double score = 0.5, iou = 0.5, latency_ms_max = 0, memory_mib_max = 0;
+  double latency_ms_max = 0, memory_mib_max = 0;
   int rounds = 30, samples = 100, finalists = 6;
   uint64_t seed = 1;
 };
@@ -62,7 +62,7 @@ std::string text_of(const TuneResult& result) {
 Status run_tune(Context& context, const TuneOptions& options) {
   TuneRequest request;
   request.models = options.models;
-  OREE_TRY_ASSIGN(request.recipe, load_recipe(*context.ports.files, options.recipe, options.labels));
+  OREE_TRY_ASSIGN(request.recipe, load_recipe(*context.ports.files, options.judge.recipe, options.judge.labels));
   request.data = options.data;
   OREE_TRY_ASSIGN(request.runtimes, parse_list(options.runtimes, "--runtimes"));
   OREE_TRY_ASSIGN(request.threads, parse_thread_list(options.threads));
@@ -74,8 +74,8 @@ Status run_tune(Context& context, const TuneOptions& options) {
   }
   request.metric = options.metric;
   request.min_agreement = options.min_agreement;
-  request.score_min = options.score;
-  request.iou_min = options.iou;
+  request.score_min = options.judge.score;
+  request.iou_min = options.judge.iou;
   request.latency_ms_max = options.latency_ms_max;
   request.memory_bytes_max = static_cast<int64_t>(options.memory_mib_max * (1 << 20));
   request.rounds = options.rounds;
@@ -106,8 +106,7 @@ void add_tune(CLI::App& app, Context& context) {
   command->add_option("--out", options->out, "Folder for tune.json and report.html")->required();
   command->add_option("--data", options->data,
                       "Folder of images or of npz, or one npz; default: seeded noise (tensors only)");
-  command->add_option("--recipe", options->recipe, "Preprocessing and decoding (JSON)");
-  command->add_option("--labels", options->labels, "Class names, one a line; default: the recipe's");
+  options->judge.add_recipe(*command);
   command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite")
       ->capture_default_str();
   command->add_option("--threads", options->threads, "all (1, 2, 4 … cores), or a list")->capture_default_str();
@@ -119,12 +118,7 @@ void add_tune(CLI::App& app, Context& context) {
   command->add_option("--metric", options->metric, "auto, f1, top1, cosine or sqnr")->capture_default_str();
   command->add_option("--min-agreement", options->min_agreement,
                       "Bound on the metric; default 0.98 (f1, top1), 0.999 (cosine), 20 (sqnr)");
-  command->add_option("--score", options->score, "Detector: what counts as found")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--iou", options->iou, "Detector: what counts as the same box")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
+  options->judge.add_matching(*command);
   command->add_option("--max-latency-ms", options->latency_ms_max, "Bound on the p95; 0: none")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);

@@ -35,8 +35,10 @@ constexpr char kUsage[] =
     "it.\n"
     "  oree-agent status (--config FILE | --data DIR) [--json]\n"
     "      What is installed here, and how the last update ended. Works while the agent runs.\n"
-    "  oree-agent prove --slot DIR [--json]\n"
-    "      Run the golden samples of an unpacked bundle in its engine. The agent calls this.\n"
+    "  oree-agent prove (--slot DIR | --runtime NAME) [--json]\n"
+    "      Run the golden samples of an unpacked bundle in its engine, or only say whether an engine is here. The "
+    "agent\n"
+    "      calls this.\n"
     "  oree-agent check --config FILE\n"
     "      Read the configuration and the keys, and say what is wrong.\n"
     "  oree-agent --version\n"
@@ -53,7 +55,7 @@ void on_stop(int) { PosixClock::request_stop(); }
 void on_hangup(int) { hangup = true; }
 
 struct Arguments {
-  std::string command, config, data, slot;
+  std::string command, config, data, slot, runtime;
   bool json = false, until_idle = false;
 };
 
@@ -63,10 +65,11 @@ Result<Arguments> parse(int argc, char** argv) {
   out.command = argv[1];
   for (int i = 2; i < argc; ++i) {
     std::string option = argv[i];
-    std::string* value = option == "--config" ? &out.config
-                         : option == "--data" ? &out.data
-                         : option == "--slot" ? &out.slot
-                                              : nullptr;
+    std::string* value = option == "--config"    ? &out.config
+                         : option == "--data"    ? &out.data
+                         : option == "--slot"    ? &out.slot
+                         : option == "--runtime" ? &out.runtime
+                                                 : nullptr;
     if (value != nullptr) {
       if (++i >= argc) return Error(Code::kUsage, option + " needs a value");
       *value = argv[i];
@@ -196,13 +199,16 @@ Result<Backend*> find_backend(const std::string& name) {
 }
 
 Status prove(PosixPorts& posix, const Arguments& arguments) {
-  if (arguments.slot.empty()) return Error(Code::kUsage, "--slot DIR is needed");
+  bool look = !arguments.runtime.empty();
+  if (arguments.slot.empty() != look) return Error(Code::kUsage, "--slot DIR or --runtime NAME is needed");
   Ports ports = posix.ports();
-  Proof proof = prove_bundle(*ports.clock, *ports.files, *ports.processes, find_backend, arguments.slot);
-  std::string text = arguments.json ? proof_to_json(proof).dump() + "\n" : proof_text(proof);
+  Proof proof = look ? look_at_runtime(find_backend, arguments.runtime)
+                     : prove_bundle(*ports.clock, *ports.files, *ports.processes, find_backend, arguments.slot);
+  std::string text = arguments.json ? proof_to_json(proof).dump() + "\n" : look ? look_text(proof) : proof_text(proof);
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
   if (proof.passed) return {};
+  if (look) return Error(Code::kRefused, "");  // all is said, and an agent that waits asks often
   return Error(Code::kRefused, proof.reason + ": " + proof.detail);
 }
 
@@ -243,7 +249,7 @@ int main(int argc, char** argv) {
       end = Error(Code::kUsage, "unknown command " + command);
   }
   if (end.ok()) return 0;
-  std::fprintf(stderr, "oree-agent: %s\n", end.error().message().c_str());
+  if (!end.error().message().empty()) std::fprintf(stderr, "oree-agent: %s\n", end.error().message().c_str());
   if (end.error().code() == Code::kUsage) std::fputs("Try oree-agent --help.\n", stderr);
   return exit_code(end.error().code());
 }

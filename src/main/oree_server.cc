@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 
+#include "core/base/limits.h"
 #include "core/base/log.h"
 #include "fleet/server/auth.h"
 #include "fleet/server/fleet_server.h"
@@ -33,7 +34,7 @@ the running requests. Exit status: 0 stopped as asked, else see docs/exit-codes.
 struct Options {
   HttpServerOptions http;
   FleetOptions fleet;
-  int64_t silent_after_s = 0;
+  int64_t silent_after_s = 0, blob_grace_s = kServerBlobGraceMs / 1000;
   bool json = false, verbose = false;
 };
 
@@ -74,6 +75,7 @@ Status serve(Options& options) {
                   load_operator_token(*ports.files, *ports.random, token_path, preset ? preset : ""));
   options.fleet.operator_token = token.token;
   options.fleet.silent_after_ms = options.silent_after_s * 1000;
+  options.fleet.blob_grace_ms = options.blob_grace_s * 1000;
   OREE_TRY_ASSIGN(auto database, SqliteDatabase::open(path_join(folder, "fleet.db")));
   FleetServer server(*database, *ports.files, *ports.clock, *ports.random, options.fleet);
   OREE_TRY(server.open());
@@ -112,6 +114,9 @@ int main(int argc, char** argv) {
   app.add_option("--temperature-alert", options.fleet.temperature_alert_celsius,
                  "Degrees Celsius from which a device raises an alert")
       ->capture_default_str();
+  app.add_option("--blob-grace", options.blob_grace_s, "Seconds that a blob is kept which no release names")
+      ->capture_default_str()
+      ->check(CLI::Range(60, 86400 * 365));
   app.add_flag("--json", options.json, "Log lines as JSON objects");
   app.add_flag("--verbose", options.verbose, "Log more");
   try {

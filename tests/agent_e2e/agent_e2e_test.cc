@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <map>
 #include <mutex>
@@ -224,10 +225,15 @@ bandwidth_bytes_per_second = 30000000
     return made;
   }
 
+  // The device has no engine until install_engine().
+  std::string engine() const { return folder + "/libtensorflowlite_c.so"; }
+  void install_engine() { REQUIRE(symlink(backend("tflite").info().library.c_str(), engine().c_str()) == 0); }
+
   void start() {
     ProcessSpec spec;
     spec.argv = {OREE_BIN_DIR "/oree-agent", "run", "--config", folder + "/agent.toml"};
     spec.env["OREE_DEPS"] = OREE_SOURCE_DIR "/.deps";
+    spec.env["OREE_TFLITE_LIBRARY"] = engine();
     auto child = posix.ports().processes->spawn(spec);
     REQUIRE_MESSAGE(child.ok(), child.error().message());
     agent = std::move(*child);
@@ -284,6 +290,8 @@ TEST_CASE("a real model travels through real faults to a device that always runs
 
   offer(bench.bundle("1.0", false));
   bench.start();
+  REQUIRE(bench.wait_for([&] { return fleet.status().update_reason == "runtime_missing"; }, 90));
+  bench.install_engine();  // under the running agent
   REQUIRE(bench.wait_for(ended("1.0", "committed"), 90));
   int64_t idle_rss = bench.rss_last;
 

@@ -102,6 +102,11 @@ class FetchDepsTest(unittest.TestCase):
         with self.assertRaisesRegex(SystemExit, "would leave"):
             self.install(self.dep([{"from": "p/**", "to": "x/"}], {"p/../../evil": b"e"}))
 
+    def test_an_entry_of_a_group_comes_only_when_it_is_named(self):
+        engine, digits, tool = {"name": "engine"}, {"name": "digits", "group": "bench"}, {"name": "node", "tool": True}
+        self.assertEqual([fetch_deps.wanted(d, None) for d in (engine, digits, tool)], [True, False, False])
+        self.assertEqual([fetch_deps.wanted(d, ["digits"]) for d in (engine, digits, tool)], [False, True, False])
+
     def test_the_real_list_is_complete_and_names_digests(self):
         for dep in fetch_deps.load(ROOT / "deps" / "deps.toml"):
             for file in dep["files"].values():

@@ -36,6 +36,7 @@ inline constexpr int64_t kTelemetrySpoolBytesMax = 16 << 20;  // on the device's
 inline constexpr int kTelemetryBatchReportsMax = 256;
 inline constexpr int kAppMessageBytesMax = 64 << 10;  // one JSON line from the application to the agent
 inline constexpr int kNameCharsMax = 128;             // model, device, version and key names
+inline constexpr size_t kDeviceTypesMax = 64;         // that one bundle or release is for
 
 // The fleet server.
 inline constexpr int kServerThreads = 8;  // handlers wait for the disk, so more than there are cores
@@ -43,6 +44,9 @@ inline constexpr int kServerConnectionsMax = 4096;
 inline constexpr int kServerChunkBytes = 64 << 10;            // of a body, read or written at a time
 inline constexpr int kServerUploadsMax = 8;                   // blobs being received at once
 inline constexpr int64_t kServerDiskReserveBytes = 64 << 20;  // left free when a blob is received
+inline constexpr int64_t kServerBlobGraceMs = 86'400'000;     // a blob that no release names is kept so long
+inline constexpr int64_t kServerBlobSweepMs = 600'000;        // between two looks for such blobs
+inline constexpr int kServerBlobsSweptMax = 64;               // deleted by one look; the next is then due at once
 inline constexpr int kServerAuthFailuresMax = 20;  // wrong tokens a peer may show a minute before it is told to wait
 inline constexpr int kServerAuthPeersMax = 4096;   // peers remembered for that
 inline constexpr int kFleetDevicesMax = 20000;

@@ -105,7 +105,7 @@ using Status = Result<void>;
 // OREE_TRY_ASSIGN(auto x, thing()); the same, else moves the value into x
 #define OREE_TRY(expr)                                   \
   do {                                                   \
-    auto oree_status_ = (expr);                          \
+    auto&& oree_status_ = (expr);                        \
     if (!oree_status_.ok()) return oree_status_.error(); \
   } while (false)
 #define OREE_TRY_ASSIGN(decl, expr) OREE_TRY_ASSIGN_IMPL(OREE_CONCAT(oree_result_, __LINE__), decl, expr)

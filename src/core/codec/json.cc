@@ -107,12 +107,12 @@ void write_value(std::string& out, const Json& v, int indent, int depth) {
 // A double that holds an integer exactly, within int64.
 bool integral(double d) { return d >= -0x1p63 && d < 0x1p63 && d == std::floor(d); }
 
-Error wrong(std::string_view key, std::string_view wanted, const Json* found) {
-  std::string text = found == nullptr ? "is missing" : found->is_null() ? "is null" : "is of another type";
-  return Error(Code::kInvalid, fmt::format("'{}' {}; expected {}", key, text, wanted));
-}
-
 }  // namespace
+
+bool Json::is_integral() const {
+  const double* d = std::get_if<double>(&v_);
+  return is_int() || (d && integral(*d));
+}
 
 bool Json::as_bool(bool otherwise) const {
   const bool* v = std::get_if<bool>(&v_);
@@ -159,44 +159,6 @@ const Json* Json::find(std::string_view key) const {
 const Json& Json::operator[](std::string_view key) const {
   const Json* v = find(key);
   return v ? *v : kNull;
-}
-
-Result<std::string> Json::get_string(std::string_view key) const {
-  const Json* v = find(key);
-  if (!v || !v->is_string()) return wrong(key, "a string", v);
-  return v->as_string();
-}
-
-Result<int64_t> Json::get_int(std::string_view key, int64_t min, int64_t max) const {
-  const Json* v = find(key);
-  if (!v || !(v->is_int() || (v->is_number() && integral(v->as_double())))) return wrong(key, "an integer", v);
-  int64_t n = v->as_int();
-  if (n < min || n > max) return Error(Code::kInvalid, fmt::format("'{}' is {}; expected {} to {}", key, n, min, max));
-  return n;
-}
-
-Result<double> Json::get_double(std::string_view key) const {
-  const Json* v = find(key);
-  if (!v || !v->is_number() || !std::isfinite(v->as_double())) return wrong(key, "a finite number", v);
-  return v->as_double();
-}
-
-Result<bool> Json::get_bool(std::string_view key) const {
-  const Json* v = find(key);
-  if (!v || !v->is_bool()) return wrong(key, "true or false", v);
-  return v->as_bool();
-}
-
-Result<const Json*> Json::get_object(std::string_view key) const {
-  const Json* v = find(key);
-  if (!v || !v->is_object()) return wrong(key, "an object", v);
-  return v;
-}
-
-Result<const Json*> Json::get_array(std::string_view key) const {
-  const Json* v = find(key);
-  if (!v || !v->is_array()) return wrong(key, "an array", v);
-  return v;
 }
 
 Json& Json::set(std::string_view key, Json value) {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,18 +36,22 @@ class Json {
   Json(std::string_view v) : v_(std::string(v)) {}
   Json(Array v) : v_(std::move(v)) {}
   Json(Object v) : v_(std::move(v)) {}
+  template <typename T>
+  Json(const std::optional<T>& v) : Json(v ? Json(*v) : Json()) {}  // null when absent
   static Json array() { return Json(Array{}); }
   static Json object() { return Json(Object{}); }
 
   bool is_null() const { return std::holds_alternative<std::monostate>(v_); }
   bool is_bool() const { return std::holds_alternative<bool>(v_); }
   bool is_int() const { return std::holds_alternative<int64_t>(v_); }
+  bool is_integral() const;  // an integer, or a double with an integral value: as_int() gives it
   bool is_number() const { return is_int() || std::holds_alternative<double>(v_); }
   bool is_string() const { return std::holds_alternative<std::string>(v_); }
   bool is_array() const { return std::holds_alternative<Array>(v_); }
   bool is_object() const { return std::holds_alternative<Object>(v_); }
 
-  // Lenient looks: the value when it has that type, else the default. A double with an integral value counts as int.
+  // Lenient looks: the value when it has that type, else the default. A double with an integral value counts as
+  // int.
   bool as_bool(bool otherwise = false) const;
   int64_t as_int(int64_t otherwise = 0) const;
   double as_double(double otherwise = 0) const;
@@ -63,6 +69,16 @@ class Json {
   Result<const Json*> get_object(std::string_view key) const;
   Result<const Json*> get_array(std::string_view key) const;
 
+  // Strict looks with a bound; out of it, kInvalid names the key, what was found and what is allowed.
+  Result<std::string> get_text(std::string_view key, size_t bytes_max) const;
+  Result<double> get_double(std::string_view key, double min, double max) const;
+  Result<int> get_int32(std::string_view key, int min, int max) const;
+  // A name, or 1 to count_max of them, as check_name() takes it; `what` begins its message.
+  Result<std::string> get_name(std::string_view key, std::string_view what) const;
+  Result<std::vector<std::string>> get_names(std::string_view key, size_t count_max, std::string_view what) const;
+  // Several integers of one range, in this order; those after a wrong one are left as they are.
+  Status get_ints(std::initializer_list<std::pair<std::string_view, int64_t*>> members, int64_t min, int64_t max) const;
+
   Json& set(std::string_view key, Json value);  // object (null becomes one); replaces; returns *this
   Json& push(Json value);                       // array (null becomes one); returns *this
 
@@ -74,6 +90,9 @@ class Json {
  private:
   std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object> v_;
 };
+
+// kInvalid that names a member: "'key' what".
+Error member_error(std::string_view key, std::string_view what);
 
 // TOML 1.0 as the same value (dates become strings). kInvalid names the line.
 Result<Json> parse_toml(std::string_view text);

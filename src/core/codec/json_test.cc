@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <vector>
 
 using namespace oree;
 
@@ -84,6 +86,44 @@ TEST_CASE("strict looks name the key and what was expected") {
   CHECK(j.get_array("o").error().message() == "'o' is of another type; expected an array");
   CHECK(j["none"]["deeper"].is_null());
   CHECK(Json(0x1p63).as_int(-1) == -1);
+}
+
+TEST_CASE("bounded looks say the bound and what was found") {
+  Json j = good(R"({"s":"four","f":1.5,"i":7,"n":["a","b.c"],"e":[],"m":["a",1],"w":["a b"],"z":null})");
+  auto said = [](const auto& result) { return result.ok() ? "" : result.error().message(); };
+  CHECK(j.get_text("s", 4).value() == "four");
+  CHECK(said(j.get_text("s", 3)) == "'s' has 4 bytes; the limit is 3");
+  CHECK(said(j.get_text("i", 3)) == "'i' is of another type; expected a string");
+  CHECK(j.get_double("f", 1.5, 2).value() == 1.5);
+  CHECK(said(j.get_double("f", -1, 1)) == "'f' is 1.5; expected -1 to 1");
+  CHECK(said(j.get_double("s", -1, 1)) == "'s' is of another type; expected a finite number");
+  CHECK(j.get_int32("i", 0, 7).value() == 7);
+  CHECK(said(j.get_int32("i", 0, 6)) == "'i' is 7; expected 0 to 6");
+  CHECK(j.get_name("s", "model").value() == "four");
+  CHECK(said(Json().set("s", "").get_name("s", "model")) == "model is empty");
+  CHECK(said(j.get_name("none", "model")) == "'none' is missing; expected a string");
+  CHECK(j.get_names("n", 2, "a name").value() == std::vector<std::string>{"a", "b.c"});
+  CHECK(said(j.get_names("n", 1, "a name")) == "'n' has 2 names; 1 to 1 are allowed");
+  CHECK(said(j.get_names("e", 1, "a name")) == "'e' has 0 names; 1 to 1 are allowed");
+  CHECK(said(j.get_names("m", 2, "a name")) == "'m' must hold strings");
+  CHECK(said(j.get_names("w", 2, "a name")).starts_with("a name has"));
+}
+
+TEST_CASE("several integers are read until one is wrong") {
+  Json j = good(R"({"a":1,"b":2,"c":-3})");
+  int64_t a = 0, b = 0, c = 0;
+  CHECK(j.get_ints({{"a", &a}, {"b", &b}}, 0, 9).ok());
+  CHECK(a == 1);
+  CHECK(b == 2);
+  b = 0;
+  CHECK(j.get_ints({{"c", &c}, {"b", &b}}, 0, 9).error().message() == "'c' is -3; expected 0 to 9");
+  CHECK(c == 0);
+  CHECK(b == 0);
+}
+
+TEST_CASE("what is absent is written as null") {
+  CHECK(Json(std::optional<double>(1.5)).dump() == "1.5");
+  CHECK(Json().set("x", std::optional<int64_t>()).dump() == "{\"x\":null}");
 }
 
 TEST_CASE("TOML becomes the same value") {

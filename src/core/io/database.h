@@ -28,6 +28,15 @@ struct DbRow {
   const Bytes& blob(size_t column) const;        // lives as long as the row
 };
 
+// What `of` makes of each row, in their order.
+template <typename Of>
+auto from_rows(const std::vector<DbRow>& rows, Of of) {
+  std::vector<decltype(of(rows.front()))> out;
+  out.reserve(rows.size());
+  for (const DbRow& row : rows) out.push_back(of(row));
+  return out;
+}
+
 struct DbChange {
   int64_t rows = 0;     // inserted, changed or deleted
   int64_t last_id = 0;  // rowid of the last insert

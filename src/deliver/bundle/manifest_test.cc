@@ -103,10 +103,10 @@ TEST_CASE("every key is checked for presence, type and range") {
       {"members", Json::array()},
       {"members", Json::array().push("recipe.json")},
   };
-  for (const auto& [key, value] : cases) {
-    CAPTURE(key);
-    CAPTURE(value.dump());
-    auto m = manifest_from_json(with(whole(), key, value));
+  for (const auto& one : cases) {
+    CAPTURE(one.first);
+    CAPTURE(one.second.dump());
+    auto m = manifest_from_json(with(whole(), one.first, one.second));
     REQUIRE_FALSE(m.ok());
     CHECK(m.error().code() == Code::kInvalid);
   }

@@ -12,17 +12,14 @@ namespace {
 
 constexpr size_t kUrlCharsMax = 2048;
 constexpr size_t kTextCharsMax = 4096;  // notes, reasons and machine descriptions
-constexpr size_t kDeviceTypesMax = 64;
-
-Error bad(std::string_view key, std::string_view what) {
-  return Error(Code::kInvalid, fmt::format("'{}' {}", key, what));
-}
 
 Status check_text(std::string_view text, std::string_view key, size_t chars_max) {
-  if (text.size() > chars_max) return bad(key, fmt::format("has {} bytes; the limit is {}", text.size(), chars_max));
+  if (text.size() > chars_max)
+    return member_error(key, fmt::format("has {} bytes; the limit is {}", text.size(), chars_max));
   for (char c : text) {
     // Line breaks and tabs belong to a reason; anything else would play tricks in a log or a terminal.
-    if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') return bad(key, "has a control character");
+    if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t')
+      return member_error(key, "has a control character");
   }
   return {};
 }
@@ -31,16 +28,10 @@ Status check_text(std::string_view text, std::string_view key, size_t chars_max)
 Status read_text(const Json& json, std::string_view key, size_t chars_max, std::string& out) {
   const Json& value = json[key];
   if (value.is_null()) return {};
-  if (!value.is_string()) return bad(key, "must be a string");
+  if (!value.is_string()) return member_error(key, "must be a string");
   OREE_TRY(check_text(value.as_string(), key, chars_max));
   out = value.as_string();
   return {};
-}
-
-Result<std::string> read_name(const Json& json, std::string_view key) {
-  OREE_TRY_ASSIGN(std::string name, json.get_string(key));
-  OREE_TRY(check_name(name, key));
-  return name;
 }
 
 // A name, or nothing: absent and "" are the same.
@@ -69,20 +60,6 @@ Status read_optional_digest(const Json& json, std::string_view key, std::string&
   return {};
 }
 
-Result<std::vector<std::string>> read_device_types(const Json& json, std::string_view key) {
-  OREE_TRY_ASSIGN(const Json* list, json.get_array(key));
-  if (list->items().empty() || list->items().size() > kDeviceTypesMax) {
-    return bad(key, fmt::format("has {} names; 1 to {} are allowed", list->items().size(), kDeviceTypesMax));
-  }
-  std::vector<std::string> names;
-  for (const Json& item : list->items()) {
-    if (!item.is_string()) return bad(key, "must hold strings");
-    OREE_TRY(check_name(item.as_string(), key));
-    names.push_back(item.as_string());
-  }
-  return names;
-}
-
 // What check_text accepts: a device whose status is refused for a stray character would never be heard.
 std::string clean_text(std::string_view text) {
   std::string out(text.substr(0, kTextCharsMax));
@@ -105,16 +82,17 @@ Status check_word(std::string_view word, std::string_view key, std::initializer_
     if (one == word) return {};
     if (!one.empty()) all += fmt::format("{}\"{}\"", all.empty() ? "" : ", ", one);
   }
-  return bad(key, fmt::format("must be one of {}", all));
+  return member_error(key, fmt::format("must be one of {}", all));
 }
 
 Status check_url(std::string_view url) {
   bool path = url.starts_with("/") && !url.starts_with("//");
   if (!path && !url.starts_with("http://") && !url.starts_with("https://")) {
-    return bad("url", "must be a path that starts with one \"/\", or an http:// or https:// address");
+    return member_error("url", "must be a path that starts with one \"/\", or an http:// or https:// address");
   }
   for (char c : url) {
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return bad("url", "has a space or a control character");
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f)
+      return member_error("url", "has a space or a control character");
   }
   return {};
 }
@@ -134,17 +112,18 @@ Json latest_to_json(const Latest& latest) {
 
 Result<Latest> latest_from_json(const Json& json) {
   Latest latest;
-  OREE_TRY_ASSIGN(latest.model, read_name(json, "model"));
-  OREE_TRY_ASSIGN(latest.version, read_name(json, "version"));
+  OREE_TRY_ASSIGN(latest.model, json.get_name("model", "model"));
+  OREE_TRY_ASSIGN(latest.version, json.get_name("version", "version"));
   OREE_TRY_ASSIGN(latest.url, json.get_string("url"));
   OREE_TRY(check_text(latest.url, "url", kUrlCharsMax));
   OREE_TRY(check_url(latest.url));
   OREE_TRY_ASSIGN(std::string checksum, json.get_string("checksum"));
-  if (!checksum.starts_with("sha256:")) return bad("checksum", "must begin with \"sha256:\"");
+  if (!checksum.starts_with("sha256:")) return member_error("checksum", "must begin with \"sha256:\"");
   OREE_TRY_ASSIGN(std::string digest, read_digest(checksum, "checksum"));
   latest.checksum = "sha256:" + digest;
   OREE_TRY_ASSIGN(latest.size, json.get_int("size", 1, kBundleBytesMax));
-  OREE_TRY_ASSIGN(latest.compatible_devices, read_device_types(json, "compatible_devices"));
+  OREE_TRY_ASSIGN(latest.compatible_devices,
+                  json.get_names("compatible_devices", kDeviceTypesMax, "compatible_devices"));
   OREE_TRY(read_text(json, "release_id", static_cast<size_t>(kNameCharsMax), latest.release_id));
   return latest;
 }
@@ -161,12 +140,12 @@ Json release_to_json(const Release& release) {
 
 Result<Release> release_from_json(const Json& json) {
   Release release;
-  OREE_TRY_ASSIGN(release.model, read_name(json, "model"));
-  OREE_TRY_ASSIGN(release.version, read_name(json, "version"));
+  OREE_TRY_ASSIGN(release.model, json.get_name("model", "model"));
+  OREE_TRY_ASSIGN(release.version, json.get_name("version", "version"));
   OREE_TRY_ASSIGN(std::string digest, json.get_string("digest"));
   OREE_TRY_ASSIGN(release.digest, read_digest(digest, "digest"));
   OREE_TRY_ASSIGN(release.size, json.get_int("size", 1, kBundleBytesMax));
-  OREE_TRY_ASSIGN(release.device_types, read_device_types(json, "device_types"));
+  OREE_TRY_ASSIGN(release.device_types, json.get_names("device_types", kDeviceTypesMax, "device_types"));
   OREE_TRY(read_text(json, "notes", kTextCharsMax, release.notes));
   return release;
 }
@@ -194,7 +173,7 @@ Json device_status_to_json(const DeviceStatus& status) {
 Result<DeviceStatus> device_status_from_json(const Json& json) {
   if (!json.is_object()) return Error(Code::kInvalid, "a device status must be a JSON object");
   DeviceStatus status;
-  OREE_TRY_ASSIGN(status.device_type, read_name(json, "device_type"));
+  OREE_TRY_ASSIGN(status.device_type, json.get_name("device_type", "device_type"));
   OREE_TRY(read_text(json, "agent_version", static_cast<size_t>(kNameCharsMax), status.agent_version));
   OREE_TRY(read_text(json, "architecture", static_cast<size_t>(kNameCharsMax), status.architecture));
   OREE_TRY(read_text(json, "cpu_model", kTextCharsMax, status.cpu_model));

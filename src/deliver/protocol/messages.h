@@ -54,7 +54,7 @@ struct DeviceStatus {
   std::string update_version, update_digest;
   std::string update_outcome;  // "committed", "rolled_back", "refused"
   std::string update_reason;   // for machines: "golden_mismatch", "latency", "memory", "signature", "digest",
-                               // "app_crashed", "app_hung", "drift", "disk_full", "incompatible", …
+                               // "app_crashed", "app_hung", "drift", "disk_full", "runtime_missing", …
   std::string update_detail;   // for people
   int64_t update_seq = 0;      // grows with each finished update: the server records each once
   int64_t telemetry_pending = 0;

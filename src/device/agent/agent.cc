@@ -15,6 +15,7 @@ constexpr int64_t kSaveRetryMs = 5'000;
 UpdatePolicy policy_of(const AgentConfig& config) {
   UpdatePolicy policy;
   policy.device_type = config.device_type;
+  policy.agent_version = OREE_VERSION;
   policy.allow_downgrade = config.allow_downgrade;
   policy.has_app = !config.app_command.empty();
   policy.download_bytes_max = config.download_bytes_max;
@@ -32,7 +33,8 @@ Agent::Agent(AgentSetup setup, const Ports& ports, Jobs& jobs)
       policy_(policy_of(config_)),
       journal_(*ports_.files, config_.data),
       supervisor_(*ports_.clock, *ports_.processes, config_),
-      prover_(*ports_.clock, *ports_.processes, config_.prove_timeout_ms) {}
+      prover_(*ports_.clock, *ports_.processes, config_.prove_timeout_ms),
+      looker_(*ports_.clock, *ports_.processes, config_.prove_timeout_ms) {}
 
 Agent::~Agent() { signals_->stop = true; }
 
@@ -78,6 +80,7 @@ void Agent::turn(int64_t wait_ms) {
   start_app();
   watch_app(wait_ms);
   look_at_proof();
+  on_look();
   resume_if_due();
   keep_telemetry();
   poll_if_due();
@@ -215,6 +218,7 @@ void Agent::keep_telemetry() {
 void Agent::shutdown() {
   signals_->stop = true;
   prover_.cancel();
+  looker_.cancel();
   probation_.reset();  // an application that we end ourselves is no failure
   supervisor_.stop();
   int64_t deadline = now_ms() + config_.app_stop_timeout_ms + 2'000;
@@ -230,7 +234,8 @@ std::optional<Status> Agent::settled() {
   if (!polled_) return std::nullopt;
   if (state_.update.phase != Phase::kIdle && resume_failures_ < 3) return std::nullopt;
   if (!*polled_ || resume_failures_ >= 3) return Status(Error(Code::kUnavailable, "the server could not be reached"));
-  bool busy = poll_busy_ || (status_dirty_ && !status_waits_) || status_busy_ || telemetry_busy_ || !jobs_.idle();
+  bool busy = poll_busy_ || looker_.running() || (status_dirty_ && !status_waits_) || status_busy_ || telemetry_busy_ ||
+              !jobs_.idle();
   if (busy) return std::nullopt;
   if (state_.update_seq != outcomes_at_open_ && state_.last.outcome != "committed") {
     return Status(

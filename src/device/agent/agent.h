@@ -42,7 +42,7 @@ class Agent {
   Status open();
   // One turn of the loop; waits up to wait_ms when there is nothing to do.
   void turn(int64_t wait_ms);
-  void poll_now() { next_poll_ms_ = 0; }
+  void poll_now() { next_poll_ms_ = look_.until_ms = 0; }
   // Ends the application and puts the open telemetry interval on disk. Takes at most the application's stop time-out.
   void shutdown();
 
@@ -60,7 +60,7 @@ class Agent {
     RecentConfidences recent{1};
     DriftVerdict drift;
   };
-  struct Hold {  // a release that failed for a passing reason
+  struct Hold {  // a release that failed for a reason that may pass
     std::string digest;
     int failures = 0;
     int64_t until_ms = 0;
@@ -97,13 +97,16 @@ class Agent {
   }
   void resume_later();
   void resume_if_due();
-  void hold(const std::string& digest);
+  void hold(Hold& hold, const std::string& digest);
 
   // agent_fleet.cc
   HttpRequest request(const std::string& method, const std::string& path) const;
   void poll_if_due();
   void on_poll(const Result<HttpResponse>& response);
   void on_latest(const Json& json);
+  void take(const OfferEvent& offer);
+  void look_for_remedy(const OfferEvent& offer);
+  void on_look();
   void send_status();
   void send_telemetry();
   void on_telemetry(size_t sent, const Report& first, const Result<HttpResponse>& response);
@@ -117,6 +120,7 @@ class Agent {
   AgentState state_;
   Supervisor supervisor_;
   Prover prover_;
+  Prover looker_;  // only looks whether an engine has come
   std::optional<TelemetryRecorder> recorder_;
   std::optional<Probation> probation_;
   ActiveModel active_;
@@ -130,6 +134,8 @@ class Agent {
   std::optional<int64_t> resume_due_ms_;
   int resume_failures_ = 0;
   Hold hold_;
+  Hold look_;  // pauses between two looks
+  OfferEvent looked_for_;
 
   bool poll_busy_ = false, status_dirty_ = true, status_busy_ = false, status_waits_ = false;
   bool telemetry_busy_ = false, telemetry_wanted_ = true;

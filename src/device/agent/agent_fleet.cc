@@ -72,11 +72,38 @@ void Agent::on_latest(const Json& json) {
   offer.compatible = std::find(types.begin(), types.end(), config_.device_type) != types.end();
   if (hold_.digest == offer.digest && now_ms() < hold_.until_ms && state_.update.phase == Phase::kIdle) return;
   if (hold_.digest != offer.digest) hold_ = Hold{};
+  take(offer);
+  look_for_remedy(offer);
+}
+
+void Agent::take(const OfferEvent& offer) {
   std::string before = state_.update.digest;
   if (apply(offer) && state_.update.digest != before) {
     resume_failures_ = 0;
     resume_due_ms_.reset();
   }
+}
+
+// The release was refused because of an engine. Engines are never loaded here, so a child looks which one is here now.
+void Agent::look_for_remedy(const OfferEvent& offer) {
+  const Refusal* refusal = state_.refusal(offer.digest);
+  if (refusal == nullptr || refusal->remedy.what.empty() || refusal->remedy.what == kOwnProgram) return;
+  if (state_.update.phase != Phase::kIdle || looker_.running()) return;
+  if (look_.digest == offer.digest && now_ms() < look_.until_ms) return;
+  hold(look_, offer.digest);
+  looked_for_ = offer;
+  looker_.start_look(refusal->remedy.what);
+}
+
+void Agent::on_look() {
+  auto found = looker_.poll();
+  if (!found || found->remedy.what.empty()) return;  // no verdict: the next look may have one
+  const Refusal* refusal = state_.refusal(looked_for_.digest);
+  if (refusal == nullptr || refusal->remedy == found->remedy) return;
+  log_info("update", fmt::format("{} is tried again: {} was {} and is {}", looked_for_.version, found->remedy.what,
+                                 refusal->remedy.found, found->remedy.found));
+  // An update that began meanwhile goes first; the next poll offers this one again.
+  if (apply(FoundEvent{found->remedy}) && state_.update.phase == Phase::kIdle) take(looked_for_);
 }
 
 DeviceStatus Agent::status() {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <functional>
 
 #include "core/base/log.h"
 #include "device/agent/world_test.h"
@@ -13,13 +14,18 @@ using namespace oree;
 
 namespace {
 
-// 1.0 is committed and 1.1 offered; how many changing operations does the update take?
-int64_t operations_of_an_update(Behaviour how) {
-  World world;
+// 1.0 is committed and 1.1 offered.
+void stand_before_update(World& world, Behaviour how = {}) {
   world.offer(world.make_bundle("1.0"));
   REQUIRE(world.settle());
   world.behaviour["1.1"] = how;
   world.offer(world.make_bundle("1.1"));
+}
+
+// How many changing operations does the update take?
+int64_t operations_of_an_update(Behaviour how) {
+  World world;
+  stand_before_update(world, how);
   int64_t before = world.files.operations();
   REQUIRE(world.settle());
   return world.files.operations() - before;
@@ -31,10 +37,7 @@ void cut_everywhere(Behaviour how, const std::string& expected, bool power) {
   for (int64_t n = 1; n <= operations; ++n) {
     CAPTURE(n);
     World world(static_cast<uint64_t>(n));
-    world.offer(world.make_bundle("1.0"));
-    REQUIRE(world.settle());
-    world.behaviour["1.1"] = how;
-    world.offer(world.make_bundle("1.1"));
+    stand_before_update(world, how);
     world.files.cut_at(n);
     try {
       for (int i = 0; i < 600 && world.agent; ++i) {
@@ -50,6 +53,23 @@ void cut_everywhere(Behaviour how, const std::string& expected, bool power) {
     REQUIRE(world.settle());
     CHECK(world.running() == expected);
     CHECK(world.last().outcome == (expected == "1.1" ? "committed" : "rolled_back"));
+  }
+}
+
+// The disk refuses everything from the n-th operation of the update on, for each n; `sick` is the time until it is
+// whole.
+void fail_everywhere(const Error& refusal, const std::function<void(World&)>& sick,
+                     const std::function<void(World&)>& whole) {
+  int64_t operations = operations_of_an_update({});
+  for (int64_t n = 1; n <= operations; ++n) {
+    CAPTURE(n);
+    World world(static_cast<uint64_t>(n));
+    stand_before_update(world);
+    world.disk.fail_after(n, refusal);
+    sick(world);
+    world.disk.heal();
+    world.run_for(300'000);
+    whole(world);
   }
 }
 
@@ -88,40 +108,25 @@ TEST_CASE("power cut at every operation of the first installation") {
 }
 
 TEST_CASE("full disk from every operation on: the old model runs, and the update is done when there is room") {
-  int64_t operations = operations_of_an_update({});
-  for (int64_t n = 1; n <= operations; ++n) {
-    CAPTURE(n);
-    World world(static_cast<uint64_t>(n));
-    world.offer(world.make_bundle("1.0"));
-    REQUIRE(world.settle());
-    world.offer(world.make_bundle("1.1"));
-    world.disk.fail_after(n, Error(Code::kExhausted, "no space left on device"));
-    world.run_for(90'000);
-    CHECK(world.processes.running() >= 1);
-    world.boot();  // and a restart while it is full
-    world.run_for(10'000);
-    CHECK(world.running() != "");
-    world.disk.heal();
-    world.run_for(300'000);
-    CHECK(world.running() == "1.1");
-    CHECK(world.last().outcome == "committed");
-  }
+  fail_everywhere(
+      Error(Code::kExhausted, "no space left on device"),
+      [](World& world) {
+        world.run_for(90'000);
+        CHECK(world.processes.running() >= 1);
+        world.boot();  // and a restart while it is full
+        world.run_for(10'000);
+        CHECK(world.running() != "");
+      },
+      [](World& world) {
+        CHECK(world.running() == "1.1");
+        CHECK(world.last().outcome == "committed");
+      });
 }
 
 TEST_CASE("an I/O error at one operation after the other does not stop the update") {
-  int64_t operations = operations_of_an_update({});
-  for (int64_t n = 1; n <= operations; ++n) {
-    CAPTURE(n);
-    World world(static_cast<uint64_t>(n));
-    world.offer(world.make_bundle("1.0"));
-    REQUIRE(world.settle());
-    world.offer(world.make_bundle("1.1"));
-    world.disk.fail_after(n, Error(Code::kUnavailable, "input/output error"));
-    world.run_for(20'000);
-    world.disk.heal();
-    world.run_for(300'000);
-    CHECK(world.running() == "1.1");
-  }
+  fail_everywhere(
+      Error(Code::kUnavailable, "input/output error"), [](World& world) { world.run_for(20'000); },
+      [](World& world) { CHECK(world.running() == "1.1"); });
 }
 
 TEST_CASE("random faults from 300 seeds: a good model always runs") {
@@ -140,7 +145,7 @@ TEST_CASE("random faults from 300 seeds: a good model always runs") {
       if (one_in(6)) {
         std::string name = fmt::format("1.{}", ++version);
         Behaviour how;
-        if (one_in(3)) how.proof = static_cast<Behaviour::Proof>(pick(5));
+        if (one_in(3)) how.proof = static_cast<Behaviour::Proof>(pick(6));
         if (one_in(3)) how.app = static_cast<Behaviour::App>(pick(9));
         world.behaviour[name] = how;
         TestBundle bundle = world.make_bundle(name, "detector", !one_in(8));

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "deliver/bundle/bundle.h"
 #include "device/agent/world_test.h"
 

@@ -38,9 +38,9 @@ void Agent::resume_if_due() {
   if (fetching() || state_.update.phase == Phase::kInstalled) apply(ResumeEvent{});
 }
 
-void Agent::hold(const std::string& digest) {
-  if (hold_.digest != digest) hold_ = Hold{digest, 0, 0};
-  hold_.until_ms = now_ms() + backoff_ms(config_.poll_ms, ++hold_.failures);
+void Agent::hold(Hold& hold, const std::string& digest) {
+  if (hold.digest != digest) hold = Hold{digest, 0, 0};
+  hold.until_ms = now_ms() + backoff_ms(config_.poll_ms, ++hold.failures);
 }
 
 void Agent::download() {
@@ -85,9 +85,10 @@ void Agent::on_download(const std::string& digest, const DownloadResult& result)
     case DownloadResult::kRetry: log_info("update", "the download pauses: " + result.detail); return resume_later();
     case DownloadResult::kFailed:
       log_warn("update", fmt::format("the download failed: {}, {}", result.reason, result.detail));
-      hold(digest);
+      hold(hold_, digest);
       // Still the same update: a wrong digest is tried again a few times. Or the refusal could not be written.
-      if (!apply(FailedEvent{result.reason, result.detail, false}) || state_.update.digest == digest) resume_later();
+      if (!apply(FailedEvent{result.reason, result.detail, false, {}}) || state_.update.digest == digest)
+        resume_later();
       return;
   }
 }
@@ -124,8 +125,8 @@ void Agent::on_install(const std::string& digest, const InstallResult& result) {
     case InstallResult::kLost: written = apply(DownloadLostEvent{}); break;
     case InstallResult::kRetry: log_warn("update", "the installation pauses: " + result.detail); return resume_later();
     case InstallResult::kFailed:
-      if (!result.forever) hold(digest);
-      written = apply(FailedEvent{result.reason, result.detail, result.forever});
+      if (!result.forever) hold(hold_, digest);
+      written = apply(FailedEvent{result.reason, result.detail, result.forever, result.remedy});
       break;
   }
   if (!written) return resume_later();
@@ -154,7 +155,7 @@ void Agent::look_at_proof() {
                                    proof->latency_ms_p95, proof->relative_error, proof->rss_bytes_peak >> 20));
     written = apply(ProvedEvent{active_.drift.level == DriftLevel::kSevere});
   } else {
-    written = apply(FailedEvent{proof->reason, proof->detail, true});
+    written = apply(FailedEvent{proof->reason, proof->detail, true, proof->remedy});
   }
   if (!written) resume_later();
 }

@@ -102,7 +102,12 @@ Json state_to_json(const AgentState& state) {
   last.set("reason", state.last.reason).set("detail", state.last.detail);
   json.set("last", last).set("update_seq", state.update_seq);
   Json refused = Json::array();
-  for (const Refusal& r : state.refused) refused.push(Json::object().set("digest", r.digest).set("reason", r.reason));
+  for (const Refusal& r : state.refused) {
+    Json item = Json::object().set("digest", r.digest).set("reason", r.reason);
+    if (!r.remedy.what.empty())
+      item.set("remedy", Json::object().set("what", r.remedy.what).set("found", r.remedy.found));
+    refused.push(item);
+  }
   return json.set("refused", refused);
 }
 
@@ -132,6 +137,11 @@ Result<AgentState> state_from_json(const Json& json) {
     Refusal refusal;
     OREE_TRY_ASSIGN(refusal.digest, get_digest(item, "digest"));
     OREE_TRY_ASSIGN(refusal.reason, get_short(item, "reason", 64));
+    if (item.find("remedy") != nullptr) {
+      OREE_TRY_ASSIGN(const Json* remedy, item.get_object("remedy"));
+      OREE_TRY_ASSIGN(refusal.remedy.what, get_short(*remedy, "what", kRemedyCharsMax));
+      OREE_TRY_ASSIGN(refusal.remedy.found, get_short(*remedy, "found", kRemedyCharsMax));
+    }
     state.refused.push_back(std::move(refusal));
   }
   return state;
@@ -159,11 +169,11 @@ Status check_consistent(const AgentState& s) {
 
 const char* phase_name(Phase phase) { return kPhaseNames[static_cast<size_t>(phase)]; }
 
-bool AgentState::is_refused(const std::string& digest) const {
+const Refusal* AgentState::refusal(const std::string& digest) const {
   for (const Refusal& refusal : refused) {
-    if (refusal.digest == digest) return true;
+    if (refusal.digest == digest) return &refusal;
   }
-  return false;
+  return nullptr;
 }
 
 std::string journal_text(const AgentState& state) {

@@ -15,7 +15,8 @@
 namespace oree {
 
 inline constexpr int kJournalFormat = 1;
-inline constexpr int kRefusedMax = 64;  // digests remembered as never to be tried again; the oldest is forgotten
+inline constexpr int kRefusedMax = 64;  // digests remembered as not to be tried again; the oldest is forgotten
+inline constexpr size_t kRemedyCharsMax = 256;
 inline constexpr int64_t kJournalBytesMax = 256 << 10;
 
 // What lies in one of the two folders data/slots/a and data/slots/b.
@@ -54,8 +55,17 @@ struct Outcome {  // of the last finished update
   bool operator==(const Outcome&) const = default;
 };
 
+// What might mend a refusal: an engine, by its name, or kOwnProgram; and what of it was found when it refused. Once
+// something else is found there the bytes are worth another try. An empty `what`: nothing mends it.
+struct Remedy {
+  std::string what, found;
+  bool operator==(const Remedy&) const = default;
+};
+inline constexpr const char* kOwnProgram = "agent";  // found: its version
+
 struct Refusal {
   std::string digest, reason;
+  Remedy remedy;
   bool operator==(const Refusal&) const = default;
 };
 
@@ -69,7 +79,8 @@ struct AgentState {
   std::vector<Refusal> refused;
 
   int spare() const { return active == 0 ? 1 : 0; }
-  bool is_refused(const std::string& digest) const;
+  const Refusal* refusal(const std::string& digest) const;  // nullptr: may be tried
+  bool is_refused(const std::string& digest) const { return refusal(digest) != nullptr; }
   bool operator==(const AgentState&) const = default;
 };
 

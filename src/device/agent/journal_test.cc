@@ -21,7 +21,7 @@ AgentState full_state() {
   s.update = Update{Phase::kProbation, std::string(64, 'c'), "1.1", "/blobs/x", 5678, 1, 2, 3, true};
   s.last = Outcome{std::string(64, 'e'), "0.9", "refused", "digest", "a \"quoted\" detail\n"};
   s.update_seq = 7;
-  s.refused = {{std::string(64, 'e'), "digest"}};
+  s.refused = {{std::string(64, 'e'), "digest", {}}, {std::string(64, 'f'), "runtime_missing", {"openvino", "absent"}}};
   return s;
 }
 

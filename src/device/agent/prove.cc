@@ -2,6 +2,7 @@
 #include "device/agent/prove.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -24,11 +25,29 @@ Proof fail(std::string reason, std::string detail) {
   return proof;
 }
 
-Proof of_engine_error(const Error& error) {
+// What decides whether the engine can run a bundle, in a form that changes when it does.
+std::string found_text(const RuntimeInfo& info) {
+  if (!info.available) return "absent";
+  return fmt::format("{}; {}", info.version, fmt::join(info.providers, ", ")).substr(0, kRemedyCharsMax);
+}
+
+Proof of_engine_error(const Error& error, const RuntimeInfo& info, const std::string& provider) {
   bool unfit =
       error.code() == Code::kUnsupported || error.code() == Code::kUnavailable || error.code() == Code::kNotFound;
   if (error.code() == Code::kExhausted) return fail("memory", error.message());
-  return fail(unfit ? "incompatible" : "invalid_bundle", error.message());
+  if (!unfit) return fail("invalid_bundle", error.message());
+  const auto& providers = info.providers;
+  bool here = info.available &&
+              (provider.empty() || std::find(providers.begin(), providers.end(), provider) != providers.end());
+  Proof proof = fail(here ? "incompatible" : "runtime_missing", error.message());
+  proof.remedy = {info.name, found_text(info)};
+  return proof;
+}
+
+Proof unknown_runtime(const std::string& name, const Error& error) {
+  Proof proof = fail("runtime_missing", error.message());
+  proof.remedy = {name, "unknown"};
+  return proof;
 }
 
 // Nearest rank.
@@ -85,7 +104,8 @@ Json proof_to_json(const Proof& proof) {
   Json json = Json::object();
   json.set("passed", proof.passed).set("reason", proof.reason).set("detail", proof.detail);
   json.set("latency_ms_p95", proof.latency_ms_p95).set("rss_bytes_peak", proof.rss_bytes_peak);
-  return json.set("relative_error", proof.relative_error).set("cosine", proof.cosine);
+  json.set("relative_error", proof.relative_error).set("cosine", proof.cosine);
+  return json.set("remedy", proof.remedy.what).set("remedy_found", proof.remedy.found);
 }
 
 Result<Proof> proof_from_json(const Json& json) {
@@ -97,6 +117,7 @@ Result<Proof> proof_from_json(const Json& json) {
   OREE_TRY_ASSIGN(proof.rss_bytes_peak, json.get_int("rss_bytes_peak", 0, INT64_MAX));
   proof.relative_error = json["relative_error"].as_double(0);  // null when it was not finite
   proof.cosine = json["cosine"].as_double(0);
+  proof.remedy = {json["remedy"].as_string(), json["remedy_found"].as_string()};
   return proof;
 }
 
@@ -107,13 +128,15 @@ Proof prove_bundle(Clock& clock, Files& files, Processes& processes, const FindB
   const GoldenRules& rules = manifest->golden;
   if (rules.samples < 1) return fail("invalid_bundle", "there is no golden sample to prove the model with");
   auto backend = find(manifest->runtime);
-  if (!backend.ok()) return fail("incompatible", backend.error().message());
+  if (!backend.ok()) return unknown_runtime(manifest->runtime, backend.error());
+  const RuntimeInfo& info = (*backend)->info();
+  const std::string& provider = manifest->options.provider;
   auto session = (*backend)->open(path_join(folder, manifest->model_path), manifest->options);
-  if (!session.ok()) return of_engine_error(session.error());
+  if (!session.ok()) return of_engine_error(session.error(), info, provider);
   Proof proof;
   Status status = run_golden(files, **session, folder, rules, proof);
   if (status.ok() && proof.reason.empty()) status = measure(clock, files, **session, folder, rules, proof);
-  if (!status.ok()) return of_engine_error(status.error());
+  if (!status.ok()) return of_engine_error(status.error(), info, provider);
   auto usage = processes.own_usage();
   if (usage.ok()) proof.rss_bytes_peak = usage->rss_bytes_peak;
   if (proof.reason.empty() && rules.memory_bytes_max > 0 && proof.rss_bytes_peak > rules.memory_bytes_max) {
@@ -124,10 +147,24 @@ Proof prove_bundle(Clock& clock, Files& files, Processes& processes, const FindB
   return proof;
 }
 
-void Prover::start(const std::string& folder, int64_t memory_bytes_max) {
+Proof look_at_runtime(const FindBackend& find, const std::string& name) {
+  auto backend = find(name);
+  if (!backend.ok()) return unknown_runtime(name, backend.error());
+  const RuntimeInfo& info = (*backend)->info();
+  auto why = info.absent.find(name);
+  Proof proof = info.available ? Proof() : fail("runtime_missing", why == info.absent.end() ? "" : why->second);
+  proof.passed = info.available;
+  proof.remedy = {name, found_text(info)};
+  return proof;
+}
+
+void Prover::start(const std::string& folder, int64_t memory_bytes_max) { spawn("--slot", folder, memory_bytes_max); }
+void Prover::start_look(const std::string& runtime) { spawn("--runtime", runtime, 0); }
+
+void Prover::spawn(const std::string& option, const std::string& value, int64_t memory_bytes_max) {
   cancel();
   ProcessSpec spec;
-  spec.argv = {processes_.own_path(), "prove", "--slot", folder, "--json"};
+  spec.argv = {processes_.own_path(), "prove", option, value, "--json"};
   spec.output_pipe = true;
   memory_bytes_max_ = memory_bytes_max;
   started_ns_ = clock_.monotonic_ns();

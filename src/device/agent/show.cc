@@ -39,7 +39,11 @@ Result<Json> describe_data(Files& files, const std::string& data) {
       .set("detail", s.last.detail);
   json.set("last", last).set("update_seq", s.update_seq);
   Json refused = Json::array();
-  for (const Refusal& r : s.refused) refused.push(Json::object().set("digest", r.digest).set("reason", r.reason));
+  for (const Refusal& r : s.refused) {
+    Json item = Json::object().set("digest", r.digest).set("reason", r.reason);
+    if (!r.remedy.what.empty()) item.set("waits_for", r.remedy.what).set("found", r.remedy.found);
+    refused.push(item);
+  }
   return json.set("refused", refused);
 }
 
@@ -80,6 +84,11 @@ std::string proof_text(const Proof& proof) {
   if (!proof.passed) return fmt::format("refused: {}, {}\n", proof.reason, proof.detail);
   return fmt::format("proven: p95 {:.2f} ms, relative error {:.3g}, cosine {:.6f}, {} resident\n", proof.latency_ms_p95,
                      proof.relative_error, proof.cosine, human_bytes(proof.rss_bytes_peak));
+}
+
+std::string look_text(const Proof& proof) {
+  if (!proof.passed) return fmt::format("{} is not here: {}\n", proof.remedy.what, proof.detail);
+  return fmt::format("{} is here: {}\n", proof.remedy.what, proof.remedy.found);
 }
 
 }  // namespace oree

@@ -14,5 +14,6 @@ namespace oree {
 Result<Json> describe_data(Files& files, const std::string& data);
 std::string status_text(const Json& description);
 std::string proof_text(const Proof& proof);
+std::string look_text(const Proof& proof);  // of look_at_runtime()
 
 }  // namespace oree

@@ -17,18 +17,19 @@ Result<std::string> manifest_digest(Files& files, const std::string& folder) {
   return digest_text(sha256(bytes));
 }
 
-InstallResult failed(std::string reason, std::string detail, bool forever) {
-  return {InstallResult::kFailed, "", std::move(reason), std::move(detail), forever};
+InstallResult failed(std::string reason, std::string detail, bool forever, Remedy remedy = {}) {
+  return {InstallResult::kFailed, "", std::move(reason), std::move(detail), forever, std::move(remedy)};
 }
 
 InstallResult of_error(const Error& error) {
   switch (error.code()) {
     case Code::kExhausted: return failed("disk_full", error.message(), false);
     case Code::kInvalid: return failed("invalid_bundle", error.message(), true);
-    case Code::kUnsupported: return failed("incompatible", error.message(), true);
+    // Of a format that this program does not know; its successor may.
+    case Code::kUnsupported: return failed("incompatible", error.message(), true, {kOwnProgram, OREE_VERSION});
     case Code::kIntegrity: return failed("integrity", error.message(), true);
     case Code::kUsage: return failed("signature", error.message(), true);
-    default: return {InstallResult::kRetry, "", "", error.message(), false};
+    default: return {InstallResult::kRetry, "", "", error.message(), false, {}};
   }
 }
 
@@ -49,7 +50,7 @@ InstallResult judge_identity(const BundleInfo& info, const InstallRequest& r) {
   if (std::find(types.begin(), types.end(), r.device_type) == types.end()) {
     return failed("incompatible", "the bundle is not for device type " + r.device_type, true);
   }
-  return {InstallResult::kInstalled, "", "", "", false};
+  return {InstallResult::kInstalled, "", "", "", false, {}};
 }
 
 }  // namespace
@@ -70,7 +71,7 @@ bool slot_intact(Files& files, const std::string& data, int slot, const Slot& re
 }
 
 InstallResult install_bundle(Files& files, const InstallRequest& r) {
-  if (!files.exists(r.part)) return {InstallResult::kLost, "", "", "", false};
+  if (!files.exists(r.part)) return {InstallResult::kLost, "", "", "", false, {}};
   if (auto s = files.make_dirs(path_parent(r.folder)); !s.ok()) return of_error(s.error());
   auto info = unpack_bundle(files, r.part, r.trusted, r.folder, r.threshold);
   if (!info.ok()) {
@@ -85,7 +86,7 @@ InstallResult install_bundle(Files& files, const InstallRequest& r) {
   }
   auto digest = manifest_digest(files, r.folder);
   if (!digest.ok()) return of_error(digest.error());
-  return {InstallResult::kInstalled, *digest, "", "", false};
+  return {InstallResult::kInstalled, *digest, "", "", false, {}};
 }
 
 AgentState rescue(Files& files, const std::string& data) {

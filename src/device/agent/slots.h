@@ -33,6 +33,7 @@ struct InstallResult {
   std::string manifest_sha256;
   std::string reason, detail;  // kFailed: docs/agent.md
   bool forever = false;
+  Remedy remedy;
 };
 // Checks signature, digests, identity and fitness, then unpacks. Nothing is written before the signature is good.
 InstallResult install_bundle(Files& files, const InstallRequest& request);

@@ -21,6 +21,7 @@ class Stepper {
     // boot.
     out_.even_unsaved = true;
     act(Action::kDropSpare);
+    on(FoundEvent{{kOwnProgram, policy_.agent_version}});
     if (u().phase == Phase::kProbation) {
       if (!intact_[u().slot]) return roll_back("slot_damaged", "the new bundle's files changed on the disk");
       if (u().starts >= policy_.probation_starts_max) return roll_back("boot_loop", starts_text());
@@ -88,7 +89,7 @@ class Stepper {
     if (u().phase == Phase::kIdle || u().phase == Phase::kProbation) return;
     if (u().phase == Phase::kDownloading && failure.reason == "digest" && ++u().digest_failures < kDigestFailuresMax)
       return;
-    refuse(failure.reason, failure.detail, failure.forever || failure.reason == "digest");
+    refuse(failure.reason, failure.detail, failure.forever || failure.reason == "digest", failure.remedy);
   }
 
   void on(const DownloadLostEvent&) {
@@ -142,6 +143,13 @@ class Stepper {
 
   void on(const ResumeEvent&) { resume(); }
 
+  void on(const FoundEvent& event) {
+    if (event.now.what.empty()) return;
+    std::erase_if(s().refused, [&](const Refusal& refusal) {
+      return refusal.remedy.what == event.now.what && refusal.remedy.found != event.now.found;
+    });
+  }
+
  private:
   AgentState& s() { return out_.state; }
   Update& u() { return out_.state.update; }
@@ -166,15 +174,18 @@ class Stepper {
     u() = Update{};
   }
 
-  void remember_refused(const std::string& digest, const std::string& reason) {
+  void remember_refused(const std::string& digest, const std::string& reason, const Remedy& remedy = {}) {
     if (s().is_refused(digest)) return;
     if (s().refused.size() >= kRefusedMax) s().refused.erase(s().refused.begin());
-    s().refused.push_back({digest, reason.substr(0, 64)});
+    s().refused.push_back({digest,
+                           reason.substr(0, 64),
+                           {remedy.what.substr(0, kRemedyCharsMax), remedy.found.substr(0, kRemedyCharsMax)}});
   }
 
-  // Nothing was switched yet. `forever`: these bytes are never tried again; else a later poll may.
-  void refuse(const std::string& reason, const std::string& detail, bool forever) {
-    if (forever) remember_refused(u().digest, reason);
+  // Nothing was switched yet. `forever`: these bytes are not tried again unless `remedy` changes; else a later poll
+  // may.
+  void refuse(const std::string& reason, const std::string& detail, bool forever, const Remedy& remedy = {}) {
+    if (forever) remember_refused(u().digest, reason, remedy);
     if (u().phase >= Phase::kDownloaded) slot(u().slot) = Slot{};
     // The same refusal at every poll is one outcome, not one a minute.
     bool repeated = s().last.digest == u().digest && s().last.outcome == "refused" && s().last.reason == reason;

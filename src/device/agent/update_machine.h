@@ -9,7 +9,7 @@
 //     +---------------------rolled back---------------------+
 //
 // Invariants, checked by tests over random faults: the active slot is never written; a slot becomes active only after
-// its proof; "committed" is said only after probation; a digest in `refused` is never fetched again.
+// its proof; "committed" is said only after probation; a digest in `refused` is not fetched.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ inline constexpr int kDigestFailuresMax = 3;  // whole downloads with a wrong di
 inline constexpr int kProofStartsMax = 3;     // proofs begun without a verdict (power cut, reboot) before it is refused
 
 struct UpdatePolicy {
-  std::string device_type;
+  std::string device_type, agent_version;
   bool allow_downgrade = false;
   bool has_app = true;  // without one there is nothing to watch: a proof commits
   int64_t download_bytes_max = 0;
@@ -44,7 +44,8 @@ struct DownloadedEvent {};
 struct DownloadLostEvent {};  // the file is not there although the journal says so
 struct FailedEvent {          // of the step that the update is in
   std::string reason, detail;
-  bool forever = false;  // the same bytes can never succeed here
+  bool forever = false;  // the same bytes cannot succeed here, unless the remedy does
+  Remedy remedy;
 };
 struct InstalledEvent {
   std::string manifest_sha256;
@@ -58,8 +59,12 @@ struct ProbationFailedEvent {
   std::string reason, detail;
 };
 struct ResumeEvent {};  // after a pause: do the current step again
-using Event = std::variant<BootEvent, OfferEvent, DownloadedEvent, DownloadLostEvent, FailedEvent, InstalledEvent,
-                           StartingEvent, ProvedEvent, ProbationPassedEvent, ProbationFailedEvent, ResumeEvent>;
+struct FoundEvent {     // somebody looked: refusals that another find may mend are forgotten
+  Remedy now;
+};
+using Event =
+    std::variant<BootEvent, OfferEvent, DownloadedEvent, DownloadLostEvent, FailedEvent, InstalledEvent, StartingEvent,
+                 ProvedEvent, ProbationPassedEvent, ProbationFailedEvent, ResumeEvent, FoundEvent>;
 
 // ---- what is to be done, in order
 enum class Action {

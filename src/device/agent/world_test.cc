@@ -257,7 +257,8 @@ Result<HttpResponse> World::device_post(const HttpRequest& request) {
 }
 
 Result<FakeChild> World::launch(const ProcessSpec& spec) {
-  if (spec.argv.size() > 1 && spec.argv[1] == "prove") return prove_child(spec.argv[3]);
+  if (spec.argv.size() > 1 && spec.argv[1] == "prove")
+    return spec.argv[2] == "--runtime" ? look_child(spec.argv[3]) : prove_child(spec.argv[3]);
   return app_child(spec.env.at("OREE_BUNDLE_DIR"));
 }
 
@@ -266,7 +267,13 @@ FakeChild World::prove_child(const std::string& folder) {
   REQUIRE(manifest.ok());  // what is proven was checked before
   FakeChild child;
   Proof proof;
-  switch (behaviour[manifest->version].proof) {
+  Behaviour::Proof how = behaviour[manifest->version].proof;
+  if (engine == "absent") how = Behaviour::kUnfit;
+  switch (how) {
+    case Behaviour::kUnfit:
+      proof.reason = engine == "absent" ? "runtime_missing" : "incompatible";
+      proof.remedy = {manifest->runtime, engine};
+      break;
     case Behaviour::kProves:
       proof.passed = true;
       proven.insert(manifest->version);
@@ -281,6 +288,16 @@ FakeChild World::prove_child(const std::string& folder) {
   }
   child.output = {{900, proof_to_json(proof).dump()}};
   child.exit_at_ms = 1000;
+  return child;
+}
+
+FakeChild World::look_child(const std::string& runtime) {
+  Proof look;
+  look.passed = engine != "absent";
+  look.remedy = {runtime, engine};
+  FakeChild child;
+  child.output = {{100, proof_to_json(look).dump()}};
+  child.exit_at_ms = 120;
   return child;
 }
 

@@ -73,7 +73,7 @@ struct TestBundle {
 
 // What a version's model does when it is proven and run.
 struct Behaviour {
-  enum Proof { kProves, kMismatch, kProverCrashes, kProverHangs, kProverEatsMemory } proof = kProves;
+  enum Proof { kProves, kMismatch, kProverCrashes, kProverHangs, kProverEatsMemory, kUnfit } proof = kProves;
   enum App {
     kRuns,
     kCrashesAtStart,
@@ -126,6 +126,7 @@ struct World {
 
   std::optional<Latest> latest;
   std::map<std::string, std::string> blobs;                    // digest -> what the server gives
+  std::string engine = "1.20";                                 // what is found of it; "absent"
   bool ranges = true;                                          // the server knows ranges
   std::map<std::string, Behaviour> behaviour;                  // by version
   std::vector<DeviceStatus> statuses;                          // as the server got them
@@ -140,6 +141,7 @@ struct World {
   std::optional<AgentState> checked_;
   Result<FakeChild> launch(const ProcessSpec& spec);
   FakeChild prove_child(const std::string& folder);
+  FakeChild look_child(const std::string& runtime);
   FakeChild app_child(const std::string& folder);
   Result<HttpResponse> blob(const HttpRequest& request);
   Result<HttpResponse> device_post(const HttpRequest& request);

@@ -12,8 +12,6 @@ std::optional<int64_t> time_of(const DbRow& row, size_t column) {
   return row.is_null(column) ? std::nullopt : std::optional<int64_t>(row.integer(column));
 }
 
-Json json_of(const std::optional<int64_t>& value) { return value ? Json(*value) : Json(); }
-
 Alert alert_of(const DbRow& row) {
   Alert a;
   a.id = row.integer(0);
@@ -40,7 +38,7 @@ Json alert_to_json(const Alert& a) {
       .set("subject", a.subject)
       .set("state", a.state);
   json.set("detail", a.detail).set("count", a.count).set("opened_ms", a.opened_ms).set("last_ms", a.last_ms);
-  json.set("acknowledged_ms", json_of(a.acknowledged_ms)).set("resolved_ms", json_of(a.resolved_ms));
+  json.set("acknowledged_ms", a.acknowledged_ms).set("resolved_ms", a.resolved_ms);
   return json;
 }
 
@@ -107,9 +105,7 @@ Result<std::vector<Alert>> AlertStore::list(const std::string& state, int64_t be
   OREE_TRY_ASSIGN(auto rows,
                   db_.query(std::string(kColumns) + "WHERE " + where + " AND id < ?2 ORDER BY id DESC LIMIT ?3",
                             {state, before, limit}));
-  std::vector<Alert> out;
-  for (const DbRow& row : rows) out.push_back(alert_of(row));
-  return out;
+  return from_rows(rows, alert_of);
 }
 
 Status AlertStore::request_retrain(const RetrainRequest& r) {
@@ -124,12 +120,10 @@ Result<std::vector<RetrainRequest>> AlertStore::retrain_requests(int64_t before,
   OREE_TRY_ASSIGN(auto rows, db_.query("SELECT id, alert_id, device_id, model, version, distance, samples, created_ms"
                                        " FROM retrain_requests WHERE id < ? ORDER BY id DESC LIMIT ?",
                                        {before, limit}));
-  std::vector<RetrainRequest> out;
-  for (const DbRow& row : rows) {
-    out.push_back({row.integer(0), row.integer(1), row.text(2), row.text(3), row.text(4), row.real(5), row.integer(6),
-                   row.integer(7)});
-  }
-  return out;
+  return from_rows(rows, [](const DbRow& row) {
+    return RetrainRequest{row.integer(0), row.integer(1), row.text(2),    row.text(3),
+                          row.text(4),    row.real(5),    row.integer(6), row.integer(7)};
+  });
 }
 
 }  // namespace oree

@@ -19,9 +19,7 @@ ServerResponse list_alerts(Fleet& fleet, const Call& call) {
     return error_response(400, "invalid", "query state: expected open, acknowledged, resolved or live");
   }
   OREE_ANSWER(auto alerts, fleet.alerts.list(state, before, limit));
-  Json list = Json::array();
-  for (const Alert& alert : alerts) list.push(alert_to_json(alert));
-  return json_response(200, Json().set("alerts", std::move(list)));
+  return list_response("alerts", alerts, alert_to_json);
 }
 
 ServerResponse acknowledge(Fleet& fleet, const Call& call) {
@@ -38,61 +36,38 @@ ServerResponse list_retrain(Fleet& fleet, const Call& call) {
   OREE_ANSWER(int64_t limit, call.number("limit", 100, 1, kFleetPageMax));
   OREE_ANSWER(int64_t before, call.number("before", kIdMax, 1, kIdMax));
   OREE_ANSWER(auto requests, fleet.alerts.retrain_requests(before, limit));
-  Json list = Json::array();
-  for (const RetrainRequest& request : requests) list.push(retrain_request_to_json(request));
-  return json_response(200, Json().set("retrain_requests", std::move(list)));
+  return list_response("retrain_requests", requests, retrain_request_to_json);
 }
 
-std::vector<RouteParam> paging() {
-  return {{"before", "Only ids below this one: the last of the previous page",
-           Json().set("type", "integer").set("minimum", 1).set("maximum", kIdMax)},
-          {"limit", "At most so many", Json().set("type", "integer").set("minimum", 1).set("maximum", kFleetPageMax)}};
+RouteParam before_param() {
+  return {"before", "Only ids below this one: the last of the previous page", integer_schema(1, kIdMax)};
+}
+
+RouteParam state_param() {
+  Json states = Json::array();
+  for (const char* state : {"open", "acknowledged", "resolved", "live"}) states.push(state);
+  return {"state", "Only these; live is open or acknowledged", Json().set("type", "string").set("enum", states)};
 }
 
 }  // namespace
 
 void add_alert_routes(Router& router) {
-  Route list;
-  list.method = "GET";
-  list.pattern = "/api/v1/alerts";
-  list.access = Access::kOperator;
-  list.handle = list_alerts;
-  list.operation = "listAlerts";
-  list.summary = "Alerts, newest first";
-  list.tag = "alerts";
-  list.query = paging();
-  Json states = Json::array();
-  for (const char* state : {"open", "acknowledged", "resolved", "live"}) states.push(state);
-  list.query.push_back(
-      {"state", "Only these; live is open or acknowledged", Json().set("type", "string").set("enum", states)});
-  list.answers = {{200, "A page of alerts", "AlertList"}, {400, "A query value is wrong", "Error"}};
-  router.add(list);
-
-  Route ack;
-  ack.method = "POST";
-  ack.pattern = "/api/v1/alerts/{id}/ack";
-  ack.access = Access::kOperator;
-  ack.handle = acknowledge;
-  ack.operation = "acknowledgeAlert";
-  ack.summary = "Say that somebody looks after it";
-  ack.tag = "alerts";
-  ack.answers = {{200, "Acknowledged", "Alert"},
-                 {400, "Not a number", "Error"},
-                 {404, "No such alert", "Error"},
-                 {409, "It is resolved", "Error"}};
-  router.add(ack);
-
-  Route retrain;
-  retrain.method = "GET";
-  retrain.pattern = "/api/v1/retrain-requests";
-  retrain.access = Access::kOperator;
-  retrain.handle = list_retrain;
-  retrain.operation = "listRetrainRequests";
-  retrain.summary = "Models whose confidences drifted away from their reference, newest first";
-  retrain.tag = "alerts";
-  retrain.query = paging();
-  retrain.answers = {{200, "A page of requests", "RetrainList"}, {400, "A query value is out of range", "Error"}};
-  router.add(retrain);
+  router
+      .add("GET", "/api/v1/alerts", Access::kOperator, list_alerts, {"listAlerts", "Alerts, newest first", "alerts"},
+           {{200, "A page of alerts", "AlertList"}, {400, "A query value is wrong", "Error"}})
+      .takes_query({before_param(), limit_param(), state_param()});
+  router.add("POST", "/api/v1/alerts/{id}/ack", Access::kOperator, acknowledge,
+             {"acknowledgeAlert", "Say that somebody looks after it", "alerts"},
+             {{200, "Acknowledged", "Alert"},
+              {400, "Not a number", "Error"},
+              {404, "No such alert", "Error"},
+              {409, "It is resolved", "Error"}});
+  router
+      .add(
+          "GET", "/api/v1/retrain-requests", Access::kOperator, list_retrain,
+          {"listRetrainRequests", "Models whose confidences drifted away from their reference, newest first", "alerts"},
+          {{200, "A page of requests", "RetrainList"}, {400, "A query value is out of range", "Error"}})
+      .takes_query({before_param(), limit_param()});
 }
 
 }  // namespace oree

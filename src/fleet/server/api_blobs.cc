@@ -64,8 +64,8 @@ ServerResponse get_blob(Fleet& fleet, const Call& call) {
 
 class BlobSink : public RequestSink {
  public:
-  BlobSink(std::string digest, std::unique_ptr<BlobStore::Upload> upload)
-      : digest_(std::move(digest)), upload_(std::move(upload)) {}
+  BlobSink(Fleet& fleet, std::string digest, std::unique_ptr<BlobStore::Upload> upload)
+      : fleet_(fleet), digest_(std::move(digest)), upload_(std::move(upload)) {}
   std::optional<ServerResponse> write(ByteView chunk) override {
     size_ += static_cast<int64_t>(chunk.size());
     if (Status written = upload_->write(chunk); !written.ok()) return error_response(written.error());
@@ -73,10 +73,12 @@ class BlobSink : public RequestSink {
   }
   ServerResponse finish() override {
     OREE_ANSWER(bool fresh, upload_->finish());
+    OREE_CHECK(fleet_.collector.received(digest_));
     return json_response(fresh ? 201 : 200, Json().set("digest", digest_).set("size", size_));
   }
 
  private:
+  Fleet& fleet_;
   std::string digest_;
   std::unique_ptr<BlobStore::Upload> upload_;
   int64_t size_ = 0;
@@ -100,45 +102,37 @@ RequestPlan put_blob(Fleet& fleet, const Call& call) {
     return plan;
   }
   plan.body_bytes_max = kBundleBytesMax;
-  plan.sink = std::make_unique<BlobSink>(*digest, std::move(*upload));
+  plan.sink = std::make_unique<BlobSink>(fleet, *digest, std::move(*upload));
   return plan;
 }
 
 }  // namespace
 
 void add_blob_routes(Router& router) {
-  Route get;
-  get.method = "GET";
-  get.pattern = "/blobs/sha256/{hex}";
-  get.access = Access::kRead;
-  get.handle = get_blob;
-  get.operation = "getBlob";
-  get.summary = "The bytes with this SHA-256. HEAD, If-None-Match and one byte range with If-Range are supported.";
-  get.tag = "blobs";
-  get.answers = {{200, "All of it; ETag is the digest", "", "application/octet-stream"},
-                 {206, "The range that was asked for", "", "application/octet-stream"},
-                 {304, "If-None-Match names the digest", "", ""},
-                 {400, "Not a digest", "Error"},
-                 {404, "Not here", "Error"},
-                 {416, "The range lies past the end", "Error"}};
-  router.add(get);
-
-  Route put;
-  put.method = "PUT";
-  put.pattern = get.pattern;
-  put.access = Access::kOperator;
+  const std::string blob = std::string(kPathBlobs) + "{hex}";
+  router.add(
+      "GET", blob, Access::kRead, get_blob,
+      {"getBlob", "The bytes with this SHA-256. HEAD, If-None-Match and one byte range with If-Range are supported.",
+       "blobs"},
+      {{200, "All of it; ETag is the digest", "", "application/octet-stream"},
+       {206, "The range that was asked for", "", "application/octet-stream"},
+       {304, "If-None-Match names the digest", "", ""},
+       {400, "Not a digest", "Error"},
+       {404, "Not here", "Error"},
+       {416, "The range lies past the end", "Error"}});
+  Route& put = router.add("PUT", blob, Access::kOperator, nullptr,
+                          {"putBlob",
+                           "Store the bytes with this SHA-256. A cut upload leaves nothing behind. What no release "
+                           "names within the server's grace time (a day) is deleted.",
+                           "blobs"},
+                          {{200, "Was here already", "Blob"},
+                           {201, "Stored", "Blob"},
+                           {400, "Not a digest", "Error"},
+                           {422, "The bytes have another digest", "Error"},
+                           {503, "Too many uploads at once", "Error"},
+                           {507, "The server's disk is full", "Error"}});
   put.stream = put_blob;
   put.body_bytes_max = kBundleBytesMax;
-  put.operation = "putBlob";
-  put.summary = "Store the bytes with this SHA-256. A cut upload leaves nothing behind.";
-  put.tag = "blobs";
-  put.answers = {{200, "Was here already", "Blob"},
-                 {201, "Stored", "Blob"},
-                 {400, "Not a digest", "Error"},
-                 {422, "The bytes have another digest", "Error"},
-                 {503, "Too many uploads at once", "Error"},
-                 {507, "The server's disk is full", "Error"}};
-  router.add(put);
 }
 
 }  // namespace oree

@@ -13,7 +13,7 @@ constexpr int64_t kUpdatesShown = 50;
 Json device_to_json(const Fleet& fleet, const Device& device, int64_t now_ms) {
   Json json;
   json.set("id", device.id).set("device_type", device.device_type).set("created_ms", device.created_ms);
-  json.set("last_seen_ms", device.last_seen_ms ? Json(*device.last_seen_ms) : Json());
+  json.set("last_seen_ms", device.last_seen_ms);
   json.set("state", !device.last_seen_ms ? "never" : fleet.is_silent(device, now_ms) ? "offline" : "online");
   json.set("status", device.status ? device_status_to_json(*device.status) : Json());
   return json;
@@ -32,11 +32,9 @@ ServerResponse post_device(Fleet& fleet, const Call& call) {
 
 ServerResponse list_devices(Fleet& fleet, const Call& call) {
   OREE_ANSWER(int64_t limit, call.number("limit", kFleetPageMax, 1, kFleetPageMax));
-  auto after = call.query.find("after");
-  OREE_ANSWER(auto devices, fleet.devices.list(after == call.query.end() ? "" : after->second, limit));
-  Json list = Json::array();
-  for (const Device& device : devices) list.push(device_to_json(fleet, device, fleet.clock.wall_ms()));
-  return json_response(200, Json().set("devices", std::move(list)));
+  OREE_ANSWER(auto devices, fleet.devices.list(call.text("after"), limit));
+  return list_response("devices", devices,
+                       [&](const Device& device) { return device_to_json(fleet, device, fleet.clock.wall_ms()); });
 }
 
 ServerResponse get_device(Fleet& fleet, const Call& call) {
@@ -71,46 +69,31 @@ ServerResponse rotate_token(Fleet& fleet, const Call& call) {
   return json_response(200, Json().set("id", id).set("token", token));
 }
 
-Route device_route(const char* method, const std::string& tail, ServerResponse (*handle)(Fleet&, const Call&),
-                   const char* operation, const char* summary, std::vector<RouteAnswer> answers) {
-  Route route;
-  route.method = method;
-  route.pattern = kPathDevices + tail;
-  route.access = Access::kOperator;
-  route.handle = handle;
-  route.operation = operation;
-  route.summary = summary;
-  route.tag = "devices";
-  route.answers = std::move(answers);
-  return route;
-}
-
 }  // namespace
 
 void add_device_routes(Router& router) {
-  Route post = device_route("POST", "", post_device, "postDevice", "Register a device. Its token is shown this once.",
-                            {{201, "Registered", "NewDevice"},
-                             {400, "Malformed", "Error"},
-                             {409, "Exists already", "Error"},
-                             {507, "Too many devices", "Error"}});
-  post.body_bytes_max = kConfigBytesMax;
-  post.body_schema = "DeviceRegistration";
-  router.add(post);
-  Route list =
-      device_route("GET", "", list_devices, "listDevices", "Devices by id",
-                   {{200, "A page of devices", "DeviceList"}, {400, "A query value is out of range", "Error"}});
-  list.query = {
-      {"after", "Only ids after this one: the last of the previous page", Json().set("type", "string")},
-      {"limit", "At most so many", Json().set("type", "integer").set("minimum", 1).set("maximum", kFleetPageMax)}};
-  router.add(list);
-  router.add(device_route("GET", "/{id}", get_device, "getDevice", "One device, with how its last updates ended",
-                          {{200, "The device", "DeviceDetail"}, {404, "No such device", "Error"}}));
-  router.add(device_route("DELETE", "/{id}", delete_device, "deleteDevice",
-                          "Remove a device with its reports and alerts; its token is void",
-                          {{200, "Removed", "Empty"}, {404, "No such device", "Error"}}));
-  router.add(device_route("POST", "/{id}/token", rotate_token, "rotateToken",
-                          "Give the device a new token; the old one is void",
-                          {{200, "The token, shown this once", "NewToken"}, {404, "No such device", "Error"}}));
+  const std::string devices = kPathDevices, device = devices + "/{id}";
+  router
+      .add("POST", devices, Access::kOperator, post_device,
+           {"postDevice", "Register a device. Its token is shown this once.", "devices"},
+           {{201, "Registered", "NewDevice"},
+            {400, "Malformed", "Error"},
+            {409, "Exists already", "Error"},
+            {507, "Too many devices", "Error"}})
+      .takes_body("DeviceRegistration", kConfigBytesMax);
+  router
+      .add("GET", devices, Access::kOperator, list_devices, {"listDevices", "Devices by id", "devices"},
+           {{200, "A page of devices", "DeviceList"}, {400, "A query value is out of range", "Error"}})
+      .takes_query({after_param(), limit_param()});
+  router.add("GET", device, Access::kOperator, get_device,
+             {"getDevice", "One device, with how its last updates ended", "devices"},
+             {{200, "The device", "DeviceDetail"}, {404, "No such device", "Error"}});
+  router.add("DELETE", device, Access::kOperator, delete_device,
+             {"deleteDevice", "Remove a device with its reports and alerts; its token is void", "devices"},
+             {{200, "Removed", "Empty"}, {404, "No such device", "Error"}});
+  router.add("POST", device + "/token", Access::kOperator, rotate_token,
+             {"rotateToken", "Give the device a new token; the old one is void", "devices"},
+             {{200, "The token, shown this once", "NewToken"}, {404, "No such device", "Error"}});
 }
 
 }  // namespace oree

@@ -10,11 +10,6 @@ namespace {
 constexpr int64_t kShownReleases = 50, kShownAlerts = 100;
 constexpr size_t kShownBins = 32;
 
-template <typename T>
-Json optional_json(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
-}
-
 Json latency_json(const ExponentialHistogram& h) {
   if (h.count() == 0) return Json();
   return Json()
@@ -44,25 +39,21 @@ Json device_json(const DeviceView& view, int64_t now_ms) {
   const ModelWindow* m = view.model;
   Json json;
   json.set("id", d.id).set("device_type", d.device_type).set("state", view.state);
-  json.set("last_seen_ms", optional_json(d.last_seen_ms));
+  json.set("last_seen_ms", d.last_seen_ms);
   json.set("age_ms", d.last_seen_ms ? Json(std::max<int64_t>(0, now_ms - *d.last_seen_ms)) : Json());
   json.set("status", d.status ? device_status_to_json(*d.status) : Json());
   json.set("model", d.status && !d.status->model.empty() ? Json(d.status->model) : m ? Json(m->model) : Json());
   json.set("version", d.status && !d.status->version.empty() ? Json(d.status->version) : m ? Json(m->version) : Json());
   json.set("reports", w.reports);
   json.set("latency_ms", m ? latency_json(m->latency_ms) : Json());
-  json.set("predictions_per_hour", m ? optional_json(predictions_per_hour(*m)) : Json());
+  json.set("predictions_per_hour", m ? Json(predictions_per_hour(*m)) : Json());
   json.set("events", m ? Json(m->events) : Json());
   json.set("confidence_mean", m && m->confidence.count() > 0 ? Json(m->confidence.mean()) : Json());
-  json.set("drift", m ? Json()
-                            .set("level", drift_level_name(m->drift.level))
-                            .set("distance", m->drift.distance)
-                            .set("samples", m->drift.samples)
-                      : Json());
-  json.set("temperature_celsius", optional_json(w.temperature_celsius));
-  json.set("cpu_percent", optional_json(w.cpu_percent));
-  json.set("memory_used_bytes", optional_json(w.memory_used_bytes));
-  json.set("memory_total_bytes", optional_json(w.memory_total_bytes));
+  json.set("drift", m ? drift_verdict_to_json(m->drift) : Json());
+  json.set("temperature_celsius", w.temperature_celsius);
+  json.set("cpu_percent", w.cpu_percent);
+  json.set("memory_used_bytes", w.memory_used_bytes);
+  json.set("memory_total_bytes", w.memory_total_bytes);
   json.set("agent_rss_bytes", w.reports ? Json(w.agent_rss_bytes) : Json());
   json.set("app_rss_bytes", w.reports ? Json(w.app_rss_bytes) : Json());
   json.set("alerts_live", view.alerts_live);
@@ -105,12 +96,7 @@ ServerResponse get_overview(Fleet& fleet, const Call&) {
   for (const Alert& alert : alerts) list.push(alert_to_json(alert));
   json.set("alerts", std::move(list));
   list = Json::array();
-  for (const StoredRelease& r : releases) {
-    list.push(release_to_json(r.release)
-                  .set("id", r.id)
-                  .set("created_ms", r.created_ms)
-                  .set("withdrawn_ms", optional_json(r.withdrawn_ms)));
-  }
+  for (const StoredRelease& release : releases) list.push(stored_release_to_json(release));
   json.set("releases", std::move(list));
   list = Json::array();
   for (const RetrainRequest& r : retrain) list.push(retrain_request_to_json(r));
@@ -121,16 +107,10 @@ ServerResponse get_overview(Fleet& fleet, const Call&) {
 }  // namespace
 
 void add_overview_routes(Router& router) {
-  Route overview;
-  overview.method = "GET";
-  overview.pattern = "/api/v1/overview";
-  overview.access = Access::kOperator;
-  overview.handle = get_overview;
-  overview.operation = "getOverview";
-  overview.summary = "The whole fleet at a glance: devices over their last hour, models, releases, live alerts";
-  overview.tag = "overview";
-  overview.answers = {{200, "What the dashboard shows", "Overview"}};
-  router.add(overview);
+  router.add("GET", "/api/v1/overview", Access::kOperator, get_overview,
+             {"getOverview", "The whole fleet at a glance: devices over their last hour, models, releases, live alerts",
+              "overview"},
+             {{200, "What the dashboard shows", "Overview"}});
 }
 
 }  // namespace oree

@@ -54,17 +54,12 @@ ServerResponse get_metrics(Fleet& fleet, const Call&) {
   return r;
 }
 
-Route page(const std::string& pattern, const Asset& asset, const char* operation) {
-  Route route;
-  route.method = "GET";
-  route.pattern = pattern;
-  route.handle = [asset](Fleet&, const Call& call) { return tagged(call, type_of(asset.name), asset.bytes); };
-  route.operation = operation;
-  route.summary = "The dashboard: " + std::string(asset.name);
-  route.tag = "pages";
+void add_page(Router& router, const std::string& pattern, const Asset& asset, const std::string& operation) {
   std::string type = type_of(asset.name);
-  route.answers = {{200, "The file", "", type.substr(0, type.find(';'))}, {304, "If-None-Match names it", "", ""}};
-  return route;
+  router.add("GET", pattern, Access::kOpen,
+             [asset](Fleet&, const Call& call) { return tagged(call, type_of(asset.name), asset.bytes); },
+             {operation, "The dashboard: " + std::string(asset.name), "pages"},
+             {{200, "The file", "", type.substr(0, type.find(';'))}, {304, "If-None-Match names it", "", ""}});
 }
 
 }  // namespace
@@ -73,40 +68,18 @@ void add_page_routes(Router& router) {
   for (const Asset& asset : web_assets()) {
     std::string stem(asset.name.substr(0, asset.name.find('.')));
     if (asset.name == "index.html")
-      router.add(page("/", asset, "getDashboard"));
+      add_page(router, "/", asset, "getDashboard");
     else
-      router.add(page("/" + std::string(asset.name), asset, ("getDashboard_" + stem).c_str()));
+      add_page(router, "/" + std::string(asset.name), asset, "getDashboard_" + stem);
   }
-
-  Route health;
-  health.method = "GET";
-  health.pattern = "/healthz";
-  health.handle = get_health;
-  health.operation = "getHealth";
-  health.summary = "200 while the server and its database work";
-  health.tag = "operation";
-  health.answers = {{200, "Well", "Health"}, {503, "The database does not answer", "Error"}};
-  router.add(health);
-
-  Route metrics;
-  metrics.method = "GET";
-  metrics.pattern = "/metrics";
-  metrics.access = Access::kRead;
-  metrics.handle = get_metrics;
-  metrics.operation = "getMetrics";
-  metrics.summary = "Metrics for Prometheus, text format 0.0.4";
-  metrics.tag = "operation";
-  metrics.answers = {{200, "Metrics", "", "text/plain"}};
-  router.add(metrics);
-
-  Route document;
-  document.method = "GET";
-  document.pattern = "/openapi.json";
-  document.operation = "getOpenapi";
-  document.summary = "This document";
-  document.tag = "operation";
-  document.answers = {{200, "OpenAPI 3.1", "Document"}};
-  router.add(document);
+  router.add("GET", "/healthz", Access::kOpen, get_health,
+             {"getHealth", "200 while the server and its database work", "operation"},
+             {{200, "Well", "Health"}, {503, "The database does not answer", "Error"}});
+  router.add("GET", "/metrics", Access::kRead, get_metrics,
+             {"getMetrics", "Metrics for Prometheus, text format 0.0.4", "operation"},
+             {{200, "Metrics", "", "text/plain"}});
+  router.add("GET", "/openapi.json", Access::kOpen, nullptr, {"getOpenapi", "This document", "operation"},
+             {{200, "OpenAPI 3.1", "Document"}});
   // It describes itself too, so it is made once the last route is in; the routes do not change after that.
   auto text = std::make_shared<std::string>(openapi_document(router).dump(2) + "\n");
   router.set_handler("getOpenapi",

@@ -7,6 +7,8 @@
 namespace oree {
 namespace {
 
+constexpr int64_t kTimeMax = int64_t{1} << 53;
+
 Json report_key(const Json& report) {
   return Json().set("boot_id", report["boot_id"].as_string()).set("seq", report["seq"].as_int());
 }
@@ -54,73 +56,47 @@ ServerResponse post_telemetry(Fleet& fleet, const Call& call) {
 }
 
 ServerResponse post_status(Fleet& fleet, const Call& call) {
-  OREE_ANSWER(Json json, Json::parse(call.body));
-  OREE_ANSWER(DeviceStatus status, device_status_from_json(json));
+  OREE_ANSWER(DeviceStatus status, call.read(device_status_from_json));
   OREE_CHECK(accept_status(fleet, call.param("id"), status, fleet.clock.wall_ms()));
   return json_response(200, Json::object());
 }
 
 ServerResponse get_reports(Fleet& fleet, const Call& call) {
-  constexpr int64_t kTimeMax = int64_t{1} << 53;
   OREE_ANSWER(int64_t since, call.number("since_ms", 0, 0, kTimeMax));
   OREE_ANSWER(int64_t until, call.number("until_ms", kTimeMax, 0, kTimeMax));
   OREE_ANSWER(int64_t limit, call.number("limit", 100, 1, kFleetPageMax));
   OREE_ANSWER(Device device, fleet.devices.get(call.param("id")));
   OREE_ANSWER(auto reports, fleet.reports.list(device.id, since, until, limit));
-  Json list = Json::array();
-  for (Json& report : reports) list.push(std::move(report));
-  return json_response(200, Json().set("reports", std::move(list)));
+  return list_response("reports", reports, [](Json& report) { return std::move(report); });
 }
 
 }  // namespace
 
 void add_telemetry_routes(Router& router) {
-  Route telemetry;
-  telemetry.method = "POST";
-  telemetry.pattern = std::string(kPathDevices) + "/{id}/telemetry";
-  telemetry.access = Access::kDevice;
-  telemetry.handle = post_telemetry;
-  telemetry.body_bytes_max = kHttpBodyBytesMax;
-  telemetry.operation = "postTelemetry";
-  telemetry.summary = "Reports of a device. Each counts once by (boot_id, seq), however often it is sent.";
-  telemetry.tag = "telemetry";
-  telemetry.body_schema = "TelemetryBatch";
-  telemetry.answers = {
-      {200, "Those accepted may be forgotten by the device; those rejected will never be accepted", "TelemetryAnswer"},
-      {400, "Malformed as a whole", "Error"},
-      {507, "The server's disk is full", "Error"}};
-  router.add(telemetry);
-
-  Route status;
-  status.method = "POST";
-  status.pattern = std::string(kPathDevices) + "/{id}/status";
-  status.access = Access::kDevice;
-  status.handle = post_status;
-  status.body_bytes_max = kTelemetryReportBytesMax;
-  status.operation = "postStatus";
-  status.summary = "What the device runs and how its last update ended";
-  status.tag = "telemetry";
-  status.body_schema = "DeviceStatus";
-  status.answers = {{200, "Noted", "Empty"}, {400, "Malformed", "Error"}, {507, "The server's disk is full", "Error"}};
-  router.add(status);
-
-  auto number = [] { return Json().set("type", "integer").set("minimum", 0).set("maximum", int64_t{1} << 53); };
-  Route reports;
-  reports.method = "GET";
-  reports.pattern = std::string(kPathDevices) + "/{id}/reports";
-  reports.access = Access::kOperator;
-  reports.handle = get_reports;
-  reports.operation = "getReports";
-  reports.summary = "Reports of a device by the device's time, oldest first";
-  reports.tag = "telemetry";
-  reports.query = {
-      {"since_ms", "From this time on (Unix milliseconds)", number()},
-      {"until_ms", "Before this time", number()},
-      {"limit", "At most so many", Json().set("type", "integer").set("minimum", 1).set("maximum", kFleetPageMax)}};
-  reports.answers = {{200, "The reports", "ReportList"},
-                     {400, "A query value is out of range", "Error"},
-                     {404, "No such device", "Error"}};
-  router.add(reports);
+  const std::string device = std::string(kPathDevices) + "/{id}";
+  router
+      .add("POST", device + "/telemetry", Access::kDevice, post_telemetry,
+           {"postTelemetry", "Reports of a device. Each counts once by (boot_id, seq), however often it is sent.",
+            "telemetry"},
+           {{200, "Those accepted may be forgotten by the device; those rejected will never be accepted",
+             "TelemetryAnswer"},
+            {400, "Malformed as a whole", "Error"},
+            {507, "The server's disk is full", "Error"}})
+      .takes_body("TelemetryBatch", kHttpBodyBytesMax);
+  router
+      .add("POST", device + "/status", Access::kDevice, post_status,
+           {"postStatus", "What the device runs and how its last update ended", "telemetry"},
+           {{200, "Noted", "Empty"}, {400, "Malformed", "Error"}, {507, "The server's disk is full", "Error"}})
+      .takes_body("DeviceStatus", kTelemetryReportBytesMax);
+  router
+      .add("GET", device + "/reports", Access::kOperator, get_reports,
+           {"getReports", "Reports of a device by the device's time, oldest first", "telemetry"},
+           {{200, "The reports", "ReportList"},
+            {400, "A query value is out of range", "Error"},
+            {404, "No such device", "Error"}})
+      .takes_query({{"since_ms", "From this time on (Unix milliseconds)", integer_schema(0, kTimeMax)},
+                    {"until_ms", "Before this time", integer_schema(0, kTimeMax)},
+                    limit_param()});
 }
 
 }  // namespace oree

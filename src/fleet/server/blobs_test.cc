@@ -13,6 +13,18 @@ std::string sent(const ServerResponse& r) {
   return bytes.ok() ? std::string(as_text(*bytes)) : "?";
 }
 
+const std::string kGoodPath = "/blobs/sha256/" + digest_text(sha256(as_bytes("good")));
+
+// A PUT of "good" of which the n-th file operation fails, and every later one. False when there are not so many.
+bool put_failing_at(FleetFixture& f, int64_t n, int& status) {
+  int64_t before = f.files.operations();
+  f.files.fail_after(n, Error(Code::kUnavailable, "I/O error"));
+  status = f.call("PUT", kGoodPath, "good", f.operator_token).status;
+  bool reached = f.files.operations() - before >= n;
+  f.files.heal();
+  return reached;
+}
+
 }  // namespace
 
 TEST_CASE("a range is taken as RFC 9110 says") {
@@ -110,17 +122,27 @@ TEST_CASE("a power cut at any step of an upload leaves the whole blob or none") 
   for (int64_t n = 1;; ++n) {
     REQUIRE(n < 100);
     FleetFixture f;
-    std::string path = "/blobs/sha256/" + digest_text(sha256(as_bytes("good")));
-    int64_t before = f.files.operations();
-    f.files.fail_after(n, Error(Code::kUnavailable, "I/O error"));
-    int status = f.call("PUT", path, "good", f.operator_token).status;
-    bool reached = f.files.operations() - before >= n;
-    f.files.heal();
+    int status = 0;
+    bool reached = put_failing_at(f, n, status);
     f.files.crash();
     f.restart();
-    ServerResponse after = f.call("GET", path);
+    ServerResponse after = f.call("GET", kGoodPath);
     CHECK((sent(after) == "good" || (status != 201 && after.status == 404)));
     CHECK(f.files.list("data/uploads")->empty());
+    if (!reached) break;
+  }
+}
+
+TEST_CASE("what a retried upload acknowledges lasts, whichever step of the first one failed") {
+  for (int64_t n = 1;; ++n) {
+    REQUIRE(n < 100);
+    FleetFixture f;
+    int status = 0;
+    bool reached = put_failing_at(f, n, status);
+    CHECK(f.publish("detector", "1.0", "good") == 201);
+    f.files.crash();
+    f.restart();
+    CHECK(sent(f.call("GET", kGoodPath)) == "good");
     if (!reached) break;
   }
 }

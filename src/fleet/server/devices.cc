@@ -119,9 +119,7 @@ Result<Device> DeviceStore::get(const std::string& id) {
 
 Result<std::vector<Device>> DeviceStore::list(const std::string& after_id, int64_t limit) {
   OREE_TRY_ASSIGN(auto rows, db_.query(std::string(kColumns) + "WHERE id > ? ORDER BY id LIMIT ?", {after_id, limit}));
-  std::vector<Device> out;
-  for (const DbRow& row : rows) out.push_back(device_of(row));
-  return out;
+  return from_rows(rows, [this](const DbRow& row) { return device_of(row); });
 }
 
 void DeviceStore::touch(const std::string& id, int64_t now_ms) {
@@ -158,11 +156,10 @@ Result<std::vector<UpdateRecord>> DeviceStore::updates(const std::string& id, in
   OREE_TRY_ASSIGN(auto rows, db_.query("SELECT version, digest, outcome, reason, detail, seq, received_ms FROM updates"
                                        " WHERE device_id = ? ORDER BY received_ms DESC, seq DESC LIMIT ?",
                                        {id, limit}));
-  std::vector<UpdateRecord> out;
-  for (const DbRow& row : rows) {
-    out.push_back({row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), row.integer(5), row.integer(6)});
-  }
-  return out;
+  return from_rows(rows, [](const DbRow& row) {
+    return UpdateRecord{row.text(0), row.text(1),    row.text(2),   row.text(3),
+                        row.text(4), row.integer(5), row.integer(6)};
+  });
 }
 
 }  // namespace oree

@@ -71,6 +71,7 @@ Fleet::Fleet(Database& db, Files& f, Clock& c, Random& random, const FleetOption
       options(o),
       operator_hash(token_hash(o.operator_token)),
       blobs(f, random, o.data_folder),
+      collector(db, blobs, c, o.blob_grace_ms),
       releases(db),
       devices(db, random),
       alerts(db),
@@ -140,8 +141,7 @@ Status watch_silence(Fleet& fleet, int64_t now_ms) {
   OREE_TRY_ASSIGN(auto devices, fleet.devices.list("", kFleetDevicesMax));
   OREE_TRY_ASSIGN(auto rows, fleet.database.query("SELECT device_id FROM alerts WHERE kind = ? AND state <> 'resolved'",
                                                   {std::string(kAlertSilent)}));
-  std::vector<std::string> known;
-  for (const DbRow& row : rows) known.push_back(row.text(0));
+  std::vector<std::string> known = from_rows(rows, [](const DbRow& row) { return row.text(0); });
   std::sort(known.begin(), known.end());
   for (const Device& device : devices) {
     if (!fleet.is_silent(device, now_ms) || std::binary_search(known.begin(), known.end(), device.id)) continue;

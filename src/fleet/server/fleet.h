@@ -6,11 +6,13 @@
 #include <atomic>
 #include <string>
 
+#include "core/base/limits.h"
 #include "core/io/clock.h"
 #include "core/io/database.h"
 #include "core/io/files.h"
 #include "fleet/server/alerts.h"
 #include "fleet/server/auth.h"
+#include "fleet/server/blob_collector.h"
 #include "fleet/server/blobs.h"
 #include "fleet/server/devices.h"
 #include "fleet/server/releases.h"
@@ -24,6 +26,7 @@ struct FleetOptions {
   bool private_reads = false;             // models, blobs and metrics need a token too
   int64_t silent_after_ms = 0;            // 0: three reporting intervals of the device
   double temperature_alert_celsius = 80;  // a Raspberry Pi slows down from here on
+  int64_t blob_grace_ms = kServerBlobGraceMs;
 };
 
 struct FleetCounters {
@@ -40,6 +43,7 @@ struct Fleet {
   FleetOptions options;
   std::string operator_hash;
   BlobStore blobs;
+  BlobCollector collector;
   ReleaseStore releases;
   DeviceStore devices;
   AlertStore alerts;

@@ -54,7 +54,12 @@ FleetServer::FleetServer(Database& database, Files& files, Clock& clock, Random&
   add_page_routes(router_);
 }
 
-Status FleetServer::open() { return fleet_.open(); }
+Status FleetServer::open() {
+  OREE_TRY(fleet_.open());
+  sweep_blobs();
+  return {};
+}
+
 Status FleetServer::close() { return fleet_.devices.flush(); }
 
 // Fills call.who; a response when the caller may not.
@@ -118,6 +123,14 @@ RequestPlan FleetServer::begin(const ServerRequest& head) {
   return plan;
 }
 
+// An error is no reason not to serve: what could not be deleted now will be later.
+void FleetServer::sweep_blobs() {
+  auto more = fleet_.collector.sweep();
+  if (!more.ok()) log_error("fleet", "deleting unused blobs: " + more.error().message());
+  bool at_once = more.ok() && *more;
+  next_sweep_ns_ = fleet_.clock.monotonic_ns() + (at_once ? 0 : kServerBlobSweepMs * 1'000'000);
+}
+
 void FleetServer::tick() {
   ++ticks_;
   int64_t now = fleet_.clock.wall_ms();
@@ -130,6 +143,7 @@ void FleetServer::tick() {
     auto removed = fleet_.reports.remove_older(now - kFleetReportDaysMax * kDayMs);
     if (!removed.ok()) log_error("fleet", "removing old reports: " + removed.error().message());
   }
+  if (fleet_.clock.monotonic_ns() >= next_sweep_ns_) sweep_blobs();
 }
 
 }  // namespace oree

@@ -13,7 +13,7 @@ class FleetServer : public HttpHandler {
  public:
   // The ports must outlive this object.
   FleetServer(Database& database, Files& files, Clock& clock, Random& random, const FleetOptions& options);
-  Status open();   // the database's schema, the folders; removes what cut uploads left
+  Status open();   // the database's schema, the folders; removes what cut uploads left and blobs that nobody needs
   Status close();  // writes what is still in memory
 
   RequestPlan begin(const ServerRequest& head) override;
@@ -24,9 +24,11 @@ class FleetServer : public HttpHandler {
 
  private:
   std::optional<ServerResponse> authorise(const Route& route, Call& call);
+  void sweep_blobs();
   Fleet fleet_;
   Router router_;
   int64_t ticks_ = 0;
+  int64_t next_sweep_ns_ = 0;  // monotonic
 };
 
 }  // namespace oree

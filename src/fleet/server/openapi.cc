@@ -19,9 +19,9 @@ Json path_params(const Route& route) {
     if (part.empty() || part.front() != '{') continue;
     std::string name = part.substr(1, part.size() - 2);
     Json schema = name == "hex" ? ref("Digest")
-                  : route.tag == "alerts"
+                  : route.text.tag == "alerts"
                       ? Json().set("type", "integer").set("minimum", 0).set("maximum", int64_t{1} << 49)
-                  : name == "name" || route.tag == "devices" || route.tag == "telemetry"
+                  : name == "name" || route.text.tag == "devices" || route.text.tag == "telemetry"
                       ? ref("Name")
                       : Json().set("type", "string").set("minLength", 1);
     list.push(Json().set("name", name).set("in", "path").set("required", true).set("schema", std::move(schema)));
@@ -63,7 +63,9 @@ Json answers(const Route& route) {
 
 Json operation(const Route& route) {
   Json op;
-  op.set("operationId", route.operation).set("summary", route.summary).set("tags", Json::array().push(route.tag));
+  op.set("operationId", route.text.operation)
+      .set("summary", route.text.summary)
+      .set("tags", Json::array().push(route.text.tag));
   Json params = path_params(route);
   if (!params.items().empty()) op.set("parameters", std::move(params));
   if (!route.body_schema.empty()) {
@@ -96,7 +98,7 @@ Json openapi_document(const Router& router) {
     paths.set(route.pattern, item.set(method, operation(route)));
     if (route.method == "GET") {
       Json head = operation(route);
-      head.set("operationId", route.operation + "_head");
+      head.set("operationId", route.text.operation + "_head");
       Json bare = Json::object();
       for (const auto& [status, answer] : head["responses"].members())
         bare.set(status, Json().set("description", answer["description"]));

@@ -125,11 +125,17 @@ std::string server_metrics(Fleet& fleet, const FleetView& view) {
   }
   std::string out = build.text() + devices.text() + alerts.text();
   const FleetCounters& c = fleet.counters;
-  auto counter = [&](const char* name, const char* help, int64_t value) {
-    Family f(name, "counter", help);
+  auto single = [&](const char* name, const char* type, const char* help, int64_t value) {
+    Family f(name, type, help);
     f.add({}, static_cast<double>(value));
     out += f.text();
   };
+  auto counter = [&](const char* name, const char* help, int64_t value) { single(name, "counter", help, value); };
+  single("oree_blobs", "gauge", "Blobs on the server's disk.", fleet.blobs.count());
+  single("oree_blob_bytes", "gauge", "Bytes of those blobs.", fleet.blobs.bytes());
+  counter("oree_blobs_collected_total", "Blobs deleted because no release names them.",
+          fleet.collector.blobs_collected());
+  counter("oree_blob_bytes_collected_total", "Bytes of those.", fleet.collector.bytes_collected());
   counter("oree_http_requests_total", "Requests since the server started.", c.requests);
   counter("oree_auth_failures_total", "Requests with a missing or wrong token.", c.auth_failures);
   counter("oree_reports_accepted_total", "Reports stored.", c.reports_accepted);

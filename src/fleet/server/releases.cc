@@ -28,12 +28,6 @@ StoredRelease release_of(const DbRow& row) {
   return r;
 }
 
-std::vector<StoredRelease> releases_of(const std::vector<DbRow>& rows) {
-  std::vector<StoredRelease> out;
-  for (const DbRow& row : rows) out.push_back(release_of(row));
-  return out;
-}
-
 std::vector<std::string> sorted_types(std::vector<std::string> types) {
   std::sort(types.begin(), types.end());
   types.erase(std::unique(types.begin(), types.end()), types.end());
@@ -54,6 +48,13 @@ Status same_as_before(const StoredRelease& old, const Release& release) {
 }
 
 }  // namespace
+
+Json stored_release_to_json(const StoredRelease& stored) {
+  Json json = release_to_json(stored.release);
+  json.set("id", stored.id).set("created_ms", stored.created_ms);
+  json.set("withdrawn_ms", stored.withdrawn_ms);
+  return json;
+}
 
 std::string release_id(const std::string& model, const std::string& version) { return model + "@" + version; }
 
@@ -117,12 +118,12 @@ Result<StoredRelease> ReleaseStore::get(const std::string& id) {
 
 Result<std::vector<StoredRelease>> ReleaseStore::list(const std::string& after_id, int64_t limit) {
   OREE_TRY_ASSIGN(auto rows, db_.query(std::string(kColumns) + "WHERE id > ? ORDER BY id LIMIT ?", {after_id, limit}));
-  return releases_of(rows);
+  return from_rows(rows, release_of);
 }
 
 Result<std::vector<StoredRelease>> ReleaseStore::newest(int64_t limit) {
   OREE_TRY_ASSIGN(auto rows, db_.query(std::string(kColumns) + "ORDER BY created_ms DESC, id LIMIT ?", {limit}));
-  return releases_of(rows);
+  return from_rows(rows, release_of);
 }
 
 Result<std::optional<DriftReference>> ReleaseStore::reference(const std::string& model, const std::string& version) {
@@ -130,7 +131,7 @@ Result<std::optional<DriftReference>> ReleaseStore::reference(const std::string&
   if (rows.empty() || rows[0].is_null(0)) return std::optional<DriftReference>();
   OREE_TRY_ASSIGN(Json json, Json::parse(rows[0].text(0)));
   OREE_TRY_ASSIGN(DriftReference reference, drift_reference_from_json(json));
-  return std::optional<DriftReference>(std::move(reference));
+  return std::optional<DriftReference>(reference);
 }
 
 }  // namespace oree

@@ -20,6 +20,7 @@ struct StoredRelease {
   std::optional<int64_t> withdrawn_ms;
 };
 
+Json stored_release_to_json(const StoredRelease& stored);
 std::string release_id(const std::string& model, const std::string& version);
 
 class ReleaseStore {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/server/router.h"
 
+#include "core/base/limits.h"
 #include "core/base/text.h"
 #include "core/io/http.h"
 
@@ -62,9 +63,42 @@ Result<int64_t> Call::number(const std::string& name, int64_t otherwise, int64_t
   return value;
 }
 
+std::string Call::text(const std::string& name) const {
+  auto found = query.find(name);
+  return found == query.end() ? "" : found->second;
+}
+
 std::string Call::header(const std::string& name) const {
   auto found = request.headers.find(name);
   return found == request.headers.end() ? "" : found->second;
+}
+
+Json integer_schema(int64_t min, int64_t max) {
+  return Json().set("type", "integer").set("minimum", min).set("maximum", max);
+}
+
+RouteParam limit_param() { return {"limit", "At most so many", integer_schema(1, kFleetPageMax)}; }
+
+RouteParam after_param() {
+  return {"after", "Only ids after this one: the last of the previous page", Json().set("type", "string")};
+}
+
+Route& Router::add(std::string method, std::string pattern, Access access, RouteHandler handle, RouteText text,
+                   std::vector<RouteAnswer> answers) {
+  Route& route = routes_.emplace_back();
+  route.method = std::move(method);
+  route.pattern = std::move(pattern);
+  route.access = access;
+  route.handle = std::move(handle);
+  route.text = std::move(text);
+  route.answers = std::move(answers);
+  return route;
+}
+
+void Router::set_handler(const std::string& operation, const RouteHandler& handle) {
+  for (Route& route : routes_) {
+    if (route.text.operation == operation) route.handle = handle;
+  }
 }
 
 const Route* Router::find(const std::string& method, const std::string& target, Call& call,

@@ -37,7 +37,14 @@ struct Call {
   const std::string& param(const std::string& name) const { return params.at(name); }
   // The query's value as a number; kInvalid outside [min, max].
   Result<int64_t> number(const std::string& name, int64_t otherwise, int64_t min, int64_t max) const;
+  std::string text(const std::string& name) const;    // of the query, "" when absent
   std::string header(const std::string& name) const;  // "" when absent
+  // The body as `parse` understands its JSON: call.read(release_from_json).
+  template <typename T>
+  Result<T> read(Result<T> (*parse)(const Json&)) const {
+    OREE_TRY_ASSIGN(Json json, Json::parse(body));
+    return parse(json);
+  }
 };
 
 struct RouteParam {
@@ -52,28 +59,48 @@ struct RouteAnswer {
   std::string content_type = "application/json";  // "" for no body
 };
 
+using RouteHandler = std::function<ServerResponse(Fleet&, const Call&)>;
+
+// How the document calls a route.
+struct RouteText {
+  std::string operation, summary, tag;
+};
+
 struct Route {
   std::string method, pattern;  // "GET", "/api/v1/devices/{id}"
   Access access = Access::kOpen;
-  std::function<ServerResponse(Fleet&, const Call&)> handle;
+  RouteHandler handle;
   // For bodies that stream: takes the place of `handle`.
   std::function<RequestPlan(Fleet&, const Call&)> stream;
   int64_t body_bytes_max = 0;
   // Documentation.
-  std::string operation, summary, tag;
+  RouteText text;
   std::string body_schema;  // of a JSON body
   std::vector<RouteParam> query;
   std::vector<RouteAnswer> answers;  // besides those that follow from access and body
+
+  Route& takes_body(std::string schema, int64_t bytes_max) {
+    body_schema = std::move(schema);
+    body_bytes_max = bytes_max;
+    return *this;
+  }
+  Route& takes_query(std::vector<RouteParam> params) {
+    query = std::move(params);
+    return *this;
+  }
 };
+
+Json integer_schema(int64_t min, int64_t max);
+// For answers that are a page of a list.
+RouteParam limit_param();  // "limit", up to kFleetPageMax
+RouteParam after_param();  // "after", for lists by id
 
 class Router {
  public:
-  void add(Route route) { routes_.push_back(std::move(route)); }
-  void set_handler(const std::string& operation, std::function<ServerResponse(Fleet&, const Call&)> handle) {
-    for (Route& route : routes_) {
-      if (route.operation == operation) route.handle = handle;
-    }
-  }
+  // What is returned can be told of the body and the query that it takes, until the next is added.
+  Route& add(std::string method, std::string pattern, Access access, RouteHandler handle, RouteText text,
+             std::vector<RouteAnswer> answers);
+  void set_handler(const std::string& operation, const RouteHandler& handle);
   const std::vector<Route>& routes() const { return routes_; }
   // The route for a method and target; fills call.params and call.query. When only the method is wrong, `allowed`
   // names the right ones. HEAD finds GET.
@@ -84,6 +111,13 @@ class Router {
 };
 
 ServerResponse json_response(int status, const Json& json);
+// 200 with {"<name>": [to_json(item), …]}.
+template <typename Items, typename ToJson>
+ServerResponse list_response(const std::string& name, Items&& items, ToJson to_json) {
+  Json list = Json::array();
+  for (auto& item : items) list.push(to_json(item));
+  return json_response(200, Json().set(name, std::move(list)));
+}
 ServerResponse error_response(int status, const std::string& error, const std::string& reason);
 ServerResponse error_response(const Error& error);  // its code decides the status
 
@@ -95,7 +129,7 @@ ServerResponse error_response(const Error& error);  // its code decides the stat
   decl = std::move(tmp).value()
 #define OREE_CHECK(expr)                                               \
   do {                                                                 \
-    auto oree_check_ = (expr);                                         \
+    auto&& oree_check_ = (expr);                                       \
     if (!oree_check_.ok()) return error_response(oree_check_.error()); \
   } while (false)
 

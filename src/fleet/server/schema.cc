@@ -36,6 +36,11 @@ CREATE TABLE retrain_requests(
   id INTEGER PRIMARY KEY AUTOINCREMENT, alert_id INTEGER NOT NULL, device_id TEXT NOT NULL, model TEXT NOT NULL,
   version TEXT NOT NULL, distance REAL NOT NULL, samples INTEGER NOT NULL, created_ms INTEGER NOT NULL);
 )sql",
+    // since_ms: when the blob was received last, or found to have no release.
+    R"sql(
+CREATE TABLE unused_blobs(digest TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX releases_by_digest ON releases(digest);
+)sql",
 };
 static_assert(std::size(kSteps) == kFleetSchema);
 

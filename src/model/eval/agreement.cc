@@ -91,8 +91,9 @@ Result<AgreementMeter> AgreementMeter::make(const AgreementSettings& settings, c
   const std::string& metric = state->settings.metric;
   if (metric == "f1" || metric == "top1") {
     Recipe lenient = *recipe;
-    // The recipe may cut where this comparison must still see.
-    lenient.decoder.score_min = metric == "f1" ? std::min(lenient.decoder.score_min, settings.score_min) : 0;
+    // The recipe may cut where this comparison must still see; a classifier's raw scores may all lie below zero.
+    lenient.decoder.score_min = metric == "f1" ? std::min(lenient.decoder.score_min, settings.score_min)
+                                               : -std::numeric_limits<double>::infinity();
     OREE_TRY_ASSIGN(state->decoder, make_decoder(lenient, outputs));
   }
   return AgreementMeter(std::move(state));

@@ -24,15 +24,22 @@ struct ImageEntry {
   std::string path;
   std::optional<int> label;
   std::optional<std::vector<TruthBox>> truths;
+  int64_t image_id = 0;
 };
 
 class ImageDataset : public Dataset {
  public:
-  ImageDataset(Files& files, Recipe recipe, TensorInfo input, std::vector<ImageEntry> entries)
-      : files_(files), recipe_(std::move(recipe)), input_(std::move(input)), entries_(std::move(entries)) {}
+  ImageDataset(Files& files, Recipe recipe, TensorInfo input, std::vector<ImageEntry> entries,
+               CocoCategories categories)
+      : files_(files),
+        recipe_(std::move(recipe)),
+        input_(std::move(input)),
+        entries_(std::move(entries)),
+        categories_(std::move(categories)) {}
   size_t size() const override { return entries_.size(); }
   bool has_labels() const override { return entries_[0].label.has_value(); }
   bool has_boxes() const override { return entries_[0].truths.has_value(); }
+  const CocoCategories& categories() const override { return categories_; }
 
   Result<Sample> read(size_t index) override {
     OREE_ASSERT(index < entries_.size());
@@ -40,17 +47,10 @@ class ImageDataset : public Dataset {
     OREE_TRY_ASSIGN(Bytes file, files_.read(entry.path, kImageFileBytesMax));
     auto image = decode_image(file);
     if (!image.ok()) return image.error().within(entry.path);
-    Sample sample;
-    sample.name = entry.path;
+    OREE_TRY_ASSIGN(Sample sample, image_sample(entry.path, view_of(*image), recipe_, input_));
     sample.label = entry.label;
     sample.truths = entry.truths;
-    Tensor tensor(input_.dtype, input_.shape);
-    auto placement = preprocess(recipe_.image, view_of(*image), tensor);
-    if (!placement.ok()) return placement.error().within(entry.path);
-    sample.placement = *placement;
-    Status finite = check_finite(tensor, input_.name);
-    if (!finite.ok()) return finite.error().within(entry.path);
-    sample.inputs.push_back({input_.name, std::move(tensor)});
+    sample.image_id = entry.image_id;
     return sample;
   }
 
@@ -59,26 +59,8 @@ class ImageDataset : public Dataset {
   Recipe recipe_;
   TensorInfo input_;
   std::vector<ImageEntry> entries_;
+  CocoCategories categories_;
 };
-
-// The shape that the recipe fills, checked against the model's.
-Result<TensorInfo> image_input(const Recipe& recipe, const std::vector<TensorInfo>& inputs) {
-  if (inputs.size() != 1) {
-    return Error(Code::kInvalid, fmt::format("images: the model takes {} inputs, a recipe fills one", inputs.size()));
-  }
-  const ImageRecipe& image = recipe.image;
-  int64_t channels = image.color == "gray" ? 1 : 3;
-  TensorInfo info = inputs[0];
-  OREE_TRY_ASSIGN(info.dtype, dtype_from_name(image.dtype));
-  info.shape = image.layout == "nhwc" ? Shape{1, image.height, image.width, channels}
-                                      : Shape{1, channels, image.height, image.width};
-  bool fits = inputs[0].shape.size() == 4 && inputs[0].dtype == info.dtype;
-  for (size_t i = 0; fits && i < 4; ++i) fits = inputs[0].shape[i] < 0 || inputs[0].shape[i] == info.shape[i];
-  if (fits) return info;
-  return Error(Code::kInvalid, fmt::format("the recipe makes {} {}, the model's input '{}' is {} {}",
-                                           dtype_name(info.dtype), shape_text(info.shape), info.name,
-                                           dtype_name(inputs[0].dtype), shape_text(inputs[0].shape)));
-}
 
 Result<std::vector<std::string>> files_in(Files& files, const std::string& folder, bool (*wanted)(const std::string&)) {
   OREE_TRY_ASSIGN(auto names, files.list(folder));
@@ -108,30 +90,38 @@ Result<std::vector<ImageEntry>> class_folders(Files& files, const std::string& r
       label = static_cast<int>(at - labels.begin());
     }
     OREE_TRY_ASSIGN(auto paths, files_in(files, path_join(root, name), is_image));
-    for (std::string& path : paths) entries.push_back({std::move(path), label, std::nullopt});
+    for (std::string& path : paths) entries.push_back({std::move(path), label, std::nullopt, 0});
   }
   return entries;
 }
 
-Result<std::vector<ImageEntry>> coco_entries(Files& files, const DatasetSource& source, const Recipe& recipe) {
+Result<std::vector<ImageEntry>> coco_entries(Files& files, const DatasetSource& source, const Recipe& recipe,
+                                             CocoCategories& categories) {
   OREE_TRY_ASSIGN(Bytes file, files.read(source.path, kJsonBytesMax));
-  auto images = parse_coco(as_text(file), recipe.labels);
-  if (!images.ok()) return images.error().within(source.path);
+  auto coco = parse_coco(as_text(file), recipe.labels);
+  if (!coco.ok()) return coco.error().within(source.path);
   std::string folder = source.images.empty() ? path_parent(source.path) : source.images;
   std::vector<ImageEntry> entries;
-  for (CocoImage& image : *images)
-    entries.push_back({path_join(folder, image.file_name), std::nullopt, std::move(image.truths)});
+  for (CocoImage& image : coco->images)
+    entries.push_back({path_join(folder, image.file_name), std::nullopt, std::move(image.truths), image.id});
+  categories = std::move(coco->categories);
   return entries;
 }
 
 }  // namespace
 
+const CocoCategories& Dataset::categories() const {
+  static const CocoCategories kNone;
+  return kNone;
+}
+
 Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource& source,
                                               const std::optional<Recipe>& recipe,
                                               const std::vector<TensorInfo>& inputs) {
   OREE_TRY_ASSIGN(FileInfo info, files.info(source.path));
-  if (!info.directory && is_array(source.path)) return open_array_file(files, source.path, inputs);
+  if (!info.directory && is_array(source.path)) return open_array_file(files, source.path, recipe, inputs);
   std::vector<ImageEntry> entries;
+  CocoCategories categories;
   bool for_images = recipe && recipe->kind == "image";
   if (!info.directory) {
     if (path_extension(source.path) != ".json" || !for_images) {
@@ -140,21 +130,22 @@ Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource&
           source.path + (for_images ? ": expected a folder, .npz, .npy or COCO .json"
                                     : ": without a recipe for images, expected .npz, .npy or a folder of them"));
     }
-    OREE_TRY_ASSIGN(entries, coco_entries(files, source, *recipe));
+    OREE_TRY_ASSIGN(entries, coco_entries(files, source, *recipe, categories));
   } else {
     OREE_TRY_ASSIGN(auto arrays, files_in(files, source.path, is_array));
     OREE_TRY_ASSIGN(auto images, files_in(files, source.path, is_image));
     if (!arrays.empty() && images.empty()) return make_array_folder(files, std::move(arrays), inputs);
     if (!for_images)
       return Error(Code::kInvalid, source.path + ": holds no .npz or .npy; images need a recipe (--recipe)");
-    for (std::string& path : images) entries.push_back({std::move(path), std::nullopt, std::nullopt});
+    for (std::string& path : images) entries.push_back({std::move(path), std::nullopt, std::nullopt, 0});
     if (entries.empty()) {
       OREE_TRY_ASSIGN(entries, class_folders(files, source.path, recipe->labels));
     }
   }
   if (entries.empty()) return Error(Code::kInvalid, source.path + ": no image, .npz or .npy in it");
   OREE_TRY_ASSIGN(TensorInfo input, image_input(*recipe, inputs));
-  return std::unique_ptr<Dataset>(std::make_unique<ImageDataset>(files, *recipe, std::move(input), std::move(entries)));
+  return std::unique_ptr<Dataset>(
+      std::make_unique<ImageDataset>(files, *recipe, std::move(input), std::move(entries), std::move(categories)));
 }
 
 std::vector<size_t> spread_indices(size_t size, size_t max) {

@@ -10,11 +10,14 @@
 //   .npz keyed by the model's input names one sample, or a leading axis that counts them
 //   .npy                                  the same for a model of one input
 //   folder of .npz or .npy                one sample a file
-// An array is for the model as it is; images go through the recipe.
+// An array is for the model as it is; images go through the recipe. So do bytes in an .npz that do not fit the model as
+// they are, when the recipe is of kind image: N x height x width, or with a last axis of 1 (grey) or 3 (RGB).
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,15 +34,23 @@ struct Sample {
   Placement placement;                          // of an image; else as it is made
   std::optional<int> label;                     // classifier
   std::optional<std::vector<TruthBox>> truths;  // detector
+  int64_t image_id = 0;                         // of a COCO image
+};
+
+// Class index -> COCO's category id, and the categories that are none of the model's classes.
+struct CocoCategories {
+  std::map<int, int64_t> ids;
+  std::vector<std::string> unknown;
 };
 
 class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual size_t size() const = 0;
-  virtual Result<Sample> read(size_t index) = 0;  // kInvalid for a bad sample, with its name
-  virtual bool has_labels() const = 0;            // classifier labels
-  virtual bool has_boxes() const = 0;             // detector truths
+  virtual Result<Sample> read(size_t index) = 0;     // kInvalid for a bad sample, with its name
+  virtual bool has_labels() const = 0;               // classifier labels
+  virtual bool has_boxes() const = 0;                // detector truths
+  virtual const CocoCategories& categories() const;  // of boxes; else empty
 };
 
 struct DatasetSource {
@@ -62,11 +73,20 @@ std::vector<size_t> spread_indices(size_t size, size_t max);
 Status check_finite(const Tensor& tensor, const std::string& name);
 
 // COCO's annotation file, bounded. Class index: the category's name among `labels`; without labels, its rank by id.
+// Images by rising id, as COCO's evaluator takes them: among equal scores the order counts. Boxes of categories that
+// are none of the labels are left out: they are not the model's to find.
 struct CocoImage {
+  int64_t id = 0;
   std::string file_name;
   std::vector<TruthBox> truths;
 };
-Result<std::vector<CocoImage>> parse_coco(std::string_view json, const std::vector<std::string>& labels);
+struct CocoAnnotations {
+  std::vector<CocoImage> images;
+  CocoCategories categories;
+};
+Result<CocoAnnotations> parse_coco(std::string_view json, const std::vector<std::string>& labels);
+// COCO's results, of one image, as the members of a JSON array: "{…},{…}". A label without a category is left out.
+std::string coco_results(int64_t image_id, std::span<const Detection> detections, const CocoCategories& categories);
 inline constexpr size_t kDatasetSamplesMax = 1 << 20;
 
 }  // namespace oree

@@ -58,6 +58,15 @@ const Tensor* find_tensor(const NamedTensors& tensors, std::string_view name) {
   return nullptr;
 }
 
+// One sample out of an array that counts them along its first axis, with a batch axis of 1 where the model has one.
+Tensor row_of(const Tensor& all, size_t index, size_t rank) {
+  Shape shape(all.shape().begin() + 1, all.shape().end());
+  if (shape.size() + 1 == rank) shape.insert(shape.begin(), 1);
+  Tensor one(all.dtype(), shape);
+  std::copy_n(all.data() + index * one.byte_size(), one.byte_size(), one.data());
+  return one;
+}
+
 // One file that holds every sample: arrays by input, the first axis counts them unless the file is one sample.
 class ArrayDataset : public Dataset {
  public:
@@ -78,14 +87,7 @@ class ArrayDataset : public Dataset {
     Sample sample;
     sample.name = stacked_ ? fmt::format("{}[{}]", path_, index) : path_;
     for (size_t i = 0; i < infos_.size(); ++i) {
-      const Tensor& all = tensors_[i].tensor;
-      Tensor one = all;
-      if (stacked_) {
-        Shape shape(all.shape().begin() + 1, all.shape().end());
-        if (shape.size() + 1 == infos_[i].shape.size()) shape.insert(shape.begin(), 1);
-        one = Tensor(all.dtype(), shape);
-        std::copy_n(all.data() + index * one.byte_size(), one.byte_size(), one.data());
-      }
+      Tensor one = stacked_ ? row_of(tensors_[i].tensor, index, infos_[i].shape.size()) : tensors_[i].tensor;
       Status finite = check_finite(one, infos_[i].name);
       if (!finite.ok()) return finite.error().within(sample.name);
       sample.inputs.push_back({infos_[i].name, std::move(one)});
@@ -113,7 +115,7 @@ class ArrayFolder : public Dataset {
 
   Result<Sample> read(size_t index) override {
     OREE_ASSERT(index < paths_.size());
-    OREE_TRY_ASSIGN(auto one, open_array_file(files_, paths_[index], infos_));
+    OREE_TRY_ASSIGN(auto one, open_array_file(files_, paths_[index], std::nullopt, infos_));
     if (one->size() != 1) {
       return Error(Code::kInvalid,
                    fmt::format("{}: a file of a folder is one sample, found {}", paths_[index], one->size()));
@@ -149,11 +151,10 @@ class NoiseDataset : public Dataset {
 
 }  // namespace
 
-Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string& path,
-                                                 const std::vector<TensorInfo>& infos) {
-  OREE_TRY_ASSIGN(NamedTensors found, read_arrays(files, path, infos));
-  std::vector<int> labels;
-  const Tensor* label_tensor = find_tensor(found, "labels");
+namespace {
+
+// The model's inputs among the arrays of a file, in the model's order.
+Result<NamedTensors> arrays_for(const NamedTensors& found, const std::vector<TensorInfo>& infos) {
   NamedTensors ordered;
   for (const TensorInfo& info : infos) {
     const Tensor* tensor = find_tensor(found, info.name);
@@ -161,39 +162,80 @@ Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string
       tensor = find_tensor(found, "inputs");
       if (tensor == nullptr && found.size() == 1) tensor = &found[0].tensor;
     }
-    if (tensor == nullptr)
-      return Error(Code::kInvalid, fmt::format("{}: has no array for input '{}'", path, info.name));
+    if (tensor == nullptr) {
+      std::string names;
+      for (const NamedTensor& array : found) names += fmt::format("{}'{}'", names.empty() ? "" : ", ", array.name);
+      return Error(Code::kInvalid,
+                   fmt::format("expected an array '{}'{}, found {}", info.name,
+                               infos.size() == 1 ? " or 'inputs' (and 'labels')" : "", names.empty() ? "none" : names));
+    }
     ordered.push_back({info.name, *tensor});
   }
-  if (ordered.empty()) return Error(Code::kInvalid, path + ": the model takes no input");
-  // With labels the leading axis counts; else the file is one sample when its arrays fit the model as they are.
-  bool stacked = label_tensor != nullptr;
-  for (size_t i = 0; i < infos.size() && !stacked; ++i) stacked = !check_array(ordered[i].tensor, infos[i], false).ok();
-  size_t count = 1;
-  for (size_t i = 0; i < infos.size() && stacked; ++i) {
-    Status fits = check_array(ordered[i].tensor, infos[i], true);
-    if (!fits.ok())
-      return (infos.size() == 1 && label_tensor == nullptr ? check_array(ordered[i].tensor, infos[i], false) : fits)
-          .error()
-          .within(path);
-    size_t here = ordered[i].tensor.shape().empty() ? 0 : static_cast<size_t>(ordered[i].tensor.shape()[0]);
-    if (i > 0 && here != count) return Error(Code::kInvalid, path + ": the inputs hold different numbers of samples");
+  if (ordered.empty()) return Error(Code::kInvalid, "the model takes no input");
+  return ordered;
+}
+
+Result<std::vector<int>> class_indices(const Tensor* tensor, size_t count) {
+  std::vector<int> labels;
+  if (tensor == nullptr) return labels;
+  if (tensor->elements() != static_cast<int64_t>(count)) {
+    return Error(Code::kInvalid, fmt::format("expected labels of {}, one class index a sample, found {}", count,
+                                             shape_text(tensor->shape())));
+  }
+  for (double v : tensor->to_doubles()) {
+    if (!(v >= 0 && v <= 1e6) || v != std::floor(v))
+      return Error(Code::kInvalid, fmt::format("label {} is no class index", v));
+    labels.push_back(static_cast<int>(v));
+  }
+  return labels;
+}
+
+// How many samples arrays hold that count them along their first axis.
+Result<size_t> stacked_count(const NamedTensors& arrays, const std::vector<TensorInfo>& infos, bool labelled) {
+  size_t count = 0;
+  for (size_t i = 0; i < infos.size(); ++i) {
+    Status fits = check_array(arrays[i].tensor, infos[i], true);
+    // Without labels it may have been meant as one sample: then that is what it is told to be.
+    if (!fits.ok() && infos.size() == 1 && !labelled) fits = check_array(arrays[i].tensor, infos[i], false);
+    if (!fits.ok()) return fits.error();
+    size_t here = arrays[i].tensor.shape().empty() ? 0 : static_cast<size_t>(arrays[i].tensor.shape()[0]);
+    if (i > 0 && here != count) return Error(Code::kInvalid, "the inputs hold different numbers of samples");
     count = here;
   }
-  if (count == 0 || count > kDatasetSamplesMax)
-    return Error(Code::kInvalid, fmt::format("{}: holds {} samples", path, count));
-  if (label_tensor != nullptr) {
-    if (label_tensor->elements() != static_cast<int64_t>(count)) {
-      return Error(Code::kInvalid, fmt::format("{}: {} labels for {} samples", path, label_tensor->elements(), count));
-    }
-    for (double v : label_tensor->to_doubles()) {
-      if (!(v >= 0 && v <= 1e6) || v != std::floor(v))
-        return Error(Code::kInvalid, fmt::format("{}: label {} is no class index", path, v));
-      labels.push_back(static_cast<int>(v));
-    }
+  if (count == 0 || count > kDatasetSamplesMax) return Error(Code::kInvalid, fmt::format("holds {} samples", count));
+  return count;
+}
+
+Result<std::unique_ptr<Dataset>> dataset_of(const std::string& path, const NamedTensors& found,
+                                            const std::optional<Recipe>& recipe, const std::vector<TensorInfo>& infos) {
+  OREE_TRY_ASSIGN(NamedTensors arrays, arrays_for(found, infos));
+  const Tensor* label_tensor = find_tensor(found, "labels");
+  // With labels the leading axis counts; else the file is one sample when its arrays fit the model as they are.
+  bool stacked = label_tensor != nullptr;
+  for (size_t i = 0; i < infos.size() && !stacked; ++i) stacked = !check_array(arrays[i].tensor, infos[i], false).ok();
+  const Tensor& first = arrays[0].tensor;
+  if (stacked && recipe && recipe->kind == "image" && holds_pictures(first) &&
+      !check_array(first, infos[0], true).ok()) {
+    OREE_TRY_ASSIGN(auto labels, class_indices(label_tensor, static_cast<size_t>(first.shape()[0])));
+    return picture_array(path, first, std::move(labels), *recipe, infos);
   }
+  size_t count = 1;
+  if (stacked) {
+    OREE_TRY_ASSIGN(count, stacked_count(arrays, infos, label_tensor != nullptr));
+  }
+  OREE_TRY_ASSIGN(auto labels, class_indices(label_tensor, count));
   return std::unique_ptr<Dataset>(
-      std::make_unique<ArrayDataset>(path, std::move(ordered), infos, std::move(labels), stacked, count));
+      std::make_unique<ArrayDataset>(path, std::move(arrays), infos, std::move(labels), stacked, count));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string& path,
+                                                 const std::optional<Recipe>& recipe,
+                                                 const std::vector<TensorInfo>& infos) {
+  OREE_TRY_ASSIGN(NamedTensors found, read_arrays(files, path, infos));
+  auto dataset = dataset_of(path, found, recipe, infos);
+  return dataset.ok() ? std::move(dataset) : dataset.error().within(path);
 }
 
 std::unique_ptr<Dataset> make_array_folder(Files& files, std::vector<std::string> paths,

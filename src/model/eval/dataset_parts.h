@@ -6,10 +6,22 @@
 
 namespace oree {
 
-// One .npz or .npy, whose arrays are one sample or many.
+// One .npz or .npy, whose arrays are one sample or many; with a recipe for images also pictures in one array.
 Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string& path,
+                                                 const std::optional<Recipe>& recipe,
                                                  const std::vector<TensorInfo>& infos);
 std::unique_ptr<Dataset> make_array_folder(Files& files, std::vector<std::string> paths,
                                            const std::vector<TensorInfo>& infos);
+
+// The shape that the recipe fills, checked against the model's only input.
+Result<TensorInfo> image_input(const Recipe& recipe, const std::vector<TensorInfo>& inputs);
+// A picture as the model takes it.
+Result<Sample> image_sample(const std::string& name, const ImageView& image, const Recipe& recipe,
+                            const TensorInfo& input);
+
+// Bytes that may be pictures, N x H x W or N x H x W x 1 or 3; their labels as many or none.
+bool holds_pictures(const Tensor& tensor);
+Result<std::unique_ptr<Dataset>> picture_array(const std::string& path, Tensor pictures, std::vector<int> labels,
+                                               const Recipe& recipe, const std::vector<TensorInfo>& inputs);
 
 }  // namespace oree

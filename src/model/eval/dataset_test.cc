@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "core/codec/json.h"
 #include "core/codec/npy.h"
 #include "core/io/fake/fake_files.h"
 
@@ -76,6 +77,54 @@ TEST_CASE("arrays that fit the model as they are, are one sample") {
   CHECK((*folder)->read(1)->inputs[0].name == "x");
 }
 
+TEST_CASE("byte arrays go through a recipe for images, as files of pictures do") {
+  FakeFiles files;
+  Recipe recipe = image_recipe("classifier");
+  Tensor labels(Dtype::kUint8, {2});
+  labels.as<uint8_t>()[1] = 1;
+  Tensor gray(Dtype::kUint8, {2, 4, 4}), color(Dtype::kUint8, {2, 4, 4, 3});
+  std::fill_n(gray.data() + 16, 16, uint8_t{9});
+  std::fill_n(color.data() + 48, 48, uint8_t{9});
+  put(files, "d/gray.npz", npz({{"inputs", gray}, {"labels", labels}}));
+  put(files, "d/color.npz", npz({{"image", color}, {"labels", labels}}));
+  put(files, "d/dog/1.png", small_png(9));
+  std::vector<Sample> samples;
+  for (const char* path : {"d/gray.npz", "d/color.npz"}) {
+    auto data = open_dataset(files, {path, ""}, recipe, kImageInput);
+    INFO((data.ok() ? "" : data.error().message()));
+    REQUIRE(data.ok());
+    REQUIRE((*data)->size() == 2);
+    auto sample = (*data)->read(1);
+    REQUIRE(sample.ok());
+    CHECK(sample->name == std::string(path) + "[1]");
+    CHECK(sample->label == 1);
+    samples.push_back(*sample);
+  }
+  auto folder = open_dataset(files, {"d/dog", ""}, recipe, kImageInput);
+  REQUIRE(folder.ok());
+  auto picture = (*folder)->read(0);
+  REQUIRE(picture.ok());
+  CHECK(samples[0].inputs[0].tensor == picture->inputs[0].tensor);
+  CHECK(samples[1].inputs[0].tensor == picture->inputs[0].tensor);
+  CHECK(samples[1].placement.scale_x == picture->placement.scale_x);
+}
+
+TEST_CASE("an npz that is not understood is told what it holds and what was looked for") {
+  FakeFiles files;
+  Tensor labels(Dtype::kInt64, {3});
+  auto refusal = [&](NamedTensors tensors) {
+    put(files, "d/a.npz", npz(std::move(tensors)));
+    auto data = open_dataset(files, {"d/a.npz", ""}, std::nullopt, kInput);
+    REQUIRE_FALSE(data.ok());
+    return data.error().message();
+  };
+  Tensor three = floats({3, 2}, {1, 2, 3, 4, 5, 6});
+  CHECK(refusal({{"x_test", three}, {"y_test", labels}}) ==
+        "d/a.npz: expected an array 'x' or 'inputs' (and 'labels'), found 'x_test', 'y_test'");
+  CHECK(refusal({{"inputs", three}, {"labels", Tensor(Dtype::kFloat32, {3, 4})}}) ==
+        "d/a.npz: expected labels of 3, one class index a sample, found 3x4");
+}
+
 TEST_CASE("bad samples are named: NaN, another shape, a torn file") {
   FakeFiles files;
   put(files, "d/1.npz", npz({{"x", floats({1, 2}, {1, std::numeric_limits<float>::quiet_NaN()})}}));
@@ -120,24 +169,44 @@ TEST_CASE("a recipe that does not fill the model's input is refused before any s
   CHECK(open_dataset(files, {"nowhere", ""}, std::nullopt, kImageInput).error().code() == Code::kNotFound);
 }
 
-TEST_CASE("COCO annotations become boxes of the recipe's classes") {
-  const char* json = R"({"images": [{"id": 7, "file_name": "a/1.png"}, {"id": 9, "file_name": "2.png"}],
+TEST_CASE("COCO annotations become boxes of the recipe's classes, by rising image id") {
+  const char* json = R"({"images": [{"id": 9, "file_name": "2.png"}, {"id": 7, "file_name": "a/1.png"}],
     "categories": [{"id": 3, "name": "dog"}, {"id": 1, "name": "bird"}],
     "annotations": [{"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "iscrowd": 1},
                     {"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4]}]})";
-  auto images = parse_coco(json, {"cat", "dog"});
-  REQUIRE(images.ok());
-  REQUIRE(images->size() == 2);
-  REQUIRE((*images)[0].truths.size() == 1);
-  const TruthBox& truth = (*images)[0].truths[0];
+  auto coco = parse_coco(json, {"cat", "dog"});
+  REQUIRE(coco.ok());
+  REQUIRE(coco->images.size() == 2);
+  CHECK(coco->images[0].id == 7);
+  CHECK(coco->images[0].file_name == "a/1.png");
+  REQUIRE(coco->images[0].truths.size() == 1);
+  const TruthBox& truth = coco->images[0].truths[0];
   CHECK(truth.label == 1);
   CHECK(truth.crowd);
   CHECK(truth.box.x1 == 4);
   CHECK(truth.box.y1 == 6);
+  CHECK(coco->categories.ids == std::map<int, int64_t>{{1, 3}});
+  CHECK(coco->categories.unknown == std::vector<std::string>{"bird"});
   auto by_rank = parse_coco(json, {});
   REQUIRE(by_rank.ok());
-  CHECK((*by_rank)[0].truths[0].label == 1);
-  CHECK((*by_rank)[0].truths[1].label == 0);
+  CHECK(by_rank->images[0].truths[0].label == 1);
+  CHECK(by_rank->images[0].truths[1].label == 0);
+  CHECK(by_rank->categories.ids == std::map<int, int64_t>{{0, 1}, {1, 3}});
+  CHECK(by_rank->categories.unknown.empty());
+}
+
+TEST_CASE("COCO results name images and categories by COCO's ids") {
+  CocoCategories categories{{{0, 9}}, {}};
+  std::vector<Detection> found{{{1, 2, 4, 6.5}, 0, 0.75}, {{0, 0, 1, 1}, 1, 0.5}, {{0, 0, 1, 1}, 0, 0.25}};
+  auto list = Json::parse("[" + coco_results(7, found, categories) + "]");
+  REQUIRE(list.ok());
+  REQUIRE(list->items().size() == 2);
+  const Json& first = list->items()[0];
+  CHECK(first["image_id"].as_int() == 7);
+  CHECK(first["category_id"].as_int() == 9);
+  CHECK(first["bbox"].items()[2].as_double() == 3);
+  CHECK(first["bbox"].items()[3].as_double() == 4.5);
+  CHECK(first["score"].as_double() == 0.75);
 }
 
 TEST_CASE("COCO annotations that lead astray are refused") {

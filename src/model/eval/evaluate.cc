@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "core/base/limits.h"
 #include "core/codec/npy.h"
@@ -48,6 +49,7 @@ class Evaluation {
   F1 f1_;
   AveragePrecision precision_;
   ClassAccuracy accuracy_;
+  std::string detections_;  // the members of a JSON array
 };
 
 Status Evaluation::start() {
@@ -67,6 +69,9 @@ Status Evaluation::start() {
 
 Status Evaluation::choose_kind() {
   std::string metric = request_.metric;
+  result_.unknown_classes = dataset_->categories().unknown;
+  if (!request_.detections_path.empty() && (reference_ || dataset_->categories().ids.empty()))
+    return Error(Code::kUsage, "detections are written for COCO data judged by its labels");
   if (reference_) {
     AgreementSettings settings{metric, request_.score_min, request_.iou_min, request_.seed};
     OREE_TRY_ASSIGN(AgreementMeter meter, AgreementMeter::make(settings, recipe_, outputs_));
@@ -75,8 +80,9 @@ Status Evaluation::choose_kind() {
     return {};
   }
   if (!dataset_->has_boxes() && !dataset_->has_labels()) {
-    return Error(Code::kUsage,
-                 request_.data.path + ": has no labels; give a reference model (--reference) or labelled data");
+    return Error(Code::kUsage, request_.data.path +
+                                   ": has no labels; give a reference model (--reference), or labelled data: "
+                                   "an npz with 'labels', one folder a class, or COCO json");
   }
   kind_ = dataset_->has_boxes() ? Kind::kBoxes : Kind::kLabels;
   if (!recipe_) {
@@ -97,9 +103,16 @@ Status Evaluation::choose_kind() {
   }
   result_.metric = metric;
   Recipe lenient = *recipe_;
-  // Average precision looks at the whole ranking, F1 from score_min up; only the recipe's own NMS stays.
-  lenient.decoder.score_min = kind_ == Kind::kBoxes ? std::min(lenient.decoder.score_min, 0.01) : 0;
-  lenient.decoder.results_max = std::max(lenient.decoder.results_max, kind_ == Kind::kBoxes ? 100 : request_.top_k);
+  DecoderRecipe& decoder = lenient.decoder;
+  if (kind_ == Kind::kBoxes) {
+    // Average precision looks at the whole ranking, F1 from score_min up; only the recipe's own NMS stays.
+    decoder.score_min = std::min(decoder.score_min, 0.01);
+    decoder.results_max = std::max(decoder.results_max, 100);
+  } else {
+    // Every class has its rank; raw scores (logits) may all lie below zero.
+    decoder.score_min = -std::numeric_limits<double>::infinity();
+    decoder.results_max = std::numeric_limits<int>::max();
+  }
   OREE_TRY_ASSIGN(decoder_, make_decoder(lenient, outputs_));
   return {};
 }
@@ -120,12 +133,23 @@ Status Evaluation::score(const Sample& sample, const NamedTensors& outputs) {
   }
   if (kind_ == Kind::kLabels) {
     OREE_TRY_ASSIGN(auto answers, decoder_->classifications(ordered));
+    size_t classes = answers.size() + (recipe_->decoder.background_class >= 0 ? 1 : 0);
+    if (static_cast<size_t>(*sample.label) >= classes) {
+      return Error(Code::kUsage, fmt::format("{}: label {}, but the model's classes are 0 to {}", sample.name,
+                                             *sample.label, classes - 1));
+    }
     accuracy_.add(answers, *sample.label, request_.top_k);
     return {};
   }
   OREE_TRY_ASSIGN(auto detections, decoder_->detections(ordered, sample.placement));
+  // Nobody looked for a class that the data has no category for: finding it is neither right nor wrong.
+  const CocoCategories& categories = dataset_->categories();
+  std::erase_if(detections, [&](const Detection& found) { return !categories.ids.contains(found.label); });
   f1_ += match_f1(detections, *sample.truths, request_.score_min, request_.iou_min);
   precision_.add(detections, *sample.truths);
+  if (request_.detections_path.empty()) return {};
+  std::string found = coco_results(sample.image_id, detections, categories);
+  detections_ += (detections_.empty() || found.empty() ? "" : ",\n") + found;
   return {};
 }
 
@@ -196,6 +220,8 @@ Result<EvalResult> Evaluation::run(const std::function<void(size_t, size_t)>& pr
                  fmt::format("{}: no usable sample; the first: {}", request_.data.path, result_.refused_samples[0]));
   }
   OREE_TRY(finish());
+  if (!request_.detections_path.empty())
+    OREE_TRY(ports_.files->write_atomic(request_.detections_path, as_bytes("[" + detections_ + "]\n")));
   return std::move(result_);
 }
 
@@ -211,14 +237,17 @@ Json eval_to_json(const EvalRequest& request, const EvalResult& result) {
   json.set("model", candidate_to_json(request.model));
   if (request.reference) json.set("reference", candidate_to_json(*request.reference));
   json.set("data", request.data.path).set("metric", result.metric).set("samples", result.samples);
-  Json figures = Json::object(), classes = Json::object(), bad = Json::array(), facts = Json::object();
+  Json figures = Json::object(), classes = Json::object(), facts = Json::object();
+  Json bad = Json::array(), unknown = Json::array();
   for (const auto& [name, value] : result.figures) figures.set(name, value);
   for (const auto& [name, value] : result.per_class) classes.set(name, value);
   for (const std::string& text : result.refused_samples) bad.push(text);
+  for (const std::string& name : result.unknown_classes) unknown.push(name);
   for (const auto& [name, value] : result.facts) facts.set(name, value);
   json.set("figures", figures);
   if (result.agreement) json.set("agreement", agreement_to_json(*result.agreement));
   if (!result.per_class.empty()) json.set("per_class", classes);
+  if (!result.unknown_classes.empty()) json.set("unknown_classes", unknown);
   json.set("samples_refused", result.samples_refused).set("refused_samples", bad).set("facts", facts);
   json.set("score_min", request.score_min).set("iou_min", request.iou_min).set("top_k", request.top_k);
   return json;

@@ -24,7 +24,8 @@ struct EvalRequest {
   int top_k = 5;
   int samples_max = 0;  // 0: all
   uint64_t seed = 1;
-  std::string scratch_dir;  // exists; a folder is made in it and removed
+  std::string detections_path;  // COCO data: where the boxes that were found go, as COCO results; "": nowhere
+  std::string scratch_dir;      // exists; a folder is made in it and removed
   WorkerSettings worker;
 };
 
@@ -36,6 +37,7 @@ struct EvalResult {
   int64_t samples = 0;
   int64_t samples_refused = 0;
   std::vector<std::string> refused_samples;  // the first kRefusedNamedMax, "name: reason"
+  std::vector<std::string> unknown_classes;  // of the data, which the model cannot say: not judged
   std::map<std::string, std::string> facts;  // of the model's session
 };
 inline constexpr size_t kRefusedNamedMax = 20;

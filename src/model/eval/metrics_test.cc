@@ -175,6 +175,22 @@ TEST_CASE("agreement of classifiers counts equal answers and brackets them") {
   CHECK(agreement->high <= 1);
 }
 
+TEST_CASE("agreement of classifiers sees raw scores below zero") {
+  Recipe recipe;
+  recipe.kind = "tensor";
+  recipe.decoder.kind = "classifier";
+  auto meter = AgreementMeter::make({}, recipe, {{"scores", {3}}});
+  REQUIRE(meter.ok());
+  NamedTensors a, b;
+  a.push_back({"scores", floats({-5, -2, -9})});
+  b.push_back({"scores", floats({-2, -5, -9})});
+  REQUIRE(meter->add(a, a, {}).ok());
+  REQUIRE(meter->add(a, b, {}).ok());
+  auto agreement = meter->result();
+  REQUIRE(agreement.ok());
+  CHECK(agreement->value == doctest::Approx(0.5));
+}
+
 TEST_CASE("agreement without evidence is no agreement") {
   auto meter = AgreementMeter::make({}, std::nullopt, {{"y", {1}}});
   REQUIRE(meter.ok());

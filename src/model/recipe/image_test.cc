@@ -103,7 +103,7 @@ TEST_CASE("what is no picture is named") {
 TEST_CASE("damaged bytes never crash the decoder") {
   uint32_t seed = 1;
   auto next = [&] { return seed = seed * 1664525u + 1013904223u; };
-  for (Bytes file : {*encode_png(view_of(striped(16, 12))), *encode_jpeg(view_of(striped(16, 12)), 90)}) {
+  for (const Bytes& file : {*encode_png(view_of(striped(16, 12))), *encode_jpeg(view_of(striped(16, 12)), 90)}) {
     for (int round = 0; round < 300; ++round) {
       Bytes broken = file;
       for (int k = 0; k < 4; ++k) broken[next() % broken.size()] = static_cast<uint8_t>(next() >> 24);

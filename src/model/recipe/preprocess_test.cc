@@ -31,9 +31,12 @@ ImageRecipe recipe(int width, int height) {
   return r;
 }
 
-float at(const Tensor& t, int width, int x, int y, int c) {
-  return t.as<float>()[static_cast<size_t>((y * width + x) * 3 + c)];
+// Where the c-th of three interleaved channels of a pixel lies.
+size_t index_of(int width, int x, int y, int c) {
+  return (static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x)) * 3 + static_cast<size_t>(c);
 }
+
+float at(const Tensor& t, int width, int x, int y, int c) { return t.as<float>()[index_of(width, x, y, c)]; }
 
 Tensor run(const ImageRecipe& r, const Image& image, Placement* placement = nullptr) {
   Tensor input = make_input(r);
@@ -48,7 +51,7 @@ double bilinear(const Image& image, double x, double y, int c) {
   auto pixel = [&](int px, int py) {
     px = std::clamp(px, 0, image.width - 1);
     py = std::clamp(py, 0, image.height - 1);
-    return static_cast<double>(image.pixels[static_cast<size_t>((py * image.width + px) * 3 + c)]);
+    return static_cast<double>(image.pixels[index_of(image.width, px, py, c)]);
   };
   int x0 = static_cast<int>(std::floor(x)), y0 = static_cast<int>(std::floor(y));
   double fx = x - x0, fy = y - y0;

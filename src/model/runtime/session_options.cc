@@ -18,8 +18,7 @@ Result<SessionOptions> session_options_from_json(const Json& json) {
   SessionOptions options;
   for (const auto& [key, value] : json.members()) {
     if (key == "threads") {
-      OREE_TRY_ASSIGN(int64_t threads, json.get_int(key, 1, kSessionThreadsMax));
-      options.threads = static_cast<int>(threads);
+      OREE_TRY_ASSIGN(options.threads, json.get_int32(key, 1, kSessionThreadsMax));
     } else if (key == "provider") {
       OREE_TRY_ASSIGN(options.provider, json.get_string(key));
       if (options.provider.size() > kNameCharsMax) return Error(Code::kInvalid, "provider: longer than a name may be");

@@ -195,7 +195,7 @@ class TfliteParser {
     OREE_TRY_ASSIGN(out.name, table.string(3));
     OREE_TRY(shape(table, 0, out.shape));
     OREE_TRY_ASSIGN(int8_t type, table.scalar<int8_t>(1, 0));
-    out.type = type;
+    out.type = static_cast<int>(type);  // with its sign: a negative one is no type
     OREE_TRY_ASSIGN(out.buffer, table.scalar<uint32_t>(2, 0));
     OREE_TRY_ASSIGN(uint8_t variable, table.scalar<uint8_t>(5, 0));
     out.variable = variable != 0;

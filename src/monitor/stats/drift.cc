@@ -51,6 +51,13 @@ Result<DriftReference> drift_reference_from_json(const Json& json) {
   return out;
 }
 
+Json drift_verdict_to_json(const DriftVerdict& verdict) {
+  return Json()
+      .set("level", drift_level_name(verdict.level))
+      .set("distance", verdict.distance)
+      .set("samples", verdict.samples);
+}
+
 DriftVerdict judge_drift(const DriftReference& reference, const ConfidenceHistogram& recent) {
   DriftVerdict verdict;
   verdict.samples = recent.count();

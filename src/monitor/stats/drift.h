@@ -30,6 +30,7 @@ struct DriftVerdict {
   double distance = 0;  // Wasserstein-1, 0 when unknown
   int64_t samples = 0;
 };
+Json drift_verdict_to_json(const DriftVerdict& verdict);
 DriftVerdict judge_drift(const DriftReference& reference, const ConfidenceHistogram& recent);
 
 // The threshold that a window of `window` consecutive samples of the reference stream passes with probability

@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "monitor/stats/test_values.h"
+
 using namespace oree;
 
 namespace {
@@ -14,31 +16,22 @@ std::vector<double> stream(uint64_t seed, int n, int held, double power) {
   std::vector<double> out;
   double value = 0;
   for (int i = 0; i < n; ++i) {
-    if (i % held == 0) {
-      seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-      value = std::pow(static_cast<double>(seed >> 11) * 0x1.0p-53, power);
-    }
+    if (i % held == 0) value = std::pow(next_unit(seed), power);
     out.push_back(value);
   }
   return out;
-}
-
-ConfidenceHistogram histogram(const std::vector<double>& values) {
-  ConfidenceHistogram h;
-  for (double v : values) h.add(v);
-  return h;
 }
 
 }  // namespace
 
 TEST_CASE("the verdict keeps silent on few samples and grades the distance") {
   DriftReference reference;
-  reference.histogram = histogram(stream(1, 5000, 1, 0.25));
+  reference.histogram = confidences(stream(1, 5000, 1, 0.25));
   reference.warn = 0.04;
-  CHECK(judge_drift(reference, histogram(stream(2, 99, 1, 0.25))).level == DriftLevel::kUnknown);
-  CHECK(judge_drift(reference, histogram(stream(2, 2000, 1, 0.25))).level == DriftLevel::kNone);
-  CHECK(judge_drift(reference, histogram(stream(2, 2000, 1, 0.4))).level == DriftLevel::kWarn);
-  CHECK(judge_drift(reference, histogram(stream(2, 2000, 1, 1.0))).level == DriftLevel::kSevere);
+  CHECK(judge_drift(reference, confidences(stream(2, 99, 1, 0.25))).level == DriftLevel::kUnknown);
+  CHECK(judge_drift(reference, confidences(stream(2, 2000, 1, 0.25))).level == DriftLevel::kNone);
+  CHECK(judge_drift(reference, confidences(stream(2, 2000, 1, 0.4))).level == DriftLevel::kWarn);
+  CHECK(judge_drift(reference, confidences(stream(2, 2000, 1, 1.0))).level == DriftLevel::kSevere);
 }
 
 TEST_CASE("the warn threshold of a correlated stream is wider, and keeps its false-alarm rate") {
@@ -50,11 +43,11 @@ TEST_CASE("the warn threshold of a correlated stream is wider, and keeps its fal
 
   auto fresh = stream(99, 200 * 500, 25, 0.25);
   DriftReference reference;
-  reference.histogram = histogram(correlated);
+  reference.histogram = confidences(correlated);
   int alarms_wide = 0;
   int alarms_narrow = 0;
   for (int w = 0; w < 200; ++w) {
-    auto window = histogram({fresh.begin() + w * 500, fresh.begin() + (w + 1) * 500});
+    auto window = confidences({fresh.begin() + w * 500, fresh.begin() + (w + 1) * 500});
     double distance = wasserstein(reference.histogram, window).value();
     alarms_wide += distance > wide;
     alarms_narrow += distance > narrow;
@@ -86,7 +79,7 @@ TEST_CASE("the recent picture forgets its oldest piece") {
 
 TEST_CASE("a drift reference survives JSON and refuses nonsense") {
   DriftReference reference;
-  reference.histogram = histogram(stream(1, 50, 1, 1));
+  reference.histogram = confidences(stream(1, 50, 1, 1));
   reference.warn = 0.07;
   auto back = drift_reference_from_json(Json::parse(drift_reference_to_json(reference).dump()).value());
   REQUIRE(back.ok());

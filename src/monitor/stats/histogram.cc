@@ -193,8 +193,7 @@ Json ExponentialHistogram::to_json() const {
 
 Result<ExponentialHistogram> ExponentialHistogram::from_json(const Json& json) {
   ExponentialHistogram out;
-  OREE_TRY_ASSIGN(int64_t scale, json.get_int("scale", -10, 20));
-  out.scale_ = static_cast<int>(scale);
+  OREE_TRY_ASSIGN(out.scale_, json.get_int32("scale", -10, 20));
   OREE_TRY(read_sparse(json, "buckets", INT32_MIN, INT32_MAX, [&](int64_t index, int64_t count) {
     out.buckets_[static_cast<int32_t>(index)] += count;
     out.count_ += count;
@@ -211,6 +210,14 @@ Result<ExponentialHistogram> ExponentialHistogram::from_json(const Json& json) {
   OREE_TRY_ASSIGN(out.max_, json.get_double("max"));
   if (out.min_ > out.max_) return Error(Code::kInvalid, "min is greater than max");
   return out;
+}
+
+Status read_histograms(const Json& json, ConfidenceHistogram& confidence, ExponentialHistogram& latency_ms) {
+  OREE_TRY_ASSIGN(const Json* confidences, json.get_object("confidence"));
+  OREE_TRY_ASSIGN(confidence, ConfidenceHistogram::from_json(*confidences));
+  OREE_TRY_ASSIGN(const Json* latencies, json.get_object("latency_ms"));
+  OREE_TRY_ASSIGN(latency_ms, ExponentialHistogram::from_json(*latencies));
+  return {};
 }
 
 }  // namespace oree

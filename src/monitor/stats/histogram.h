@@ -62,4 +62,7 @@ class ExponentialHistogram {
   std::map<int32_t, int64_t> buckets_;
 };
 
+// The members "confidence" and "latency_ms", as applications and reports write them.
+Status read_histograms(const Json& json, ConfidenceHistogram& confidence, ExponentialHistogram& latency_ms);
+
 }  // namespace oree

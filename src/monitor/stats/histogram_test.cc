@@ -8,24 +8,17 @@
 #include <limits>
 #include <vector>
 
+#include "monitor/stats/test_values.h"
+
 using namespace oree;
 
 namespace {
 
-// The same sequence as the Python script that made the expected numbers (Knuth's MMIX generator).
 std::vector<double> sequence(uint64_t seed, int n, const std::function<double(double)>& shape) {
   std::vector<double> out;
-  for (int i = 0; i < n; ++i) {
-    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    out.push_back(shape(static_cast<double>(seed >> 11) * 0x1.0p-53));
-  }
+  out.reserve(static_cast<size_t>(n));
+  for (int i = 0; i < n; ++i) out.push_back(shape(next_unit(seed)));
   return out;
-}
-
-ConfidenceHistogram confidences(const std::vector<double>& values) {
-  ConfidenceHistogram h;
-  for (double v : values) h.add(v);
-  return h;
 }
 
 }  // namespace

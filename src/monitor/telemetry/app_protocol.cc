@@ -17,14 +17,12 @@ Json app_stats_to_json(const AppStats& stats) {
 Result<AppStats> app_stats_from_json(const Json& json) {
   constexpr int64_t kCountMax = int64_t{1} << 40;
   AppStats out;
-  OREE_TRY_ASSIGN(out.predictions, json.get_int("predictions", 0, kCountMax));
-  OREE_TRY_ASSIGN(out.frames, json.get_int("frames", 0, kCountMax));
-  OREE_TRY_ASSIGN(out.frames_dropped, json.get_int("frames_dropped", 0, kCountMax));
-  OREE_TRY_ASSIGN(out.events, json.get_int("events", 0, kCountMax));
-  OREE_TRY_ASSIGN(const Json* confidence, json.get_object("confidence"));
-  OREE_TRY_ASSIGN(out.confidence, ConfidenceHistogram::from_json(*confidence));
-  OREE_TRY_ASSIGN(const Json* latency, json.get_object("latency_ms"));
-  OREE_TRY_ASSIGN(out.latency_ms, ExponentialHistogram::from_json(*latency));
+  OREE_TRY(json.get_ints({{"predictions", &out.predictions},
+                          {"frames", &out.frames},
+                          {"frames_dropped", &out.frames_dropped},
+                          {"events", &out.events}},
+                         0, kCountMax));
+  OREE_TRY(read_histograms(json, out.confidence, out.latency_ms));
   return out;
 }
 

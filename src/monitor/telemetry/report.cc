@@ -13,11 +13,6 @@ namespace {
 constexpr int64_t kCountMax = int64_t{1} << 53;
 constexpr size_t kModelsMax = 16;
 
-template <typename T>
-void set_optional(Json& json, std::string_view key, const std::optional<T>& value) {
-  json.set(key, value ? Json(*value) : Json());
-}
-
 std::optional<double> optional_double(const Json& json) {
   if (!json.is_number()) return std::nullopt;
   return json.as_double();
@@ -26,13 +21,6 @@ std::optional<double> optional_double(const Json& json) {
 std::optional<int64_t> optional_int(const Json& json) {
   if (!json.is_int()) return std::nullopt;
   return json.as_int();
-}
-
-Json verdict_to_json(const DriftVerdict& verdict) {
-  return Json()
-      .set("level", drift_level_name(verdict.level))
-      .set("distance", verdict.distance)
-      .set("samples", verdict.samples);
 }
 
 Result<DriftVerdict> verdict_from_json(const Json& json) {
@@ -62,7 +50,7 @@ Json model_to_json(const ModelReport& model) {
       .set("events", model.events)
       .set("confidence", model.confidence.to_json())
       .set("latency_ms", model.latency_ms.to_json())
-      .set("drift", verdict_to_json(model.drift));
+      .set("drift", drift_verdict_to_json(model.drift));
 }
 
 Result<ModelReport> model_from_json(const Json& json) {
@@ -73,13 +61,10 @@ Result<ModelReport> model_from_json(const Json& json) {
   for (const std::string& name : {out.model, out.version, out.bundle_digest}) {
     if (name.size() > kNameCharsMax) return Error(Code::kInvalid, "a model name, version or digest is too long");
   }
-  OREE_TRY_ASSIGN(out.predictions, json.get_int("predictions", 0, kCountMax));
-  OREE_TRY_ASSIGN(out.frames_dropped, json.get_int("frames_dropped", 0, kCountMax));
-  OREE_TRY_ASSIGN(out.events, json.get_int("events", 0, kCountMax));
-  OREE_TRY_ASSIGN(const Json* confidence, json.get_object("confidence"));
-  OREE_TRY_ASSIGN(out.confidence, ConfidenceHistogram::from_json(*confidence));
-  OREE_TRY_ASSIGN(const Json* latency, json.get_object("latency_ms"));
-  OREE_TRY_ASSIGN(out.latency_ms, ExponentialHistogram::from_json(*latency));
+  OREE_TRY(json.get_ints(
+      {{"predictions", &out.predictions}, {"frames_dropped", &out.frames_dropped}, {"events", &out.events}}, 0,
+      kCountMax));
+  OREE_TRY(read_histograms(json, out.confidence, out.latency_ms));
   OREE_TRY_ASSIGN(const Json* drift, json.get_object("drift"));
   OREE_TRY_ASSIGN(out.drift, verdict_from_json(*drift));
   return out;
@@ -101,12 +86,12 @@ Json report_to_json(const Report& report) {
       .set("start_ms", report.start_ms)
       .set("end_ms", report.end_ms)
       .set("duration_ms", report.duration_ms)
-      .set("merged_reports", report.merged_reports);
-  set_optional(out, "cpu_percent", report.cpu_percent);
-  set_optional(out, "memory_used_bytes", report.memory_used_bytes);
-  set_optional(out, "memory_total_bytes", report.memory_total_bytes);
-  set_optional(out, "temperature_celsius", report.temperature_celsius);
-  out.set("agent_rss_bytes", report.agent_rss_bytes)
+      .set("merged_reports", report.merged_reports)
+      .set("cpu_percent", report.cpu_percent)
+      .set("memory_used_bytes", report.memory_used_bytes)
+      .set("memory_total_bytes", report.memory_total_bytes)
+      .set("temperature_celsius", report.temperature_celsius)
+      .set("agent_rss_bytes", report.agent_rss_bytes)
       .set("app_rss_bytes", report.app_rss_bytes)
       .set("app_cpu_ms", report.app_cpu_ms)
       .set("app_restarts", report.app_restarts);
@@ -124,18 +109,18 @@ Result<Report> report_from_json(const Json& json) {
                  fmt::format("boot_id has {} characters, expected 1 to {}", out.boot_id.size(), kNameCharsMax));
   }
   OREE_TRY_ASSIGN(out.seq, json.get_int("seq", 1, kCountMax));
-  OREE_TRY_ASSIGN(out.start_ms, json.get_int("start_ms", -kCountMax, kCountMax));
-  OREE_TRY_ASSIGN(out.end_ms, json.get_int("end_ms", -kCountMax, kCountMax));
+  OREE_TRY(json.get_ints({{"start_ms", &out.start_ms}, {"end_ms", &out.end_ms}}, -kCountMax, kCountMax));
   OREE_TRY_ASSIGN(out.duration_ms, json.get_int("duration_ms", 0, kCountMax));
   OREE_TRY_ASSIGN(out.merged_reports, json.get_int("merged_reports", 1, kCountMax));
   out.cpu_percent = optional_double(json["cpu_percent"]);
   out.memory_used_bytes = optional_int(json["memory_used_bytes"]);
   out.memory_total_bytes = optional_int(json["memory_total_bytes"]);
   out.temperature_celsius = optional_double(json["temperature_celsius"]);
-  OREE_TRY_ASSIGN(out.agent_rss_bytes, json.get_int("agent_rss_bytes", 0, kCountMax));
-  OREE_TRY_ASSIGN(out.app_rss_bytes, json.get_int("app_rss_bytes", 0, kCountMax));
-  OREE_TRY_ASSIGN(out.app_cpu_ms, json.get_int("app_cpu_ms", 0, kCountMax));
-  OREE_TRY_ASSIGN(out.app_restarts, json.get_int("app_restarts", 0, kCountMax));
+  OREE_TRY(json.get_ints({{"agent_rss_bytes", &out.agent_rss_bytes},
+                          {"app_rss_bytes", &out.app_rss_bytes},
+                          {"app_cpu_ms", &out.app_cpu_ms},
+                          {"app_restarts", &out.app_restarts}},
+                         0, kCountMax));
   OREE_TRY_ASSIGN(const Json* models, json.get_array("models"));
   if (models->items().size() > kModelsMax) {
     return Error(Code::kInvalid,

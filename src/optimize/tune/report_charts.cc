@@ -19,8 +19,10 @@ std::vector<double> linear_ticks(double low, double high, int count) {
   double unit = raw / power;
   double step = power * (unit < 1.5 ? 1 : unit < 3.5 ? 2 : unit < 7.5 ? 5 : 10);
   std::vector<double> ticks;
-  for (double t = std::ceil(low / step - 1e-9) * step; t <= high + step * 1e-9; t += step)
-    ticks.push_back(std::abs(t) < step * 1e-6 ? 0 : t);
+  if (!(step > 0)) return ticks;  // an empty range
+  double last = std::floor(high / step + 1e-9);
+  for (auto i = static_cast<int64_t>(std::ceil(low / step - 1e-9)); static_cast<double>(i) <= last; ++i)
+    ticks.push_back(static_cast<double>(i) * step);
   return ticks;
 }
 

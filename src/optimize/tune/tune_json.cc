@@ -59,7 +59,7 @@ Json tune_to_json(const TuneResult& result) {
                           .set("cpu_cores", m.cpu_cores)
                           .set("memory_total_bytes", m.memory_total_bytes)
                           .set("os", m.os)
-                          .set("load_1min", result.load_1min ? Json(*result.load_1min) : Json())
+                          .set("load_1min", result.load_1min)
                           .set("engines", engines));
   Json candidates = Json::array();
   for (const TuneCandidate& candidate : result.candidates) candidates.push(candidate_record(candidate));

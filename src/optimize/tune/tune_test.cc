@@ -10,6 +10,7 @@
 
 #include "optimize/tune/plan.h"
 #include "os/posix/posix_ports.h"
+#include "os/posix/test_folder.h"
 
 namespace oree {
 namespace {
@@ -213,20 +214,11 @@ std::string deps_folder() {
   return std::filesystem::exists(folder + "/models/nmp.tflite") ? folder : "";
 }
 
-struct Folder {
-  std::string path;
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "oree-tune-XXXXXX").string();
-    path = mkdtemp(name.data()) != nullptr ? name : "";
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-};
-
 }  // namespace
 
 TEST_CASE("the choice is read back from the file that was written; other files are refused") {
   PosixPorts posix;
-  Folder folder;
+  TestFolder folder;
   TuneResult result = result_of({measured("openvino", 3, 4, 0.99)});
   choose_candidate(result);
   auto write = [&](const std::string& text) {
@@ -251,7 +243,7 @@ TEST_CASE("the choice is read back from the file that was written; other files a
 
 TEST_CASE("the documented example is a tune report") {
   PosixPorts posix;
-  Folder folder;
+  TestFolder folder;
   Files& files = *posix.ports().files;
   auto document = files.read(std::string(OREE_SOURCE_DIR) + "/docs/formats/tune.md", 1 << 20);
   REQUIRE(document.ok());
@@ -272,7 +264,7 @@ TEST_CASE("a tune whose reference cannot run says so and leaves nothing behind")
     return;
   }
   PosixPorts posix;
-  Folder folder;
+  TestFolder folder;
   TuneRequest request = request_for(deps + "/models/nmp.tflite");
   request.out_dir = folder.path + "/out";
   request.worker.argv = {"/bin/sh", "-c", "exit 9"};
@@ -289,7 +281,7 @@ TEST_CASE("a real model is tuned in real processes, and every trace but the two 
     return;
   }
   PosixPorts posix;
-  Folder folder;
+  TestFolder folder;
   TuneRequest request = request_for(deps + "/models/nmp.tflite");
   request.out_dir = folder.path + "/out";
   request.runtimes = {"tflite", "onnxruntime"};

@@ -4,12 +4,11 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "os/posix/posix_clock.h"
+#include "os/posix/test_folder.h"
 
 #ifdef __SANITIZE_ADDRESS__
 // GLib's library constructor allocates a table that it never frees. Whole stacks, so that nothing else is excused.
@@ -20,18 +19,12 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:call_init\n"
 namespace oree {
 namespace {
 
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/oree-gst-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
+struct Folder : TestFolder {
   std::string file(const std::string& name, const std::string& content) {
-    std::string full = path + "/" + name;
+    std::string full = *this / name;
     std::ofstream(full, std::ios::binary) << content;
     return full;
   }
-  std::string path;
 };
 
 PosixClock posix_clock;

@@ -284,6 +284,7 @@ TEST_CASE("sixty-four clients at once") {
   Fixture f;
   std::atomic<int> right{0};
   std::vector<std::thread> clients;
+  clients.reserve(64);
   for (int c = 0; c < 64; ++c) {
     clients.emplace_back([&f, &right, c] {
       Socket s(f.port);

@@ -12,22 +12,11 @@
 #include "core/base/limits.h"
 #include "os/posix/line_reader.h"
 #include "os/posix/posix_ports.h"
+#include "os/posix/test_folder.h"
 
 using namespace oree;
 
 namespace {
-
-// A folder that goes with the test.
-struct TempDir {
-  std::string path;
-  TempDir() {
-    const char* base = std::getenv("TMPDIR");
-    path = std::string(base ? base : "/tmp") + "/oree_posix_XXXXXX";
-    REQUIRE(mkdtemp(path.data()) != nullptr);
-  }
-  ~TempDir() { (void)PosixFiles().remove_all(path); }
-  std::string operator/(const std::string& name) const { return path + "/" + name; }
-};
 
 Result<std::unique_ptr<Process>> shell(const std::string& script, ProcessSpec spec = {}) {
   spec.argv = {"sh", "-c", script};
@@ -49,7 +38,7 @@ bool alive(int64_t pid) { return kill(static_cast<pid_t>(pid), 0) == 0; }
 }  // namespace
 
 TEST_CASE("files are written, read, listed, moved and removed") {
-  TempDir d;
+  TestFolder d;
   PosixFiles f;
   REQUIRE(f.make_dirs(d / "a/b/c").ok());
   CHECK(f.make_dirs(d / "a/b/c").ok());
@@ -83,7 +72,7 @@ TEST_CASE("files are written, read, listed, moved and removed") {
 }
 
 TEST_CASE("an atomic write leaves no temporary file, not even when it fails") {
-  TempDir d;
+  TestFolder d;
   PosixFiles f;
   REQUIRE(f.make_dirs(d / "target/full").ok());
   CHECK_FALSE(f.write_atomic(d / "target", as_bytes("x")).ok());
@@ -91,7 +80,7 @@ TEST_CASE("an atomic write leaves no temporary file, not even when it fails") {
 }
 
 TEST_CASE("removing a tree never follows a link out of it") {
-  TempDir d;
+  TestFolder d;
   PosixFiles f;
   REQUIRE(f.make_dirs(d / "keep").ok());
   REQUIRE(f.write_atomic(d / "keep/me", as_bytes("1")).ok());
@@ -122,7 +111,7 @@ TEST_CASE("lines are cut at the bound, wherever the pieces fall") {
 }
 
 TEST_CASE("a child gets its arguments, environment and folder, and nothing else that is open") {
-  TempDir d;
+  TestFolder d;
   int leak = open("/dev/null", O_RDONLY);
   REQUIRE(leak >= 0);
   ProcessSpec spec;
@@ -268,7 +257,7 @@ TEST_CASE("a child dies with the thread that started it, when asked to") {
 }
 
 TEST_CASE("sensors read the kernel's files, and say absent what is not there") {
-  TempDir d;
+  TestFolder d;
   PosixFiles f;
   auto put = [&](const std::string& path, std::string_view text) {
     REQUIRE(f.make_dirs(path_parent(d / path)).ok());

@@ -11,21 +11,11 @@
 #include <thread>
 
 #include "os/posix/posix_files.h"
+#include "os/posix/test_folder.h"
 
 using namespace oree;
 
 namespace {
-
-struct TempDir {
-  std::string path;
-  TempDir() {
-    const char* base = std::getenv("TMPDIR");
-    path = std::string(base ? base : "/tmp") + "/oree_sqlite_XXXXXX";
-    REQUIRE(mkdtemp(path.data()) != nullptr);
-  }
-  ~TempDir() { (void)PosixFiles().remove_all(path); }
-  std::string operator/(const std::string& name) const { return path + "/" + name; }
-};
 
 std::unique_ptr<SqliteDatabase> memory() {
   auto db = SqliteDatabase::open(":memory:").value();
@@ -109,6 +99,7 @@ TEST_CASE("a transaction happens whole or not at all, nested ones with it") {
 TEST_CASE("threads share one database") {
   auto db = memory();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int k = 0; k < 50; ++k) {
@@ -126,7 +117,7 @@ TEST_CASE("threads share one database") {
 }
 
 TEST_CASE("what was committed is there after kill -9, what was not is gone") {
-  TempDir d;
+  TestFolder d;
   pid_t child = fork();
   if (child == 0) {
     auto db = SqliteDatabase::open(d / "x.db");
@@ -149,7 +140,7 @@ TEST_CASE("what was committed is there after kill -9, what was not is gone") {
 }
 
 TEST_CASE("a damaged file, a foreign file and a full disk are told apart") {
-  TempDir d;
+  TestFolder d;
   PosixFiles files;
   REQUIRE(files.write_atomic(d / "foreign", as_bytes(std::string(5000, 'x'))).ok());
   CHECK(SqliteDatabase::open(d / "foreign").error().code() == Code::kInvalid);
@@ -168,7 +159,7 @@ TEST_CASE("a damaged file, a foreign file and a full disk are told apart") {
 }
 
 TEST_CASE("a lock of another connection is waited for, then reported") {
-  TempDir d;
+  TestFolder d;
   auto a = SqliteDatabase::open(d / "x.db").value();
   auto b = SqliteDatabase::open(d / "x.db", 20).value();
   REQUIRE(a->script("CREATE TABLE t(v)").ok());

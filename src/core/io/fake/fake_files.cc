@@ -289,7 +289,8 @@ void FakeFiles::crash() {
   }
   for (const auto& [path, node] : durable_) {
     bool removed = !live_.contains(path) && random.next_u64() % 2 == 0;
-    if (removed) std::erase_if(after, [&](const auto& e) { return e.first == path || below(e.first, path); });
+    if (removed)
+      std::erase_if(after, [&gone = path](const auto& e) { return e.first == gone || below(e.first, gone); });
   }
   std::set<Node*> done;
   for (auto& [path, node] : after) {

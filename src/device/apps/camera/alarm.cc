@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace oree {
 namespace {
@@ -75,24 +76,28 @@ double AlarmRules::threshold(int label) const {
   return label >= 0 && index < thresholds_.size() ? thresholds_[index] : threshold_other_;
 }
 
-std::optional<std::string> AlarmRules::check(Track& track, int width, int height) const {
-  if (!track.confirmed || !track.seen || track.alarmed || track.score < threshold(track.label)) return std::nullopt;
+std::optional<std::string> AlarmRules::zone_of(const Track& track, int width, int height) const {
+  if (zones_.empty()) return std::string();
   Point foot{(track.box.x0 + track.box.x1) / 2 / width, track.box.y1 / height};
   // A person cut off by the lower edge stands on it, not below the picture.
   foot.y = std::min(foot.y, 1 - 1e-9);
-  if (zones_.empty()) {
-    track.alarmed = true;
-    return std::string();
-  }
   for (const WatchedZone& watched : zones_) {
     auto index = static_cast<size_t>(track.label);
     if (!watched.labels.empty() && (track.label < 0 || index >= watched.labels.size() || !watched.labels[index]))
       continue;
-    if (!inside(watched.zone.polygon, foot)) continue;
-    track.alarmed = true;
-    return watched.zone.name;
+    if (inside(watched.zone.polygon, foot)) return watched.zone.name;
   }
   return std::nullopt;
+}
+
+std::optional<Alarm> AlarmRules::check(Track& track, int width, int height) const {
+  if (!track.confirmed || !track.seen || track.alarmed) return std::nullopt;
+  if (!track.due && track.score >= threshold(track.label)) {
+    if (auto zone = zone_of(track, width, height)) track.due = Alarm{*zone, track.score};
+  }
+  if (!track.due || track.doubtful) return std::nullopt;
+  track.alarmed = true;
+  return std::exchange(track.due, std::nullopt);
 }
 
 }  // namespace oree

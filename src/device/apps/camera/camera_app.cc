@@ -50,10 +50,10 @@ class Watch {
     StageTimes times;
     OREE_TRY_ASSIGN(std::vector<Detection> found, parts_.model->run(frame.view, clock(), times));
     int64_t decoded = clock().monotonic_ns();
-    tracker_.update(found, frame.stream_ms);
-    std::vector<std::pair<Track, std::string>> alarms;
+    tracker_.update(found, frame.stream_ms, {frame.view.width, frame.view.height});
+    std::vector<std::pair<Track, Alarm>> alarms;
     for (Track& track : tracker_.tracks()) {
-      if (auto zone = rules_.check(track, frame.view.width, frame.view.height)) alarms.emplace_back(track, *zone);
+      if (auto alarm = rules_.check(track, frame.view.width, frame.view.height)) alarms.emplace_back(track, *alarm);
     }
     // The decision stands here; what follows is telling it.
     last_ns_ = clock().monotonic_ns();
@@ -89,7 +89,7 @@ class Watch {
     }
   }
 
-  void record(const Frame& frame, const std::vector<std::pair<Track, std::string>>& alarms, bool wanted) {
+  void record(const Frame& frame, const std::vector<std::pair<Track, Alarm>>& alarms, bool wanted) {
     Frame copy = copy_frame(frame);
     std::vector<Mark> marks;
     for (const Track& track : tracker_.tracks()) {
@@ -99,17 +99,17 @@ class Watch {
            fmt::format("{} {:.2f} #{}", label_name(parts_.model->labels(), track.label), track.score, track.id),
            track.alarmed});
     }
-    for (const auto& [track, zone] : alarms) {
+    for (const auto& [track, alarm] : alarms) {
       Event event;
       event.id = fmt::format("{:016x}{:016x}", parts_.ports.random->next_u64(), parts_.ports.random->next_u64());
       event.time_ms = clock().wall_ms();
       event.label = label_name(parts_.model->labels(), track.label);
-      event.score = track.score;
+      event.score = alarm.score;
       event.box = track.box;
       event.width = frame.view.width;
       event.height = frame.view.height;
       event.track = track.id;
-      event.zone = zone;
+      event.zone = alarm.zone;
       event.frame = frame.index;
       event.stream_ms = frame.stream_ms;
       event.model = parts_.model_name;

@@ -31,6 +31,15 @@ struct Rig {
       steps.push_back({i * step_ms, gray_frame(32, 32, static_cast<uint8_t>(score * 255), i * step_ms)});
     source = std::make_unique<FakeFrameSource>(clock, std::move(steps));
   }
+  // The same with a score of its own for each frame.
+  void film(const std::vector<double>& scores, int step_ms) {
+    std::deque<FakeFrameSource::Step> steps;
+    for (double score : scores) {
+      auto at_ms = static_cast<int64_t>(steps.size()) * step_ms;
+      steps.push_back({at_ms, gray_frame(32, 32, static_cast<uint8_t>(score * 255), at_ms)});
+    }
+    source = std::make_unique<FakeFrameSource>(clock, std::move(steps));
+  }
   Result<CameraSummary> run() {
     CameraParts parts;
     parts.ports.clock = &clock;
@@ -110,6 +119,21 @@ TEST_CASE("a person that stays is one event with a picture, stored and told") {
   CHECK(rig.told_count("events") == 1);
   CHECK(summary->confidence.count() == 1);
   CHECK(rig.types("stats") >= 5);  // one a second
+}
+
+TEST_CASE("a person who stands there is one event, however often the model loses sight of him") {
+  Rig rig;
+  std::vector<double> scores;
+  for (int gap : {5, 20, 100, 250}) {
+    scores.insert(scores.end(), 30, 0.8);
+    scores.insert(scores.end(), static_cast<size_t>(gap), 0.0);
+  }
+  scores.insert(scores.end(), 30, 0.8);
+  rig.film(scores, 100);
+  auto summary = rig.run();
+  REQUIRE(summary.ok());
+  CHECK(summary->events == 1);
+  CHECK(summary->tracks == 1);
 }
 
 TEST_CASE("under the threshold nothing is raised, but it is tracked and sampled") {

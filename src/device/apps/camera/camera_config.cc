@@ -150,6 +150,8 @@ Status read_track(Table t, TrackerRules& c) {
   OREE_TRY(t.number("iou_min", c.iou_min, 0.01, 0.9));
   OREE_TRY(t.integer("hits_confirm", c.hits_confirm, 1, 1000));
   OREE_TRY(t.integer("lost_ms", c.lost_ms, 0, 3'600'000));
+  OREE_TRY(t.integer("refind_ms", c.refind_ms, 0, 3'600'000));
+  OREE_TRY(t.integer("refind_still_ms", c.refind_still_ms, 0, 3'600'000));
   OREE_TRY(t.integer("sample_ms", c.sample_ms, 1, 86'400'000));
   OREE_TRY(t.boolean("sample_empty", c.sample_empty));
   OREE_TRY(t.integer("tracks_max", c.tracks_max, 1, 100'000));

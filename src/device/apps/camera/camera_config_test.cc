@@ -49,6 +49,8 @@ TEST_CASE("what is wrong is named by its key") {
   has("[[alarm.zones]]\nname = 'a'\npolygon = [[0,0],[1,0]]", "alarm.zones[0].polygon");
   has("[[alarm.zones]]\nname = 'a'\npolygon = [[0,0],[640,0],[1,1]]", "within 0 and 1");
   has("[track]\nhits_confirm = 0", "track.hits_confirm");
+  has("[track]\nrefind_ms = -1", "track.refind_ms");
+  has("[track]\nrefind_still_ms = 1e9", "track.refind_still_ms");
   has("[store]\nfolder = ''", "store.folder");
   has("[webhook]\nurl = 'ftp://x'", "webhook.url");
   has("[webhook]\nurl = 'http://x'\nheaders = { A = \"b\\nC: d\" }", "webhook.headers.A");

@@ -72,9 +72,10 @@ TEST_CASE("classes do not mix, and weak detections start nothing") {
   CHECK(weak.tracks().empty());
 }
 
-TEST_CASE("a lost track ends after its time, and the same place later is a new one") {
+TEST_CASE("a lost track ends after its time, and the same place later is a new one, unless it is to be known again") {
   TrackerRules rules;
   rules.lost_ms = 500;
+  rules.refind_ms = rules.refind_still_ms = 0;
   Tracker tracker(rules);
   for (int i = 0; i < 5; ++i) tracker.update({person(10, 10)}, i * 100);
   tracker.update({}, 900);

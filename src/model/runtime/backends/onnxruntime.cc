@@ -6,6 +6,7 @@
 
 #include "core/base/log.h"
 #include "model/runtime/backends/backends.h"
+#include "model/runtime/backends/engine_backend.h"
 #include "model/runtime/backends/handle.h"
 #include "model/runtime/backends/onnxruntime_api.h"
 #include "model/runtime/backends/session_base.h"
@@ -77,11 +78,13 @@ class OrtSession final : public SessionBase {
       inputs.push_back(std::move(value));
     }
     std::vector<const ort::Value*> in;
+    in.reserve(inputs.size());
     for (const Handle<ort::Value>& value : inputs) in.push_back(value.get());
     std::vector<ort::Value*> out(outputs_.size(), nullptr);
     Status ran = check(api_, api_.run(session_.get(), nullptr, input_names_.data(), in.data(), in.size(),
                                       output_names_.data(), out.size(), out.data()));
     std::vector<Handle<ort::Value>> results;
+    results.reserve(out.size());
     for (ort::Value* value : out) results.push_back(hold(value, api_.release_value));
     if (!ran.ok()) return ran.error();
     NamedTensors named;
@@ -212,34 +215,12 @@ constexpr Provider kProviders[] = {
     {"dnnl", "DnnlExecutionProvider", "Dnnl", "needs an ONNX Runtime built with --use_dnnl"},
 };
 
-class OrtBackend final : public Backend {
+class OrtBackend final : public EngineBackend {
  public:
-  OrtBackend() {
-    info_.name = "onnxruntime";
-    info_.formats = {"onnx"};
-    info_.precisions = {"f32", "default"};
-    Result<LibraryCandidate> found = open_first({"OREE_ONNXRUNTIME_LIBRARY", "libonnxruntime.so", "onnxruntime"},
-                                                [&](const DynamicLibrary& library) { return start(library); });
-    if (!found.ok()) {
-      info_.absent["onnxruntime"] = found.error().message() + ". " + kHowToGet;
-      return;
-    }
-    info_.available = true;
-    info_.library = found->path;
-    info_.origin = found->origin;
-    info_.version = engine_.api.version;
-  }
-
-  const RuntimeInfo& info() const override { return info_; }
-
-  Result<std::unique_ptr<Session>> open(const std::string& model_path, const SessionOptions& options) override {
-    OREE_TRY(check_options(options));
-    if (!info_.available) return Error(Code::kUnavailable, info_.absent.at("onnxruntime"));
-    Status sound = check_model_file(model_path, {ModelFormat::kOnnx}, "onnxruntime");
-    if (!sound.ok()) return sound.error().within(model_path);
-    Result<std::unique_ptr<Session>> session = open_checked(model_path, options);
-    if (!session.ok()) return session.error().within(model_path);
-    return session;
+  OrtBackend() : EngineBackend("onnxruntime", {ModelFormat::kOnnx}) {
+    bool found = find_engine({"OREE_ONNXRUNTIME_LIBRARY", "libonnxruntime.so", "onnxruntime"}, kHowToGet,
+                             [&](const DynamicLibrary& library) { return start(library); });
+    if (found) info_.version = engine_.api.version;
   }
 
  private:
@@ -303,7 +284,7 @@ class OrtBackend final : public Backend {
     return check(api, append_it(to, raw));
   }
 
-  Result<std::unique_ptr<Session>> open_checked(const std::string& path, const SessionOptions& options) {
+  Result<std::unique_ptr<Session>> open_checked(const std::string& path, const SessionOptions& options) override {
     const ort::Api& api = engine_.api;
     std::string provider = options.provider.empty() ? "cpu" : options.provider;
     OREE_TRY(check_precision(provider, options.precision));
@@ -342,7 +323,6 @@ class OrtBackend final : public Backend {
                  fmt::format("onnxruntime on '{}' computes in the model's own types, not in {}", provider, precision));
   }
 
-  RuntimeInfo info_;
   Engine engine_;
 };
 

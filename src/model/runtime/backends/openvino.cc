@@ -7,6 +7,7 @@
 
 #include "model/onnx/onnx_file.h"
 #include "model/runtime/backends/backends.h"
+#include "model/runtime/backends/engine_backend.h"
 #include "model/runtime/backends/handle.h"
 #include "model/runtime/backends/openvino_api.h"
 #include "model/runtime/backends/session_base.h"
@@ -215,34 +216,11 @@ class OvSession final : public SessionBase {
   std::map<std::string, std::string> facts_;
 };
 
-class OvBackend final : public Backend {
+class OvBackend final : public EngineBackend {
  public:
-  OvBackend() {
-    info_.name = "openvino";
-    info_.formats = {"openvino", "onnx", "tflite"};
-    info_.precisions = {"f32", "default"};
-    Result<LibraryCandidate> found = open_first({"OREE_OPENVINO_LIBRARY", "libopenvino_c.so", "openvino/libs"},
-                                                [&](const DynamicLibrary& library) { return start(library); });
-    if (!found.ok()) {
-      info_.absent["openvino"] = found.error().message() + ". " + kHowToGet;
-      return;
-    }
-    info_.available = true;
-    info_.library = found->path;
-    info_.origin = found->origin;
-  }
-
-  const RuntimeInfo& info() const override { return info_; }
-
-  Result<std::unique_ptr<Session>> open(const std::string& model_path, const SessionOptions& options) override {
-    OREE_TRY(check_options(options));
-    if (!info_.available) return Error(Code::kUnavailable, info_.absent.at("openvino"));
-    Status sound =
-        check_model_file(model_path, {ModelFormat::kOpenvino, ModelFormat::kOnnx, ModelFormat::kTflite}, "openvino");
-    if (!sound.ok()) return sound.error().within(model_path);
-    Result<std::unique_ptr<Session>> session = open_checked(model_path, options);
-    if (!session.ok()) return session.error().within(model_path);
-    return session;
+  OvBackend() : EngineBackend("openvino", {ModelFormat::kOpenvino, ModelFormat::kOnnx, ModelFormat::kTflite}) {
+    find_engine({"OREE_OPENVINO_LIBRARY", "libopenvino_c.so", "openvino/libs"}, kHowToGet,
+                [&](const DynamicLibrary& library) { return start(library); });
   }
 
  private:
@@ -303,13 +281,9 @@ class OvBackend final : public Backend {
     return {};
   }
 
-  Result<std::unique_ptr<Session>> open_checked(const std::string& path, const SessionOptions& options) {
+  Result<std::unique_ptr<Session>> open_checked(const std::string& path, const SessionOptions& options) override {
     std::string provider = options.provider.empty() ? "cpu" : options.provider;
-    if (std::find(info_.providers.begin(), info_.providers.end(), provider) == info_.providers.end()) {
-      auto why = info_.absent.find(provider);
-      return Error(Code::kUnsupported, fmt::format("openvino has no provider '{}'{}", provider,
-                                                   why == info_.absent.end() ? "" : ": " + why->second));
-    }
+    OREE_TRY(check_provider(provider));
     ov::Model* raw_model = nullptr;
     Status read = check(api_, api_.read_model(core_, path.c_str(), nullptr, &raw_model), Code::kUnsupported);
     if (!read.ok()) return read.error();
@@ -345,7 +319,6 @@ class OvBackend final : public Backend {
     return std::unique_ptr<Session>(std::move(session));
   }
 
-  RuntimeInfo info_;
   ov::Api api_{};
   ov::Core* core_ = nullptr;  // for the life of the process
 };

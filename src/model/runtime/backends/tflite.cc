@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "model/runtime/backends/backends.h"
-#include "model/runtime/backends/dynamic_library.h"
+#include "model/runtime/backends/engine_backend.h"
 #include "model/runtime/backends/session_base.h"
 #include "model/runtime/files/model_file.h"
 #include "model/tflite/tflite_file.h"
@@ -300,43 +300,24 @@ class TfliteSession final : public SessionBase {
   void (*delete_delegate_)(TfDelegate*) = nullptr;
 };
 
-class TfliteBackend final : public Backend {
+class TfliteBackend final : public EngineBackend {
  public:
-  TfliteBackend() {
-    info_.name = "tflite";
-    info_.formats = {"tflite"};
-    info_.precisions = {"f32", "default"};
-    Result<LibraryCandidate> found = open_first({"OREE_TFLITE_LIBRARY", "libtensorflowlite_c.so", "tflite"},
-                                                [&](const DynamicLibrary& library) -> Status {
-                                                  OREE_TRY_ASSIGN(api_, load_api(library));
-                                                  return Status();
-                                                });
-    if (!found.ok()) {
-      info_.absent["tflite"] = found.error().message() + ". " + kHowToGet;
-      return;
-    }
-    info_.available = true;
-    info_.library = found->path;
-    info_.origin = found->origin;
+  TfliteBackend() : EngineBackend("tflite", {ModelFormat::kTflite}) {
+    bool found = find_engine({"OREE_TFLITE_LIBRARY", "libtensorflowlite_c.so", "tflite"}, kHowToGet,
+                             [&](const DynamicLibrary& library) { return start(library); });
+    if (!found) return;
     info_.version = api_.version();
     find_xnnpack();
     info_.providers.push_back("cpu");
     find_edge_tpu();
   }
 
-  const RuntimeInfo& info() const override { return info_; }
-
-  Result<std::unique_ptr<Session>> open(const std::string& model_path, const SessionOptions& options) override {
-    OREE_TRY(check_options(options));
-    if (!info_.available) return Error(Code::kUnavailable, info_.absent.at("tflite"));
-    Status sound = check_model_file(model_path, {ModelFormat::kTflite}, "tflite");
-    if (!sound.ok()) return sound.error().within(model_path);
-    Result<std::unique_ptr<Session>> session = open_checked(model_path, options);
-    if (!session.ok()) return session.error().within(model_path);
-    return session;
+ private:
+  Status start(const DynamicLibrary& library) {
+    OREE_TRY_ASSIGN(api_, load_api(library));
+    return {};
   }
 
- private:
   void find_xnnpack() {
     QuietStderr quiet;
     TfDelegate* trial = api_.create_xnnpack != nullptr ? make_xnnpack(1) : nullptr;
@@ -371,17 +352,13 @@ class TfliteBackend final : public Backend {
     return api_.create_xnnpack(&options);
   }
 
-  Result<std::unique_ptr<Session>> open_checked(const std::string& path, const SessionOptions& options) {
+  Result<std::unique_ptr<Session>> open_checked(const std::string& path, const SessionOptions& options) override {
     if (options.precision != "f32" && options.precision != "default") {
       return Error(Code::kUnsupported,
                    fmt::format("tflite computes in the model's own types, not in {}", options.precision));
     }
     std::string provider = options.provider.empty() ? info_.providers.front() : options.provider;
-    if (std::find(info_.providers.begin(), info_.providers.end(), provider) == info_.providers.end()) {
-      auto why = info_.absent.find(provider);
-      return Error(Code::kUnsupported, fmt::format("tflite has no provider '{}'{}", provider,
-                                                   why == info_.absent.end() ? "" : ": " + why->second));
-    }
+    OREE_TRY(check_provider(provider));
     TfDelegate* delegate = nullptr;
     void (*destroy)(TfDelegate*) = nullptr;
     if (provider == "xnnpack") {
@@ -402,6 +379,7 @@ class TfliteBackend final : public Backend {
     const TfliteSubgraph& graph = parsed.subgraphs.front();
     auto signatures = [&](const std::vector<int32_t>& indices) {
       std::vector<Shape> out;
+      out.reserve(indices.size());
       for (int32_t i : indices) out.push_back(graph.tensors[static_cast<size_t>(i)].signature);
       return out;
     };
@@ -409,7 +387,6 @@ class TfliteBackend final : public Backend {
     return std::unique_ptr<Session>(std::move(session));
   }
 
-  RuntimeInfo info_;
   Api api_{};
   ExternalDelegate edge_tpu_;
 };
