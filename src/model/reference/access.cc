@@ -52,8 +52,12 @@ void set_nibble(uint8_t* data, size_t i, unsigned value) {
 }
 
 template <typename T>
-unsigned to_nibble(T v) {
-  return static_cast<unsigned>(convert<int64_t>(v)) & 15u;
+unsigned to_nibble(T v, bool is_signed) {
+  if constexpr (std::is_floating_point_v<T>) {
+    int whole = convert<int>(v);
+    return static_cast<unsigned>(is_signed ? std::clamp(whole, -8, 7) : std::clamp(whole, 0, 15));
+  }
+  return static_cast<unsigned>(v) & 15u;
 }
 
 template <typename From, typename To>
@@ -132,7 +136,7 @@ void narrow(std::span<const T> from, Tensor& to) {
     }
     case Dtype::kInt4:
     case Dtype::kUint4:
-      for (size_t i = 0; i < from.size(); ++i) set_nibble(to.data(), i, to_nibble(from[i]));
+      for (size_t i = 0; i < from.size(); ++i) set_nibble(to.data(), i, to_nibble(from[i], to.dtype() == Dtype::kInt4));
       return;
   }
 }

@@ -21,9 +21,8 @@ Domain domain_of(Dtype dtype);
 template <typename T>
 void widen(const Tensor& from, std::span<T> to);
 
-// Integer to integer wraps as two's complement; real to integer truncates towards zero and saturates, NaN becomes 0
-// (but a 4-bit type keeps the low bits of what int64 would hold, as ONNX's cases have it); to real rounds to the
-// nearest, ties to even; to bool: is it not 0?
+// Integer to integer wraps as two's complement; real to integer truncates towards zero and saturates, NaN becomes 0;
+// to real rounds to the nearest, ties to even; to bool: is it not 0?
 template <typename T>
 void narrow(std::span<const T> from, Tensor& to);
 
