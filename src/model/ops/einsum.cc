@@ -139,7 +139,7 @@ int64_t einsum_macs(const Graph& graph, const Node& node) {
   Result<std::optional<std::map<int, Dim>>> labels = label_dims(graph, node, equation);
   if (!labels.ok() || !labels.value()) return -1;
   int64_t n = static_cast<int64_t>(node.inputs.size()) - 1;
-  for (const auto& [label, dim] : *labels.value()) n = times(n, dim.size);
+  for (const auto& [label, dim] : *labels.value()) n = cost_product(n, dim.size);
   return n;
 }
 

@@ -180,7 +180,7 @@ Status infer_arithmetic(Inference& in) {
   return {};
 }
 
-int64_t times(int64_t a, int64_t b) {
+int64_t cost_product(int64_t a, int64_t b) {
   if (a < 0 || b < 0) return -1;
   std::optional<int64_t> p = product(a, b);
   return p && *p <= int64_t{1} << 62 ? *p : -1;
@@ -190,7 +190,7 @@ int64_t volume(const Graph& graph, ValueId value, size_t from) {
   if (value == kNoValue || !graph.value(value).dims) return -1;
   const Dims& dims = *graph.value(value).dims;
   int64_t n = 1;
-  for (size_t i = from; i < dims.size(); ++i) n = times(n, dims[i].size);
+  for (size_t i = from; i < dims.size(); ++i) n = cost_product(n, dims[i].size);
   return n;
 }
 

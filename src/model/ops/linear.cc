@@ -114,9 +114,11 @@ Status infer_attention(Inference& in) {
   return {};
 }
 
-int64_t matmul_macs(const Graph& g, const Node& n) { return times(volume(g, n.output(0)), dim_at(g, n.input(0), -1)); }
+int64_t matmul_macs(const Graph& g, const Node& n) {
+  return cost_product(volume(g, n.output(0)), dim_at(g, n.input(0), -1));
+}
 int64_t gemm_macs(const Graph& g, const Node& n) {
-  return times(volume(g, n.output(0)), dim_at(g, n.input(0), n.integer("transA", 0) != 0 ? 0 : 1));
+  return cost_product(volume(g, n.output(0)), dim_at(g, n.input(0), n.integer("transA", 0) != 0 ? 0 : 1));
 }
 // Scores and weighted sums: queries x keys x (size of a key + size of a value).
 int64_t attention_macs(const Graph& g, const Node& n) {
@@ -126,7 +128,7 @@ int64_t attention_macs(const Graph& g, const Node& n) {
     int64_t past = dim_at(g, n.input(4), 2);
     keys = keys < 0 || past < 0 ? -1 : keys + past;
   }
-  return out < 0 || q < 0 ? -1 : times(keys, out + q);
+  return out < 0 || q < 0 ? -1 : cost_product(keys, out + q);
 }
 
 constexpr AttributeDef kGemm[] = {{"alpha", kFloat}, {"beta", kFloat}, {"transA", kInt}, {"transB", kInt}};

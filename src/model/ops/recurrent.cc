@@ -53,8 +53,8 @@ Status infer_lstm(Inference& in) { return infer_recurrent(in, 4); }
 // Every step multiplies all weights.
 int64_t recurrent_macs(const Graph& g, const Node& n) {
   int64_t w = volume(g, n.input(1)), r = volume(g, n.input(2));
-  int64_t steps = times(dim_at(g, n.input(0), 0), dim_at(g, n.input(0), 1));
-  return w < 0 || r < 0 ? -1 : times(steps, w + r);
+  int64_t steps = cost_product(dim_at(g, n.input(0), 0), dim_at(g, n.input(0), 1));
+  return w < 0 || r < 0 ? -1 : cost_product(steps, w + r);
 }
 
 constexpr AttributeDef kRnn[] = {

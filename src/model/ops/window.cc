@@ -241,13 +241,15 @@ Status infer_max_unpool(Inference& in) {
 }
 
 // Each output element sums over one kernel slice.
-int64_t conv_macs(const Graph& g, const Node& n) { return times(volume(g, n.output(0)), volume(g, n.input(1), 1)); }
+int64_t conv_macs(const Graph& g, const Node& n) {
+  return cost_product(volume(g, n.output(0)), volume(g, n.input(1), 1));
+}
 int64_t qlinear_conv_macs(const Graph& g, const Node& n) {
-  return times(volume(g, n.output(0)), volume(g, n.input(3), 1));
+  return cost_product(volume(g, n.output(0)), volume(g, n.input(3), 1));
 }
 // Each input element goes through one kernel slice.
 int64_t conv_transpose_macs(const Graph& g, const Node& n) {
-  return times(volume(g, n.input(0)), volume(g, n.input(1), 1));
+  return cost_product(volume(g, n.input(0)), volume(g, n.input(1), 1));
 }
 
 constexpr AttributeDef kConv[] = {{"auto_pad", kText},     {"dilations", kInts}, {"group", kInt},

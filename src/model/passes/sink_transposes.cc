@@ -233,15 +233,34 @@ class Sinker {
       if (p.size() != region.rank ||
           !std::ranges::all_of(region.nodes, [&](NodeId n) { return can_relayout(graph_, graph_.node(n), p); }))
         continue;
-      int64_t cost = border_cost(region, p);
-      if (cost < best_cost) {
-        best_cost = cost;
+      int64_t here = border_cost(region, p);
+      if (here < best_cost) {
+        best_cost = here;
         best = p;
       }
     }
     if (!best) return 0;
+    // The border's cost is an estimate: a neighbour may share or keep what it counts as gone. Only what really gets
+    // less is kept, and so the pass ends.
+    Graph before = graph_;
+    int64_t cost_before = cost(region.block);
     apply(region, *best);
-    return 1;
+    join_pairs(region.block);
+    if (cost(region.block) < cost_before) return 1;
+    graph_ = std::move(before);
+    return 0;
+  }
+
+  // Of all transposes of a block that somebody uses.
+  int64_t cost(BlockId block) const {
+    int64_t sum = 0;
+    for (NodeId id : graph_.block(block).nodes) {
+      const Node& node = graph_.node(id);
+      if (node.removed || !node.is("Transpose") || graph_.unused(node.outputs[0])) continue;
+      if (std::optional<Permutation> perm = transpose_permutation(graph_, node))
+        sum += transposition_cost(graph_, node.inputs[0], *perm);
+    }
+    return sum;
   }
 
   void apply(const Region& region, const Permutation& perm) {

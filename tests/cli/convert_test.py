@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""oree convert on real models: the result agrees with its source in the engines of this machine, and a plain CNN keeps no
+transposes inside. Skipped where the models are not fetched."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OREE = pathlib.Path(os.environ.get("OREE_BIN", ROOT / "build/bin")) / "oree"
+MODELS = pathlib.Path(os.environ.get("OREE_DEPS", ROOT / ".deps")) / "models"
+
+
+def convert(*args, status=0):
+    done = subprocess.run([OREE, "convert", *map(str, args), "--json"], capture_output=True, text=True, timeout=200)
+    if done.returncode != status:
+        raise AssertionError(f"exit {done.returncode}, expected {status}: {done.stdout}{done.stderr}")
+    return json.loads(done.stdout) if status == 0 else done.stderr + done.stdout
+
+
+class Convert(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.out = pathlib.Path(folder.name) / "out.onnx"
+
+    def agrees(self, name, *args):
+        document = convert(MODELS / name, self.out, *args)
+        check = document["check"]
+        self.assertTrue(check["agrees"])
+        self.assertTrue(any(e.get("agrees") for e in check["engines"]))
+        self.assertEqual([self.out], list(self.out.parent.iterdir()))  # nothing else is left there
+        return document
+
+    def test_a_tflite_detector_becomes_onnx(self):
+        self.agrees("detector.tflite")
+        operators = subprocess.run([OREE, "inspect", self.out, "--json"], capture_output=True, text=True, timeout=60)
+        # Of the 72 convolutions none keeps one: they stand before the heads' reshapes, and at the picture.
+        self.assertLessEqual(json.loads(operators.stdout)["ops"]["Transpose"], 13)
+
+    def test_one_network_agrees_with_itself_from_both_formats(self):
+        self.agrees("nmp.tflite")
+        self.agrees("nmp.onnx", "--opset", "13")
+
+    def test_float16_weights_halve_the_file(self):
+        self.agrees("nmp.onnx")
+        whole = self.out.stat().st_size
+        self.agrees("nmp.onnx", "--fp16", "--tolerance", "0.1")
+        self.assertLess(self.out.stat().st_size, whole * 0.8)
+
+    def test_a_result_that_differs_is_said_to_differ(self):
+        # The logarithm of a spectrum does not bear halved weights: the check must see it, and name a layer.
+        self.assertIn("the first layer that differs", convert(MODELS / "nmp.onnx", self.out, "--fp16", status=1))
+
+    def test_a_wrong_dimension_is_refused_and_nothing_is_written(self):
+        self.assertIn("no input has a dimension", convert(MODELS / "nmp.onnx", self.out, "--dim", "bach=1", status=3))
+        self.assertFalse(self.out.exists())
+
+
+if __name__ == "__main__":
+    if not (MODELS / "detector.tflite").exists():
+        print("the models are not fetched")
+        sys.exit(77)
+    unittest.main()
