@@ -37,8 +37,4 @@ PassResult to_float16_weights(Graph& graph);  // float32 constants as float16 wi
 
 // --- layout
 PassResult sink_transposes(Graph& graph);  // moves transposes together until they cancel
-// --- quantization
-PassResult fold_qdq(Graph& graph);    // Quantize/Dequantize pairs -> values with Quantization
-PassResult expand_qdq(Graph& graph);  // and back
-
 }  // namespace oree
