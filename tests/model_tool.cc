@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // For the tests of models in Python, until `oree convert` does it:
-//   model_tool rewrite IN.onnx OUT.onnx [OPSET]     reads a model into a graph and writes it again
-// Without OPSET: that of the file, within 7 to 28.
+//   model_tool rewrite IN.onnx OUT.onnx [OPSET [BYTES]]     reads a model into a graph and writes it again
+// OPSET 0, or none: that of the file, within 7 to 28. Constants of at least BYTES go to OUT.onnx.data.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -25,10 +25,14 @@ int fail(const oree::Error& error) {
 
 std::shared_ptr<const Bytes> load(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  return std::make_shared<const Bytes>(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  in.seekg(0, std::ios::end);
+  Bytes bytes(in.good() ? static_cast<size_t>(in.tellg()) : 0);
+  in.seekg(0);
+  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  return std::make_shared<const Bytes>(std::move(bytes));
 }
 
-int rewrite(const std::string& from, const std::string& to, int opset) {
+int rewrite(const std::string& from, const std::string& to, int opset, int64_t threshold) {
   std::shared_ptr<const Bytes> file = load(from);
   oree::OnnxReadOptions read_options;
   std::map<std::string, std::shared_ptr<const Bytes>> beside;
@@ -46,18 +50,27 @@ int rewrite(const std::string& from, const std::string& to, int opset) {
   }
   oree::OnnxWriteOptions options;
   options.opset = opset;
-  Result<oree::OnnxFiles> files = oree::write_onnx_model(*model, options);
-  if (!files.ok()) return fail(files.error());
-  std::ofstream out(to, std::ios::binary);
-  out.write(reinterpret_cast<const char*>(files->model.data()), static_cast<std::streamsize>(files->model.size()));
-  return out.good() ? 0 : 1;
+  options.external_threshold = threshold;
+  options.external_name = to.substr(to.find_last_of('/') + 1) + ".data";
+  std::ofstream out(to, std::ios::binary), data;
+  if (threshold > 0) data.open(to + ".data", std::ios::binary);
+  auto into = [](std::ofstream& stream) {
+    return [&stream](oree::ByteView part) -> oree::Status {
+      stream.write(reinterpret_cast<const char*>(part.data()), static_cast<std::streamsize>(part.size()));
+      if (!stream.good()) return oree::Error(oree::Code::kExhausted, "cannot write");
+      return {};
+    };
+  };
+  oree::Status status = oree::write_onnx_model(*model, options, {into(out), into(data)});
+  return status.ok() ? 0 : fail(status.error());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc >= 4 && std::string(argv[1]) == "rewrite")
-    return rewrite(argv[2], argv[3], argc > 4 ? std::atoi(argv[4]) : 0);
-  std::fprintf(stderr, "model_tool rewrite IN.onnx OUT.onnx [OPSET]\n");
+  if (argc >= 4 && std::string(argv[1]) == "rewrite") {
+    return rewrite(argv[2], argv[3], argc > 4 ? std::atoi(argv[4]) : 0, argc > 5 ? std::atoll(argv[5]) : 0);
+  }
+  std::fprintf(stderr, "model_tool rewrite IN.onnx OUT.onnx [OPSET [BYTES]]\n");
   return 2;
 }

@@ -17,15 +17,21 @@
 namespace oree {
 namespace {
 
-constexpr int kPassedMin = 789;  // of the 1,072 cases of ONNX 1.12
+constexpr int kPassedMin = 964;  // of the 1,072 cases of ONNX 1.12
 constexpr double kRelative = 1e-3, kAbsolute = 1e-7;
 // Two units in the last place: where several operators make up a case, they round at different points; and ONNX 1.12
 // made its bfloat16 by cutting bits off.
 constexpr double kRelativeFloat16 = 0x1p-9, kRelativeBfloat16 = 0x1p-6;
 
-// What ONNX has mended since: there int8 wraps where QLinearMatMul must saturate (1.17).
-const std::set<std::string> kWrongCases = {"test_qlinearmatmul_2D_int8_float16", "test_qlinearmatmul_2D_int8_float32",
-                                           "test_qlinearmatmul_3D_int8_float16", "test_qlinearmatmul_3D_int8_float32"};
+// Cases that are at odds with the specification. QLinearMatMul: int8 wraps where it must saturate; AveragePool: places
+// beyond operand and padding are counted (both mended after ONNX 1.17).
+const std::set<std::string> kWrongCases = {
+    "test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True",
+    "test_qlinearmatmul_2D_int8_float16",
+    "test_qlinearmatmul_2D_int8_float32",
+    "test_qlinearmatmul_3D_int8_float16",
+    "test_qlinearmatmul_3D_int8_float32",
+};
 
 enum class Verdict { kPassed, kFailed, kUnsupported };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bounded reader of the protobuf wire format: fields one by one, as views into the caller's bytes, nothing allocated.
-// It knows no schema; model/runtime/files does.
+// It knows no schema; model/onnx does.
 #pragma once
 
 #include <string_view>

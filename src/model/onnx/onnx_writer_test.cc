@@ -224,6 +224,28 @@ TEST_CASE("large constants go to the file beside, and come back from there") {
   CHECK(write_onnx_model(*model, options).error().code() == Code::kUsage);
 }
 
+TEST_CASE("more than 2 GiB needs a file beside, and takes no memory to write there") {
+  Model model;
+  Graph& g = model.graph;
+  ValueId at = g.add_input("x", Dtype::kFloat32, Dims{1});
+  const Constant shared(Tensor(Dtype::kFloat32, {1 << 24}));  // the same 64 MiB, 33 times
+  for (int i = 0; i < 33; ++i) at = g.add("Add", {at, g.add_constant("w", shared)});
+  g.add_output(at);
+  OnnxWriteOptions options;
+  size_t model_bytes = 0, external_bytes = 0;
+  OnnxSinks sinks;
+  sinks.model = [&](ByteView part) -> Status { return model_bytes += part.size(), Status(); };
+  sinks.external = [&](ByteView part) -> Status { return external_bytes += part.size(), Status(); };
+  Status status = write_onnx_model(model, options, sinks);
+  CHECK(status.error().code() == Code::kUnsupported);
+  CHECK(model_bytes == 0);
+  options.external_threshold = 1024;
+  options.external_name = "w.bin";
+  CHECK(write_onnx_model(model, options, sinks).ok());
+  CHECK(model_bytes < 10000);
+  CHECK(external_bytes == size_t{33} << 26);
+}
+
 TEST_CASE("writing ends with the sink's first error") {
   Model model = one_node("Relu", {"2"});
   for (int fail_at = 0;; ++fail_at) {

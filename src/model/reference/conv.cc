@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "model/reference/access.h"
 #include "model/reference/kernel_tables.h"
@@ -50,10 +51,13 @@ Result<Geometry> geometry(const KernelCall& call, const Tensor& x, const Tensor&
     g.out *= window.out;
     g.shape.push_back(window.out);
   }
+  OREE_TRY(call.fits(Dtype::kFloat64, g.shape));
+  double places = static_cast<double>(g.batch) * static_cast<double>(std::max(g.in, g.out));
+  OREE_TRY(call.affordable(places * static_cast<double>(w.elements())));
   return g;
 }
 
-// sum(x * w), x and w read with their zero points taken off.
+// sum(x * w), x and w read with their zero points taken off; reals add up in double.
 template <typename T>
 void convolve(const Geometry& g, const T* x, const T* w, std::span<T> out) {
   const int64_t in_group = g.channels / g.group, out_group = g.outputs / g.group;
@@ -62,11 +66,12 @@ void convolve(const Geometry& g, const T* x, const T* w, std::span<T> out) {
       for (int64_t m = 0; m < g.outputs; ++m) {
         const T* operand = x + (n * g.channels + m / out_group * in_group) * g.in;
         const T* weights = w + m * in_group * g.kernel;
-        T sum = 0;
+        std::conditional_t<std::is_same_v<T, float>, double, T> sum = 0;
         for (int64_t c = 0; c < in_group; ++c, operand += g.in, weights += g.kernel) {
-          for (const Tap& t : taps.at()) sum += operand[t.in] * weights[t.kernel];
+          for (const Tap& t : taps.at())
+            sum += static_cast<decltype(sum)>(operand[t.in]) * static_cast<decltype(sum)>(weights[t.kernel]);
         }
-        out[static_cast<size_t>((n * g.outputs + m) * g.out + taps.index())] += sum;
+        out[static_cast<size_t>((n * g.outputs + m) * g.out + taps.index())] += static_cast<T>(sum);
       }
     }
   }

@@ -55,6 +55,7 @@ struct KernelEntry {
 
 // nullptr: none.
 const KernelEntry* find_kernel_entry(std::string_view domain, std::string_view op);
+std::vector<const KernelEntry*> all_kernels();  // plain ones, sorted by operator
 inline Kernel find_kernel(std::string_view domain, std::string_view op) {
   const KernelEntry* entry = find_kernel_entry(domain, op);
   return entry ? entry->kernel : nullptr;

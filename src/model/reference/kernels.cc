@@ -66,6 +66,13 @@ const KernelEntry* find_kernel_entry(const Graph& graph, const Node& node) {
   return plain && plain->by_bits ? plain : nullptr;
 }
 
+std::vector<const KernelEntry*> all_kernels() {
+  std::vector<const KernelEntry*> out;
+  for (const auto& [op, entry] : plain_kernels()) out.push_back(entry);
+  std::ranges::sort(out, {}, &KernelEntry::op);
+  return out;
+}
+
 Error KernelCall::invalid(const std::string& text) const {
   return Error(Code::kInvalid, fmt::format("{} '{}': {}", node.op, node.name, text));
 }

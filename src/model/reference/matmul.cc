@@ -102,7 +102,11 @@ Status gemm(KernelCall& call, const MatMulPlan& plan, bool a_turned, bool b_turn
     return {};
   }
   NewElements<double> out(dtype, plan.out);
-  for (int64_t i = 0; i < out.size(); ++i) out[i] = double{alpha} * static_cast<double>(sums[i]);
+  for (int64_t i = 0; i < out.size(); ++i) {
+    bool below_zero = dtype_is_signed(dtype) && static_cast<int64_t>(sums[i]) < 0;
+    out[i] = double{alpha} *
+             (below_zero ? static_cast<double>(static_cast<int64_t>(sums[i])) : static_cast<double>(sums[i]));
+  }
   add_scaled<double>(out.span(), call.in(2), double{beta}, plan.out);
   call.set(0, std::move(out).take());
   return {};
@@ -124,7 +128,6 @@ Status run_gemm(KernelCall& call) {
   switch (domain_of(call.need(0).dtype())) {
     case Domain::kFloat: return gemm<float, double>(call, plan, a_turned, b_turned);
     case Domain::kDouble: return gemm<double, double>(call, plan, a_turned, b_turned);
-    case Domain::kInt: return gemm<int64_t, int64_t>(call, plan, a_turned, b_turned);
     default: return gemm<uint64_t, uint64_t>(call, plan, a_turned, b_turned);
   }
 }

@@ -37,6 +37,7 @@ TEST_CASE("Gemm turns its operands, scales, and adds what broadcasts") {
   turned["beta"] = 2.0f;
   check_equal(run_op("Gemm", {a, b, floats({2, 1}, {1, 2})}, turned), floats({2, 2}, {4, 4.5, 9, 9.5}));
   check_equal(run_op("Gemm", {i32({1, 1}, {3}), i32({1, 1}, {4}), i32({}, {5})}), i32({1, 1}, {17}));
+  check_equal(run_op("Gemm", {i32({1, 1}, {-3}), i32({1, 1}, {4})}, {{"alpha", 0.5f}}), i32({1, 1}, {-6}));
   CHECK(code_of("Gemm", {a, b, floats({3}, {1, 2, 3})}, turned) == Code::kInvalid);
   CHECK(code_of("Gemm", {floats({2}, {1, 2}), b}) == Code::kInvalid);
 }

@@ -215,7 +215,7 @@ Status run_tile(KernelCall& call) {
 Status run_reverse_sequence(KernelCall& call) {
   const Tensor& x = call.need(0);
   int64_t batch = call.node.integer("batch_axis", 1), time = call.node.integer("time_axis", 0);
-  if (batch + time != 1 || (batch != 0 && batch != 1)) return call.invalid("the axes must be 0 and 1");
+  if ((batch != 0 && batch != 1) || time != 1 - batch) return call.invalid("the axes must be 0 and 1");
   if (x.shape().size() < 2) return call.invalid("the input must have a time and a batch axis");
   auto batch_axis = static_cast<size_t>(batch), time_axis = static_cast<size_t>(time);
   OREE_TRY_ASSIGN(std::vector<int64_t> lengths, int_list(call, 1));

@@ -59,8 +59,8 @@ Status run_batch_norm(KernelCall& call) {
     OREE_TRY_ASSIGN(NewElements<T> out, new_elements<T>(call, x.dtype(), x.shape()));
     OREE_TRY_ASSIGN(NewElements<T> new_mean, new_elements<T>(call, call.need(3).dtype(), {channels}));
     OREE_TRY_ASSIGN(NewElements<T> new_variance, new_elements<T>(call, call.need(4).dtype(), {channels}));
-    const int64_t inner = x.elements() / std::max<int64_t>(channels * x.shape()[0], 1);
     const int64_t batch = x.shape().empty() ? 1 : x.shape()[0];
+    const int64_t inner = x.elements() / std::max<int64_t>(channels * batch, 1);
     std::vector<T> of_channel;
     for (int64_t c = 0; c < channels; ++c) {
       Moments m{static_cast<double>(mean[c]), static_cast<double>(variance[c])};

@@ -34,7 +34,7 @@ struct Options {
 double source_of(const Options& o, int64_t place, double scale, int64_t in, int64_t out, double roi_begin,
                  double roi_end) {
   auto x = static_cast<double>(place), n = static_cast<double>(in), m = static_cast<double>(out);
-  // By the scale's own length, which need not be whole, as ONNX's reference has it.
+  // By the scale's own length, which need not be whole, as ONNX's own cases have it; ONNX Runtime takes the whole one.
   if (o.coordinates == "align_corners") return out == 1 ? 0 : x * (n - 1) / (n * scale - 1);
   if (o.coordinates == "asymmetric") return x / scale;
   if (o.coordinates == "pytorch_half_pixel") return out > 1 ? (x + 0.5) / scale - 0.5 : 0;
@@ -98,8 +98,10 @@ Line line_of(const Options& o, int64_t in, int64_t out, double scale, double roi
   Line line;
   for (int64_t place = 0; place < out; ++place) {
     double x = source_of(o, place, scale, in, out, roi_begin, roi_end);
-    line.outside.push_back(o.coordinates == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(in - 1)));
-    line.places.push_back(parts_of(o, x, in, scale));
+    // A region may lie anywhere, and be no number at all.
+    bool outside = o.coordinates == "tf_crop_and_resize" && !(x >= 0 && x <= static_cast<double>(in - 1));
+    line.outside.push_back(outside);
+    line.places.push_back(outside ? std::vector<Part>{} : parts_of(o, x, in, scale));
   }
   return line;
 }

@@ -45,6 +45,17 @@ void split_padding(AxisWindow& w, int64_t total, bool upper) {
   w.end = total - w.begin;
 }
 
+// A count of places that fits an int64, and of steps that somebody waits for.
+Status bounded(const KernelCall& call, const std::vector<AxisWindow>& windows) {
+  double places = 1, taps = 1;
+  for (const AxisWindow& w : windows) {
+    places *= static_cast<double>(std::max<int64_t>({w.in, w.out, 1}));
+    taps *= static_cast<double>(w.kernel);
+  }
+  if (places > static_cast<double>(kTensorElementsMax)) return call.invalid("an output that is too large");
+  return call.affordable(places * taps);
+}
+
 }  // namespace
 
 Result<std::vector<AxisWindow>> windows_of(const KernelCall& call, const Shape& x, const Shape& kernel,
@@ -66,6 +77,7 @@ Result<std::vector<AxisWindow>> windows_of(const KernelCall& call, const Shape& 
     // A window that would begin in the padding behind the operand is none.
     if (ceil_mode && room % w.stride != 0 && w.out * w.stride < w.in + w.begin) ++w.out;
   }
+  OREE_TRY(bounded(call, windows));
   return windows;
 }
 
@@ -87,11 +99,11 @@ Result<std::vector<AxisWindow>> transposed_windows_of(const KernelCall& call, co
       if (wanted[i] < 1 || wanted[i] > kTensorElementsMax)
         return call.invalid(fmt::format("output_shape of {}", wanted[i]));
       w.out = wanted[i];
-      // What is too much is cut on both sides, the odd element in front (SAME_UPPER: behind). What is missing is added
-      // behind.
-      int64_t cut = std::max<int64_t>(full - w.out, 0);
-      w.begin = pad == "SAME_UPPER" ? cut / 2 : cut - cut / 2;
-      w.end = full - w.out - w.begin;
+      // As the specification has it: SAME_UPPER puts the odd element behind, everything else in front. What is wanted
+      // beyond the full result is behind, too.
+      int64_t total = full - w.out;
+      split_padding(w, total, pad == "SAME_UPPER");
+      w.end = total - w.begin;
     } else if (pad == "SAME_UPPER" || pad == "SAME_LOWER") {
       w.out = w.in * w.stride;
       split_padding(w, full - w.out, pad == "SAME_UPPER");
@@ -101,6 +113,7 @@ Result<std::vector<AxisWindow>> transposed_windows_of(const KernelCall& call, co
     }
     if (w.out < 0) return call.invalid(fmt::format("an output of {} elements", w.out));
   }
+  OREE_TRY(bounded(call, windows));
   return windows;
 }
 
