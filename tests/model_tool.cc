@@ -1,53 +1,92 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the tests of models in Python, until `oree convert` does it:
-//   model_tool rewrite IN.onnx OUT.onnx [OPSET [BYTES]]     reads a model into a graph and writes it again
-// OPSET 0, or none: that of the file, within 7 to 28. Constants of at least BYTES go to OUT.onnx.data.
+// For the tests of models in Python, until `oree convert` does it. IN and OUT are .onnx or .tflite:
+//   model_tool rewrite IN OUT [OPSET [BYTES]] [NAME=N …]  reads a model into a graph and writes it again; NAME is a
+//                                                         free dimension, or an input whose shape is N,N,…
+//   model_tool print IN                                   the graph as text
+//   model_tool run IN INPUTS.npz OUTPUTS.npz …            what the reference interpreter computes, a pair a run
+// OPSET 0, or none: that of the file, within 7 to 28. Constants of at least BYTES go to OUT.data.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <map>
+#include <iterator>
 #include <memory>
 #include <string>
 
+#include "core/codec/npy.h"
+#include "model/graph/print.h"
 #include "model/onnx/onnx_file.h"
 #include "model/onnx/onnx_graph.h"
+#include "model/passes/passes.h"
+#include "model/reference/interpreter.h"
+#include "model/tflite/tflite_graph.h"
 
 namespace {
 
 using oree::Bytes;
+using oree::ByteView;
+using oree::Error;
 using oree::Result;
-
-int fail(const oree::Error& error) {
-  std::fprintf(stderr, "%s: %s\n", oree::code_name(error.code()), error.message().c_str());
-  return oree::exit_code(error.code());
-}
+using oree::Status;
 
 std::shared_ptr<const Bytes> load(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  in.seekg(0, std::ios::end);
-  Bytes bytes(in.good() ? static_cast<size_t>(in.tellg()) : 0);
-  in.seekg(0);
-  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  return std::make_shared<const Bytes>(std::move(bytes));
+  return std::make_shared<const Bytes>(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
 }
 
-int rewrite(const std::string& from, const std::string& to, int opset, int64_t threshold) {
-  std::shared_ptr<const Bytes> file = load(from);
-  oree::OnnxReadOptions read_options;
+Status save(const std::string& path, const Bytes& bytes) {
+  std::ofstream out(path, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  return out.good() ? Status() : Status(Error(oree::Code::kUnavailable, "cannot write " + path));
+}
+
+bool is_tflite(const std::string& path) { return path.ends_with(".tflite"); }
+
+Result<oree::Model> read(const std::string& path) {
+  std::shared_ptr<const Bytes> file = load(path);
+  if (is_tflite(path)) return oree::read_tflite_model(*file, file);
+  oree::OnnxReadOptions options;
   std::map<std::string, std::shared_ptr<const Bytes>> beside;
-  std::string folder = from.substr(0, from.find_last_of('/') + 1);
-  read_options.external = [&](const std::string& name) -> Result<oree::ByteView> {
+  std::string folder = path.substr(0, path.find_last_of('/') + 1);
+  options.external = [&](const std::string& name) -> Result<ByteView> {
     auto& bytes = beside[name];
     if (!bytes) bytes = load(folder + name);
-    return oree::ByteView(*bytes);
+    return ByteView(*bytes);
   };
-  Result<oree::Model> model = oree::read_onnx_model(*file, file, read_options);
-  if (!model.ok()) return fail(model.error());
-  if (opset == 0) {
-    Result<oree::OnnxFile> raw = oree::read_onnx(*file);
-    opset = static_cast<int>(std::clamp<int64_t>(raw.ok() ? raw->opsets[""] : 0, 7, 28));
+  // Constants are views into the files beside the model, too.
+  Result<oree::Model> model = oree::read_onnx_model(*file, file, options);
+  static std::vector<std::shared_ptr<const Bytes>> kept;
+  for (auto& [name, bytes] : beside) kept.push_back(bytes);
+  return model;
+}
+
+// NAME=N: a symbol; NAME=N,N,…: the shape of an input.
+Status freeze(oree::Model& model, int count, char** settings) {
+  std::map<std::string, int64_t> symbols;
+  std::map<std::string, oree::Shape> inputs;
+  for (int i = 0; i < count; ++i) {
+    std::string text = settings[i];
+    size_t equals = text.find('=');
+    if (equals == std::string::npos) return Error(oree::Code::kUsage, text + " is no NAME=N");
+    std::string name = text.substr(0, equals);
+    oree::Shape shape;
+    for (size_t at = equals + 1; at <= text.size();) {
+      size_t comma = std::min(text.find(',', at), text.size());
+      if (comma > at) shape.push_back(std::atoll(text.substr(at, comma - at).c_str()));
+      at = comma + 1;
+    }
+    oree::ValueId value = model.graph.find(name);
+    bool input = value != oree::kNoValue && std::ranges::count(model.graph.main().inputs, value) != 0;
+    if (input) {
+      inputs[name] = shape;
+    } else {
+      symbols[name] = shape.empty() ? 0 : shape[0];
+    }
   }
+  return symbols.empty() && inputs.empty() ? Status() : freeze_shapes(model.graph, symbols, inputs);
+}
+
+Status rewrite_onnx(const oree::Model& model, const std::string& to, int opset, int64_t threshold) {
   oree::OnnxWriteOptions options;
   options.opset = opset;
   options.external_threshold = threshold;
@@ -55,22 +94,67 @@ int rewrite(const std::string& from, const std::string& to, int opset, int64_t t
   std::ofstream out(to, std::ios::binary), data;
   if (threshold > 0) data.open(to + ".data", std::ios::binary);
   auto into = [](std::ofstream& stream) {
-    return [&stream](oree::ByteView part) -> oree::Status {
+    return [&stream](ByteView part) -> Status {
       stream.write(reinterpret_cast<const char*>(part.data()), static_cast<std::streamsize>(part.size()));
-      if (!stream.good()) return oree::Error(oree::Code::kExhausted, "cannot write");
-      return {};
+      return stream.good() ? Status() : Status(Error(oree::Code::kExhausted, "cannot write"));
     };
   };
-  oree::Status status = oree::write_onnx_model(*model, options, {into(out), into(data)});
-  return status.ok() ? 0 : fail(status.error());
+  return oree::write_onnx_model(model, options, {into(out), into(data)});
+}
+
+Status rewrite(const std::string& from, const std::string& to, int count, char** settings) {
+  int64_t numbers[2] = {0, 0};  // OPSET and BYTES
+  for (int i = 0; i < 2 && count > 0 && std::string(*settings).find('=') == std::string::npos; ++i, --count) {
+    numbers[i] = std::atoll(*settings++);
+  }
+  OREE_TRY_ASSIGN(oree::Model model, read(from));
+  OREE_TRY(freeze(model, count, settings));
+  if (is_tflite(to)) {
+    OREE_TRY_ASSIGN(Bytes file, oree::write_tflite_model(model));
+    return save(to, file);
+  }
+  int64_t opset = numbers[0];
+  if (opset == 0 && !is_tflite(from)) {
+    std::shared_ptr<const Bytes> file = load(from);
+    Result<oree::OnnxFile> raw = oree::read_onnx(*file);
+    opset = std::clamp<int64_t>(raw.ok() ? raw->opsets[""] : 0, 7, 28);
+  }
+  if (opset == 0) opset = oree::OnnxWriteOptions().opset;
+  return rewrite_onnx(model, to, static_cast<int>(opset), numbers[1]);
+}
+
+Status run(const std::string& path, int pairs, char** files) {
+  OREE_TRY_ASSIGN(oree::Model model, read(path));
+  OREE_TRY_ASSIGN(oree::Interpreter interpreter, oree::Interpreter::create(model.graph));
+  for (int i = 0; i + 1 < pairs; i += 2) {
+    OREE_TRY_ASSIGN(oree::NamedTensors inputs, oree::read_npz(*load(files[i])));
+    OREE_TRY_ASSIGN(oree::NamedTensors outputs, interpreter.run(inputs));
+    OREE_TRY_ASSIGN(Bytes packed, oree::write_npz(outputs));
+    OREE_TRY(save(files[i + 1], packed));
+  }
+  return {};
+}
+
+Status print(const std::string& path) {
+  OREE_TRY_ASSIGN(oree::Model model, read(path));
+  std::fputs(oree::print(model).c_str(), stdout);
+  return {};
+}
+
+int report(const Status& status) {
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "%s: %s\n", oree::code_name(status.error().code()), status.error().message().c_str());
+  return oree::exit_code(status.error().code());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc >= 4 && std::string(argv[1]) == "rewrite") {
-    return rewrite(argv[2], argv[3], argc > 4 ? std::atoi(argv[4]) : 0, argc > 5 ? std::atoll(argv[5]) : 0);
-  }
-  std::fprintf(stderr, "model_tool rewrite IN.onnx OUT.onnx [OPSET [BYTES]]\n");
+  std::string command = argc > 1 ? argv[1] : "";
+  if (command == "rewrite" && argc >= 4) return report(rewrite(argv[2], argv[3], argc - 4, argv + 4));
+  if (command == "print" && argc == 3) return report(print(argv[2]));
+  if (command == "run" && argc >= 5) return report(run(argv[2], argc - 3, argv + 3));
+  std::fprintf(stderr,
+               "model_tool rewrite IN OUT [OPSET [BYTES]] [NAME=N …] | print IN | run IN INPUTS.npz OUTPUTS.npz …\n");
   return 2;
 }

@@ -11,6 +11,7 @@
 #include "model/onnx/onnx_graph.h"
 #include "model/onnx/onnx_prepare.h"
 #include "model/onnx/onnx_versions.h"
+#include "model/ops/op_def.h"
 
 namespace oree {
 namespace {
@@ -139,6 +140,7 @@ class OnnxWriter {
     if (!n.name.empty()) w_.text(3, n.name);
     w_.text(4, n.op);
     for (const auto& [key, held] : n.attributes) {
+      if (key.starts_with(kHintPrefix)) continue;
       if (!n.domain.empty() || !onnx_needless(n, key, options_.opset)) attribute(key, held);
     }
     for (const auto& [key, body] : n.blocks) {

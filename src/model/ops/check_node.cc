@@ -26,6 +26,7 @@ bool within(size_t n, int min, int max) { return n >= static_cast<size_t>(min) &
 
 Status check_attributes(const Graph& graph, const Node& node, const OpDef& def) {
   for (const auto& [name, value] : node.attributes) {
+    if (name.starts_with(kHintPrefix)) continue;
     auto known = std::ranges::find(def.attributes, std::string_view(name), &AttributeDef::name);
     if (known == def.attributes.end()) return wrong(graph, node, fmt::format("has no attribute '{}'", name));
     if (value.index() == static_cast<size_t>(known->kind)) continue;

@@ -71,4 +71,13 @@ Constant permuted(const Constant& constant, std::span<const int64_t> order) {
   return is_packed(constant.dtype()) ? Constant(packed(out, constant.dtype())) : Constant(std::move(out));
 }
 
+const Constant& PermutedConstants::get(const Constant& constant, std::span<const int64_t> order) {
+  auto key = std::tuple(constant.bytes().data(), constant.shape(), std::vector<int64_t>(order.begin(), order.end()));
+  auto known = known_.find(key);
+  if (known == known_.end()) {
+    known = known_.emplace(std::move(key), Pair{constant, permuted(constant, order)}).first;
+  }
+  return known->second.to;
+}
+
 }  // namespace oree

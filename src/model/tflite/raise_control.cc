@@ -1,48 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // IF and WHILE. TFLite's bodies have inputs of their own; ONNX's use the values around them.
-#include <map>
-
+#include "model/tflite/copy_block.h"
 #include "model/tflite/raise.h"
 
 namespace oree {
 namespace {
-
-using Mapping = std::map<ValueId, ValueId>;
-
-ValueId mapped(const Mapping& mapping, ValueId v) {
-  auto it = mapping.find(v);
-  return it == mapping.end() ? v : it->second;
-}
-
-// The nodes of `from`, bodies included, once more in `to`; `mapping` says what stands for the block's inputs, and then
-// also for what the nodes make.
-void copy_block(Graph& graph, BlockId from, BlockId to, Mapping& mapping) {
-  for (NodeId id : graph.order(from)) {
-    Node node = graph.node(id);
-    auto bodies = std::move(node.blocks);
-    node.blocks.clear();
-    for (ValueId& v : node.inputs) v = mapped(mapping, v);
-    for (ValueId& v : node.outputs) {
-      if (v == kNoValue) continue;
-      Value old = graph.value(v);
-      ValueId made = graph.add_value(old.name, old.dtype, old.dims);
-      graph.set_quantization(made, old.quantization);
-      mapping[v] = made;
-      v = made;
-    }
-    NodeId copy = graph.add_node(std::move(node), to);
-    for (const auto& [name, body] : bodies) {
-      BlockId inner = graph.add_block(copy, name);
-      for (ValueId v : std::vector(graph.block(body).inputs)) {
-        Value old = graph.value(v);
-        mapping[v] = graph.add_input(old.name, old.dtype, old.dims, inner);
-        graph.set_quantization(mapping[v], old.quantization);
-      }
-      copy_block(graph, body, inner, mapping);
-      for (ValueId v : std::vector(graph.block(body).outputs)) graph.add_output(mapped(mapping, v), inner);
-    }
-  }
-}
 
 Status raise_if(Raise& r) {
   OREE_TRY(r.want(1, 0));
@@ -56,7 +18,7 @@ Status raise_if(Raise& r) {
   }
   NodeId id = r.add_node("If", {r.in(0)}, r.node().outputs);
   for (const auto& [name, body] : r.node().blocks) {
-    Mapping mapping;
+    ValueMapping mapping;
     std::vector<ValueId> inputs = graph.block(body).inputs;
     for (size_t i = 0; i < inputs.size(); ++i) mapping[inputs[i]] = r.in(i + 1);
     BlockId branch = graph.add_block(id, name + "_branch");
@@ -80,7 +42,7 @@ Status raise_while(Raise& r) {
   }
   OREE_TRY(r.want(n, n));
   std::vector<ValueId> conditions = graph.block(condition).inputs, variables = graph.block(body).inputs;
-  Mapping first;
+  ValueMapping first;
   for (size_t i = 0; i < n; ++i) first[conditions[i]] = r.in(i);
   size_t before = graph.node_count();
   copy_block(graph, condition, node.block, first);
@@ -91,12 +53,8 @@ Status raise_while(Raise& r) {
   BlockId loop = graph.add_block(id, "body");
   graph.add_input("turn", Dtype::kInt64, Dims{}, loop);
   graph.add_input("go_on", Dtype::kBool, Dims{}, loop);
-  Mapping inside, again;
-  for (ValueId v : variables) {
-    Value old = graph.value(v);
-    inside[v] = graph.add_input(old.name, old.dtype, old.dims, loop);
-    graph.set_quantization(inside[v], old.quantization);
-  }
+  ValueMapping inside, again;
+  for (ValueId v : variables) inside[v] = add_input_like(graph, v, loop);
   copy_block(graph, body, loop, inside);
   std::vector<ValueId> results = graph.block(body).outputs;
   for (size_t i = 0; i < n; ++i) again[conditions[i]] = mapped(inside, results[i]);

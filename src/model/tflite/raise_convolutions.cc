@@ -29,7 +29,7 @@ Status add_padding(const Raise& r, ValueId x, const Window& w, int64_t padding, 
   if (padding == kTfliteValid) return {};
   if (padding != kTfliteSame) return r.invalid(fmt::format("padding {}", padding));
   size_t n = w.kernel.size();
-  const auto& dims = r.dims(x);
+  std::optional<Dims> dims = r.dims(x);
   Ints pads(2 * n, 0);
   for (size_t i = 0; i < n; ++i) {
     if (!dims || dims->size() != n + 2 || !(*dims)[i + 1].known()) {
@@ -77,7 +77,7 @@ Status conv_2d(Raise& r) {
   OREE_TRY(check(r, w));
   Attributes attributes = window_attributes(w);
   OREE_TRY(add_padding(r, r.in(0), w, r.option("padding"), attributes));
-  const auto& dims = r.dims(r.in(0));
+  std::optional<Dims> dims = r.dims(r.in(0));
   if (!dims || dims->size() != 4 || !(*dims)[3].known()) return r.unsupported("its input's channels are not known");
   int64_t channels = (*dims)[3].size;
   if (channels % weights[3] != 0 || weights[0] % (channels / weights[3]) != 0) {
@@ -99,7 +99,7 @@ Status depthwise_conv_2d(Raise& r) {
   OREE_TRY(check(r, w));
   Attributes attributes = window_attributes(w);
   OREE_TRY(add_padding(r, r.in(0), w, r.option("padding"), attributes));
-  const auto& dims = r.dims(r.in(0));
+  std::optional<Dims> dims = r.dims(r.in(0));
   if (!dims || dims->size() != 4 || !(*dims)[3].known()) return r.unsupported("its input's channels are not known");
   int64_t channels = (*dims)[3].size;
   if (weights[0] != 1 || channels < 1 || weights[3] % channels != 0) {
@@ -138,7 +138,7 @@ Status transposed(Raise& r, const Window& w, std::span<const int64_t> weights_or
   OREE_TRY(check(r, w));
   OREE_TRY_ASSIGN(Ints size, r.ints(0));
   size_t rank = w.kernel.size() + 2;
-  const auto& dims = r.dims(r.in(2));
+  std::optional<Dims> dims = r.dims(r.in(2));
   if (size.size() != rank) return r.invalid("its output shape has another rank");
   if (!dims || dims->size() != rank) return r.unsupported("the rank of its input is not known");
   Ints in;
@@ -228,7 +228,7 @@ Status fully_connected(Raise& r) {
   keep_hybrid(r, 1, attributes);
   bool keep = r.flag("keep_num_dims") && rank != 2;
   ValueId x = r.in(0);
-  const auto& dims = r.dims(x);
+  std::optional<Dims> dims = r.dims(x);
   bool matrix = rank == 2 && ((*dims)[1] == Dim(weights[1]) || !(*dims)[1].known());
   if (!matrix) x = r.reshape(x, Ints{-1, weights[1]});
   std::vector<ValueId> inputs{x, r.in(1)};

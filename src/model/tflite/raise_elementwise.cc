@@ -35,7 +35,6 @@ Status greater_equal(Raise& r) { return same<2>(r, "GreaterOrEqual"); }
 Status logical_and(Raise& r) { return same<2>(r, "And"); }
 Status logical_or(Raise& r) { return same<2>(r, "Or"); }
 Status logical_not(Raise& r) { return same<1>(r, "Not"); }
-Status prelu(Raise& r) { return same<2>(r, "PRelu"); }
 Status abs(Raise& r) { return same<1>(r, "Abs"); }
 Status neg(Raise& r) { return same<1>(r, "Neg"); }
 Status exp(Raise& r) { return same<1>(r, "Exp"); }
@@ -52,6 +51,20 @@ Status tanh(Raise& r) { return same<1>(r, "Tanh"); }
 Status logistic(Raise& r) { return same<1>(r, "Sigmoid"); }
 Status elu(Raise& r) { return same<1>(r, "Elu"); }
 Status hard_swish(Raise& r) { return same<1>(r, "HardSwish"); }
+
+// Slopes get the rank of the operand: then they follow its layout.
+Status prelu(Raise& r) {
+  OREE_TRY(r.want(2));
+  std::optional<Shape> slopes = r.shape(r.in(1));
+  std::optional<size_t> rank = r.rank(r.in(0));
+  ValueId slope = r.in(1);
+  if (slopes && rank && slopes->size() < *rank) {
+    slopes->insert(slopes->begin(), *rank - slopes->size(), 1);
+    slope = r.reshape(slope, *slopes);
+  }
+  r.finish("PRelu", {r.in(0), slope});
+  return {};
+}
 
 Status add_n(Raise& r) {
   OREE_TRY(r.want(1));
@@ -87,13 +100,11 @@ Status rsqrt(Raise& r) {
   return {};
 }
 
-bool is_float(const Raise& r, ValueId v) { return r.dtype(v) && dtype_is_float(*r.dtype(v)); }
-
 // Towards minus infinity; ONNX's Div of integers goes towards zero.
 Status floor_div(Raise& r) {
   OREE_TRY(r.want(2));
   OREE_TRY(r.want_plain());
-  if (is_float(r, r.in(0))) {
+  if (r.is_float(r.in(0))) {
     r.finish("Floor", {r.add("Div", {r.in(0), r.in(1)})});
     return {};
   }
@@ -106,7 +117,7 @@ Status floor_div(Raise& r) {
 Status floor_mod(Raise& r) {
   OREE_TRY(r.want(2));
   OREE_TRY(r.want_plain());
-  if (!is_float(r, r.in(0))) return same<2>(r, "Mod");
+  if (!r.is_float(r.in(0))) return same<2>(r, "Mod");
   ValueId zero = r.number_like(r.in(0), 0);
   ValueId rest = r.add("Mod", {r.in(0), r.in(1)}, {{"fmod", int64_t{1}}});
   ValueId apart = r.add("Xor", {r.add("Less", {rest, zero}), r.add("Less", {r.in(1), zero})});
@@ -173,7 +184,7 @@ Status cast(Raise& r) {
   OREE_TRY(r.want_plain());
   std::optional<Dtype> to = r.dtype(r.out());
   if (!to) return r.unsupported("the type of its output is not known");
-  r.finish("Cast", {r.in(0)}, Raise::cast_to(*to));
+  r.finish("Cast", {r.in(0)}, NodeRewrite::cast_to(*to));
   return {};
 }
 
@@ -205,8 +216,8 @@ Status add_parameters(Raise& r, ValueId quantized, std::vector<ValueId>& inputs,
 
 Status dequantize(Raise& r) {
   OREE_TRY(r.want(1));
-  if (is_float(r, r.in(0))) {
-    r.finish("Cast", {r.in(0)}, Raise::cast_to(Dtype::kFloat32));
+  if (r.is_float(r.in(0))) {
+    r.finish("Cast", {r.in(0)}, NodeRewrite::cast_to(Dtype::kFloat32));
     return {};
   }
   std::vector<ValueId> inputs{r.in(0)};

@@ -94,14 +94,14 @@ Status shape(Raise& r) {
   if (r.dtype(r.out()) == Dtype::kInt64) {
     r.finish("Shape", {r.in(0)});
   } else {
-    r.finish("Cast", {r.add("Shape", {r.in(0)})}, Raise::cast_to(Dtype::kInt32));
+    r.finish("Cast", {r.add("Shape", {r.in(0)})}, NodeRewrite::cast_to(Dtype::kInt32));
   }
   return {};
 }
 
 Status rank(Raise& r) {
   OREE_TRY(r.want(1));
-  r.finish("Cast", {r.add("Size", {r.add("Shape", {r.in(0)})})}, Raise::cast_to(Dtype::kInt32));
+  r.finish("Cast", {r.add("Size", {r.add("Shape", {r.in(0)})})}, NodeRewrite::cast_to(Dtype::kInt32));
   return {};
 }
 
@@ -120,9 +120,8 @@ Status non_max_suppression(Raise& r) {
   OREE_TRY(r.want(v5 ? 6 : 5, v5 ? 3 : 2));
   OREE_TRY(r.want_plain());
   if (v5) {
-    const Constant* sigma = r.graph().constant(r.in(5));
-    if (sigma == nullptr || sigma->elements() != 1 || sigma->to_doubles()[0] != 0)
-      return r.unsupported("soft suppression");
+    std::optional<Constant> sigma = r.constant_of(r.in(5));
+    if (!sigma || sigma->elements() != 1 || sigma->to_doubles()[0] != 0) return r.unsupported("soft suppression");
   }
   ValueId most = r.as_vector(r.as_int64(r.in(2)));
   ValueId zero = r.ints_constant(Ints{0}), one = r.ints_constant(Ints{1});
@@ -134,13 +133,13 @@ Status non_max_suppression(Raise& r) {
   ValueId count = r.add("Shape", {chosen});
   ValueId pads = r.add("Concat", {zero, r.add("Sub", {most, count})}, {{"axis", int64_t{0}}});
   ValueId padded = r.add("Pad", {chosen, pads});
-  r.finish("Cast", {padded}, Raise::cast_to(Dtype::kInt32), 0);
+  r.finish("Cast", {padded}, NodeRewrite::cast_to(Dtype::kInt32), 0);
   if (v5) {
     ValueId picked = r.add("Gather", {r.in(1), chosen});
     r.finish("Pad", {picked, pads}, {}, 1);
   }
   ValueId number = r.add("Squeeze", {count, zero});
-  r.finish("Cast", {number}, Raise::cast_to(Dtype::kInt32), v5 ? 2 : 1);
+  r.finish("Cast", {number}, NodeRewrite::cast_to(Dtype::kInt32), v5 ? 2 : 1);
   return {};
 }
 

@@ -13,13 +13,13 @@ using Ints = std::vector<int64_t>;
 
 Status reshape(Raise& r) {
   OREE_TRY(r.want(1));
-  const Constant* constant = r.has(1) ? r.graph().constant(r.in(1)) : nullptr;
-  if (r.has(1) && constant == nullptr) {
+  std::optional<Constant> constant = r.constant_of(r.in(1));
+  if (r.has(1) && !constant) {
     ValueId shape = r.as_vector(r.as_int64(r.in(1)));
     r.finish("Reshape", {r.in(0), shape}, {{"allowzero", int64_t{1}}});
     return {};
   }
-  Ints shape = constant != nullptr ? constant->to_ints() : r.node().integers("new_shape");
+  Ints shape = constant ? constant->to_ints() : r.node().integers("new_shape");
   // Old converters write a scalar's shape as {0}.
   if (shape == Ints{0} && r.dims(r.out()) && r.dims(r.out())->empty()) shape.clear();
   Attributes attributes;
@@ -82,7 +82,7 @@ Status split_v(Raise& r) {
   OREE_TRY_ASSIGN(size_t at, r.axis(axis[0], rank));
   auto rest = std::ranges::find(sizes, -1);
   if (rest != sizes.end()) {
-    const Dim& whole = (*r.dims(r.in(0)))[at];
+    const Dim whole = (*r.dims(r.in(0)))[at];
     if (!whole.known()) return r.unsupported("the size of what is left is not known");
     int64_t others = 1;  // the -1 itself
     for (int64_t s : sizes) others += s;
@@ -138,7 +138,7 @@ Status broadcast_to(Raise& r) {
 
 // TFLite has a row {before, after} for each axis, ONNX all befores and then all afters.
 Result<ValueId> pads_of(Raise& r) {
-  if (r.graph().constant(r.in(1)) == nullptr) {
+  if (!r.constant_of(r.in(1))) {
     ValueId columns = r.add("Transpose", {r.as_int64(r.in(1))}, {{"perm", Ints{1, 0}}});
     return r.add("Reshape", {columns, r.ints_constant(Ints{-1})});
   }

@@ -31,7 +31,7 @@ Status product(Raise& r) { return reduce(r, "ReduceProd"); }
 Status reduce_bool(Raise& r, const char* op) {
   OREE_TRY(r.want(2));
   ValueId extreme = r.add(op, reduction_inputs(r, r.cast(r.in(0), Dtype::kInt32)), reduction_attributes(r));
-  r.finish("Cast", {extreme}, Raise::cast_to(Dtype::kBool));
+  r.finish("Cast", {extreme}, NodeRewrite::cast_to(Dtype::kBool));
   return {};
 }
 Status any(Raise& r) { return reduce_bool(r, "ReduceMax"); }
@@ -46,7 +46,7 @@ Status arg(Raise& r, const char* op) {
     r.finish(op, {r.in(0)}, std::move(attributes));
     return {};
   }
-  r.finish("Cast", {r.add(op, {r.in(0)}, std::move(attributes))}, Raise::cast_to(Dtype::kInt32));
+  r.finish("Cast", {r.add(op, {r.in(0)}, std::move(attributes))}, NodeRewrite::cast_to(Dtype::kInt32));
   return {};
 }
 Status arg_max(Raise& r) { return arg(r, "ArgMax"); }
@@ -62,7 +62,7 @@ Status top_k(Raise& r) {
   }
   ValueId places = r.graph().add_value("TopK");
   r.finish_many("TopK", {r.in(0), k}, {r.out(0), places}, {});
-  r.finish("Cast", {places}, Raise::cast_to(Dtype::kInt32), 1);
+  r.finish("Cast", {places}, NodeRewrite::cast_to(Dtype::kInt32), 1);
   return {};
 }
 

@@ -14,7 +14,7 @@ using Ints = std::vector<int64_t>;
 // A size of -1: to the end.
 Status slice(Raise& r) {
   OREE_TRY(r.want(3));
-  bool known = r.graph().constant(r.in(1)) != nullptr && r.graph().constant(r.in(2)) != nullptr;
+  bool known = r.constant_of(r.in(1)).has_value() && r.constant_of(r.in(2)).has_value();
   if (known) {
     OREE_TRY_ASSIGN(Ints begin, r.ints(1));
     OREE_TRY_ASSIGN(Ints size, r.ints(2));
@@ -178,7 +178,7 @@ Status strided_computed(Raise& r, size_t rank) {
 Status strided_slice(Raise& r) {
   OREE_TRY(r.want(4));
   OREE_TRY_ASSIGN(size_t rank, r.known_rank(r.in(0)));
-  bool known = r.graph().constant(r.in(1)) != nullptr && r.graph().constant(r.in(2)) != nullptr;
+  bool known = r.constant_of(r.in(1)).has_value() && r.constant_of(r.in(2)).has_value();
   return known ? strided_constant(r, rank) : strided_computed(r, rank);
 }
 

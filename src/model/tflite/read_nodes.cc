@@ -39,6 +39,15 @@ Shape known(Shape shape) {
   return shape;
 }
 
+// What a variable tensor holds before the first run: zeros, or what stands for zero.
+Constant at_rest(const Value& value, const Shape& shape) {
+  Tensor zeros(*value.dtype, shape);
+  if (value.quantization && value.dtype == Dtype::kInt8) {
+    std::ranges::fill(zeros.as<int8_t>(), static_cast<int8_t>(value.quantization->zero_points[0]));
+  }
+  return Constant(std::move(zeros));
+}
+
 // A resource variable: its content before the first run, what it holds when a run begins, and now.
 struct Variable {
   std::optional<Constant> initial;
@@ -183,6 +192,7 @@ class NodeReader {
     graph().set_type(value, dtype, to_dims(known(t.shape)));
     Variable& variable = variables_[graph().value(value).name];
     variable.input = variable.now = value;
+    variable.initial = at_rest(graph().value(value), known(t.shape));
     scope.in_place[index] = graph().value(value).name;
     return scope.values[static_cast<size_t>(index)] = value;
   }
@@ -202,6 +212,7 @@ class NodeReader {
       OREE_TRY_ASSIGN(ValueId value, declare(scope, i, Role::kInput));
       OREE_TRY(make(scope, i, value));
     }
+    if (scope.block == kMainBlock) name_free_dimensions();
     for (size_t i = 0; i < scope.graph.ops.size(); ++i) {
       const TfliteOp& op = scope.graph.ops[i];
       Status read = operation(scope, op);
@@ -212,6 +223,23 @@ class NodeReader {
       graph().add_output(value, scope.block);
     }
     return {};
+  }
+
+  // A free first dimension of the only input that has one is the batch; other free ones each have their own name.
+  void name_free_dimensions() {
+    auto is_free = [&](ValueId v) {
+      return std::ranges::any_of(*graph().value(v).dims, [](const Dim& d) { return !d.known(); });
+    };
+    std::vector<ValueId> inputs = graph().main().inputs;
+    auto count = std::ranges::count_if(inputs, is_free);
+    for (ValueId v : inputs) {
+      Dims dims = *graph().value(v).dims;
+      for (size_t d = 0; d < dims.size(); ++d) {
+        if (dims[d].known()) continue;
+        dims[d] = Dim(count == 1 && d == 0 ? std::string("batch") : fmt::format("{}_{}", graph().value(v).name, d));
+      }
+      graph().set_type(v, graph().value(v).dtype, std::move(dims));
+    }
   }
 
   Status operation(Scope& scope, const TfliteOp& op) {
@@ -228,6 +256,7 @@ class NodeReader {
     Node node;
     node.op = name;
     node.domain = custom ? kTfliteCustomDomain : kTfliteDomain;
+    if (custom && op.version != 1) node.attributes.emplace("version", int64_t{op.version});
     const TfliteBuiltin* builtin = custom ? nullptr : find_tflite_builtin(name);
     if (!custom && builtin == nullptr) return unsupported("an operator that is not known here");
     if (custom) {

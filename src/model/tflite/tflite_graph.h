@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// TFLite file to graph, in two steps. Source of the format: TensorFlow Lite's schema.fbs, version 3.
+// TFLite file <-> graph, in two steps each way. Source of the format: TensorFlow Lite's schema.fbs, version 3.
 //
 //   file ── read ──> nodes of domain "tflite", NHWC ── raise ──> ONNX operators, NCHW, transposes sunk
+//   file <── write ── nodes of domain "tflite", NHWC <── lower ── ONNX operators
 #pragma once
 
 #include <memory>
@@ -14,5 +15,13 @@ namespace oree {
 // their own, resource variables are states, quantized tensors carry their Quantization. Custom operators are kept as
 // opaque nodes of domain "tflite.custom", with their bytes. kInvalid on anything broken.
 Result<Model> read_tflite_model(ByteView file, std::shared_ptr<const void> owner);
+
+struct TfliteWriteOptions {
+  std::string signature_key = "serving_default";
+};
+
+// All shapes must be known but the first dimension of inputs. QDQ nodes become quantized tensors. kUnsupported, naming
+// op, node and reason, for what TFLite's builtin operators cannot express: nothing is ever written wrong.
+Result<Bytes> write_tflite_model(const Model& model, const TfliteWriteOptions& options = {});
 
 }  // namespace oree

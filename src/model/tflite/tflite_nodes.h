@@ -18,5 +18,8 @@
 namespace oree {
 
 Result<Model> read_tflite_nodes(ByteView file, std::shared_ptr<const void> owner);
+// The way back; also what has no other node must be of these domains here. kUnsupported, naming the operator, for what
+// has no form in the file.
+Result<Bytes> write_tflite_nodes(const Model& model, const TfliteWriteOptions& options = {});
 
 }  // namespace oree

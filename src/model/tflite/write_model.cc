@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "model/ops/inference.h"
+#include "model/passes/passes.h"
+#include "model/tflite/lower.h"
+#include "model/tflite/tflite_nodes.h"
+#include "model/tflite/widen_floats.h"
+
+namespace oree {
+namespace {
+
+Status pass(Result<int> done) { return done.ok() ? Status() : Status(done.error()); }
+
+// TFLite's operators plan their memory for the shapes that the file says; only a batch may be free.
+Status check_inputs(const Graph& graph) {
+  for (ValueId id : graph.main().inputs) {
+    const Value& v = graph.value(id);
+    bool known = v.dims.has_value();
+    for (size_t d = 1; known && d < v.dims->size(); ++d) known = (*v.dims)[d].known();
+    if (!known) {
+      return Error(Code::kUnsupported,
+                   fmt::format("input '{}' has the shape {}: all but its first dimension must be known", v.name,
+                               v.dims ? dims_text(*v.dims) : "?"));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Bytes> write_tflite_model(const Model& model, const TfliteWriteOptions& options) {
+  Model lowered = model;
+  Graph& graph = lowered.graph;
+  OREE_TRY(infer_types(graph));
+  OREE_TRY(check_inputs(graph));
+  OREE_TRY(widen_floats(graph));
+  OREE_TRY(pass(fold_constants(graph, kTfliteFoldedBytesMax)));
+  OREE_TRY(pass(simplify(graph)));
+  OREE_TRY(pass(remove_dead(graph)));
+  OREE_TRY(lower_to_tflite(graph));
+  OREE_TRY(pass(remove_dead(graph)));
+  return write_tflite_nodes(lowered, options);
+}
+
+}  // namespace oree
