@@ -17,6 +17,7 @@ namespace {
 
 constexpr char kExamples[] =
     "  oree convert detector.tflite detector.onnx\n"
+    "  oree convert net.onnx net.tflite --shape image=1,3,320,320\n"
     "  oree convert net.onnx net-fp16.onnx --fp16 --dim batch=1 --check-input samples.npz --report";
 
 struct Options {
@@ -85,21 +86,21 @@ Json check_json(const SelfCheck& check) {
                        .set("max_relative_error", o.max_relative_error)
                        .set("agrees", o.agrees));
     }
-    engines.push(engine.set("agrees", e.agrees()).set("outputs", outputs));
+    engines.push(engine.set("against", e.reference).set("agrees", e.agrees()).set("outputs", outputs));
   }
   return Json().set("reference", check.reference).set("agrees", check.agrees()).set("engines", engines);
 }
 
 std::string check_text(const SelfCheck& check) {
-  TextTable table{{"engine", "output", "largest difference", "over the range", "verdict"}, {}, {}};
+  TextTable table{{"engine", "source in", "output", "largest difference", "over the range", "verdict"}, {}, {}};
   for (const EngineCheck& e : check.engines) {
-    if (e.refused) table.rows.push_back({e.runtime, "", "", "", "cannot run it: " + e.refused->message()});
+    if (e.refused) table.rows.push_back({e.runtime, "", "", "", "", "cannot run it: " + e.refused->message()});
     for (const OutputCheck& o : e.outputs) {
-      table.rows.push_back({e.runtime, o.name, fmt::format("{:.3g}", o.max_abs_error),
+      table.rows.push_back({e.runtime, e.reference, o.name, fmt::format("{:.3g}", o.max_abs_error),
                             fmt::format("{:.3g}", o.max_relative_error), o.agrees ? "agrees" : "DIFFERS"});
     }
   }
-  return fmt::format("checked against the source in {}:\n{}", check.reference, table.text());
+  return "checked against the source:\n" + table.text();
 }
 
 std::string layers_text(const std::vector<LayerCheck>& layers) {
@@ -134,6 +135,7 @@ class Scratch {
 
 Status convert(const Context& context, Options options) {
   OREE_TRY(read_settings(options));
+  OREE_TRY(check_result_name(options.result));
   OREE_TRY_ASSIGN(const Model source, load_model(options.source));
   Model model = source;
   Result<ConvertSteps> steps = prepare(model, options.convert);
@@ -194,8 +196,9 @@ void add_convert(CLI::App& app, Context& context) {
   CLI::App* command = add_command(app, context, "convert", "Convert a model, and prove that it computes the same",
                                   kExamples, [&context, options] { return convert(context, *options); });
   command->add_option("source", options->source, "ONNX or TFLite file")->required();
-  command->add_option("result", options->result, "ONNX file (.onnx); replaced atomically")->required();
-  command->add_option("--opset", options->convert.opset, "Opset of the result")->capture_default_str();
+  command->add_option("result", options->result, "ONNX or TFLite file (.onnx, .tflite); replaced atomically")
+      ->required();
+  command->add_option("--opset", options->convert.opset, "Opset of an ONNX result")->capture_default_str();
   command->add_option("--dim", options->dims, "Set a free dimension: batch=1; may be given again");
   command->add_option("--shape", options->shapes, "Set an input's whole shape: image=1,3,320,320; may be given again");
   command->add_flag("--fp16", options->convert.float16, "Store weights as float16");

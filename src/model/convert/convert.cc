@@ -80,6 +80,15 @@ Status write_onnx(Files& files, const Model& model, const std::string& path, con
   return written.error();
 }
 
+Status write_tflite(Files& files, const Model& model, const std::string& path) {
+  OREE_TRY_ASSIGN(Bytes bytes, write_tflite_model(model));
+  OREE_TRY_ASSIGN(Replacement file, Replacement::begin(files, path));
+  Status written = file.write(bytes);
+  if (written.ok()) written = file.finish();
+  if (!written.ok()) file.give_up();
+  return written;
+}
+
 }  // namespace
 
 Result<Model> load_model(const std::string& path) {
@@ -127,11 +136,16 @@ Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options) {
   return steps;
 }
 
+Status check_result_name(const std::string& path) {
+  const std::string extension = path_extension(path);
+  if (extension == ".onnx" || extension == ".tflite") return {};
+  return Error(Code::kUsage,
+               fmt::format("{}: the name must end in .onnx or .tflite, the formats that are written", path));
+}
+
 Status write_model(Files& files, const Model& model, const std::string& path, const ConvertOptions& options) {
-  if (path_extension(path) != ".onnx") {
-    return Error(Code::kUsage, fmt::format("{}: the name must end in .onnx, the format that is written", path));
-  }
-  return write_onnx(files, model, path, options);
+  OREE_TRY(check_result_name(path));
+  return path_extension(path) == ".onnx" ? write_onnx(files, model, path, options) : write_tflite(files, model, path);
 }
 
 }  // namespace oree

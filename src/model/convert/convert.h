@@ -32,8 +32,11 @@ struct ConvertSteps {
 // Brings the model to the form in which it will be written.
 Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options);
 
-// ONNX, the only format that is written so far: kUsage for a name that does not end in .onnx. Replaced atomically.
-// Where constants take more than 1 GiB in all, they go to `path`.data beside it.
+// kUsage for a name that ends in neither .onnx nor .tflite.
+Status check_result_name(const std::string& path);
+
+// In the format that the name says. Replaced atomically. ONNX constants of more than 1 GiB in all go to `path`.data
+// beside it.
 Status write_model(Files& files, const Model& model, const std::string& path, const ConvertOptions& options);
 
 }  // namespace oree

@@ -16,19 +16,24 @@ namespace oree {
 struct OutputCheck {
   std::string name;
   double max_abs_error = 0;
-  double max_relative_error = 0;  // the largest difference over the range (max - min) of the source's output
+  double max_relative_error = 0;  // over the range (max - min) of the source's output, or a tenth of its largest size
   bool agrees = false;
 };
 
 struct EngineCheck {
   std::string runtime;
+  std::string reference;         // what ran the source for this comparison
   std::optional<Error> refused;  // the engine could not open or run the result: no verdict on it
   std::vector<OutputCheck> outputs;
   bool agrees() const;
 };
 
 struct SelfCheck {
-  std::string reference;  // what ran the source: an engine, or "reference" for our own interpreter
+  // What ran the source: the best engine of its format, or "reference" for our own interpreter. An engine whose result
+  // differs from that is compared once more, with what it makes of the source itself; and then with what our
+  // interpreter makes of the source, where a difference is allowed that is twice the one between interpreter and
+  // reference. Some networks move with every rounding, the conversion is not to be blamed for it.
+  std::string reference;
   std::vector<EngineCheck> engines;
   bool agrees() const;  // at least one engine ran the result, and all that did agree
 };
@@ -37,8 +42,10 @@ struct SelfCheckPlan {
   std::string source, result;  // paths
   std::string input_npz;       // keyed by the source's input names; empty: seeded noise
   uint64_t seed = 1;
-  double tolerance = 1e-4;  // of max_relative_error
-  std::string scratch;      // an existing folder for tensors that pass between processes; left as it was
+  // Of max_relative_error. What a sigmoid, softmax or tanh gives agrees besides within four units in the last place of
+  // 1: engines approximate those.
+  double tolerance = 1e-4;
+  std::string scratch;  // an existing folder for tensors that pass between processes; left as it was
 };
 
 // kUnavailable when nothing here can run the source; kUnsupported when no engine here runs the result.

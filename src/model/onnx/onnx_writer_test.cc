@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include "model/graph/print.h"
 #include "model/onnx/onnx_file.h"
 #include "model/onnx/onnx_fixture.h"
 
@@ -102,6 +103,31 @@ TEST_CASE("axes go back into attributes and come out as inputs again") {
     CHECK(ops(g) == "Squeeze ReduceMean");
     for (NodeId n : g.order()) CHECK(g.constant(g.node(n).input(1))->to_ints() == std::vector<int64_t>{1});
   }
+}
+
+// The constant that an input of the only node has in the file of that opset.
+std::vector<double> written_input(const std::string& text, int opset, size_t input) {
+  Result<Model> model = parse_graph_text(text);
+  REQUIRE_MESSAGE(model.ok(), model.error().message());
+  Result<Model> again = rewritten(*model, opset);
+  REQUIRE_MESSAGE(again.ok(), again.error().message());
+  const Node& n = again->graph.node(again->graph.order()[0]);
+  CHECK(n.find("axes") == nullptr);
+  const Constant* c = again->graph.constant(n.input(input));
+  return c ? c->to_doubles() : std::vector<double>();
+}
+
+TEST_CASE("a resize of some axes is one of all where an opset has no axes") {
+  CHECK(written_input("main (float[1,3,4,5] x) => (float[1,3,8,10] y) <int64[2] s = {10, 8}> "
+                      "{ y = Resize <axes = [3, -2]> (x, \"\", \"\", s) }",
+                      17, 3) == std::vector<double>{1, 3, 8, 10});
+  // A free batch has no size to give.
+  CHECK(written_input("main (float[N,3,4,5] x) => (float[N,3,8,10] y) <int64[2] s = {8, 10}> "
+                      "{ y = Resize <axes = [2, 3]> (x, \"\", \"\", s) }",
+                      17, 2) == std::vector<double>{1, 1, 2, 2});
+  CHECK(written_input("main (float[1,3,4,5] x) => (float[1,3,6,5] y) <float[1] s = {1.5}> "
+                      "{ y = Resize <axes = [2]> (x, \"\", s) }",
+                      13, 2) == std::vector<double>{1, 1, 1.5, 1});
 }
 
 TEST_CASE("what an opset cannot say is refused with the node, the reason and an opset that can") {
