@@ -30,9 +30,8 @@ struct EngineCheck {
 
 struct SelfCheck {
   // What ran the source: the best engine of its format, or "reference" for our own interpreter. An engine whose result
-  // differs from that is compared once more, with what it makes of the source itself; and then with what our
-  // interpreter makes of the source, where a difference is allowed that is twice the one between interpreter and
-  // reference. Some networks move with every rounding, the conversion is not to be blamed for it.
+  // differs from that is compared once more, with what it makes of the source itself; and then with what the reference
+  // gives when the inputs' last bits move: some networks move with every rounding, the conversion is not to blame.
   std::string reference;
   std::vector<EngineCheck> engines;
   bool agrees() const;  // at least one engine ran the result, and all that did agree
