@@ -45,6 +45,22 @@ class Convert(unittest.TestCase):
         self.agrees("nmp.tflite")
         self.agrees("nmp.onnx", "--opset", "13")
 
+    def test_a_model_goes_to_the_other_format_and_back(self):
+        there = self.out.with_name("there.tflite")
+        self.assertTrue(convert(MODELS / "nmp.onnx", there)["check"]["agrees"])
+        back = convert(there, self.out)["check"]
+        self.assertTrue(back["agrees"])
+        self.assertIn("onnxruntime", [e["runtime"] for e in back["engines"] if e.get("agrees")])
+
+    def test_tflite_to_tflite_changes_no_bit_of_an_output(self):
+        for name in ("detector.tflite", "nmp.tflite", "okay_nabu.tflite"):
+            check = convert(MODELS / name, self.out.with_suffix(".tflite"))["check"]
+            own = next(e for e in check["engines"] if e["runtime"] == "tflite")
+            self.assertEqual([0] * len(own["outputs"]), [o["max_abs_error"] for o in own["outputs"]], name)
+
+    def test_a_name_of_another_format_is_refused_before_anything_is_read(self):
+        self.assertIn(".onnx or .tflite", convert(MODELS / "nmp.onnx", self.out.with_suffix(".pb"), status=2))
+
     def test_float16_weights_halve_the_file(self):
         self.agrees("nmp.onnx")
         whole = self.out.stat().st_size

@@ -100,6 +100,31 @@ Status rsqrt(Raise& r) {
   return {};
 }
 
+// The angle of (x, y), by quadrant.
+Status atan2(Raise& r) {
+  OREE_TRY(r.want(2));
+  OREE_TRY(r.want_plain());
+  constexpr double kPi = 3.14159265358979323846;
+  ValueId y = r.in(0), x = r.in(1), zero = r.number_like(x, 0);
+  ValueId half_turn = r.add("Where", {r.add("Less", {y, zero}), r.number_like(x, -kPi), r.number_like(x, kPi)});
+  ValueId turn = r.add("Where", {r.add("Less", {x, zero}), half_turn, zero});
+  ValueId sloped = r.add("Add", {r.add("Atan", {r.add("Div", {y, x})}), turn});
+  ValueId upright = r.add("Mul", {r.add("Sign", {y}), r.number_like(x, kPi / 2)});
+  r.finish("Where", {r.add("Equal", {x, zero}), upright, sloped});
+  return {};
+}
+
+Status right_shift(Raise& r) {
+  OREE_TRY(r.want(2));
+  OREE_TRY(r.want_plain());
+  std::optional<Dtype> dtype = r.dtype(r.in(0));
+  if (!dtype || (*dtype != Dtype::kUint8 && *dtype != Dtype::kUint16 && *dtype != Dtype::kUint32)) {
+    return r.unsupported("a shift of signed integers");
+  }
+  r.finish("BitShift", {r.in(0), r.in(1)}, {{"direction", std::string("RIGHT")}});
+  return {};
+}
+
 // Towards minus infinity; ONNX's Div of integers goes towards zero.
 Status floor_div(Raise& r) {
   OREE_TRY(r.want(2));
@@ -279,6 +304,8 @@ constexpr RaiseEntry kEntries[] = {
     {"BITWISE_XOR", bitwise_xor},
     {"SQUARED_DIFFERENCE", squared_difference},
     {"SQUARE", square},
+    {"ATAN2", atan2},
+    {"RIGHT_SHIFT", right_shift},
     {"RSQRT", rsqrt},
     {"FLOOR_DIV", floor_div},
     {"FLOOR_MOD", floor_mod},
