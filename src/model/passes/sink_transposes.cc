@@ -15,6 +15,7 @@
 
 #include "model/passes/passes.h"
 #include "model/passes/region_node.h"
+#include "model/passes/reshape_push.h"
 #include "model/passes/rewrite.h"
 
 namespace oree {
@@ -51,7 +52,7 @@ class Sinker {
   PassResult run(BlockId block) {
     int changed = 0;
     for (int round = 0; round < kRoundsMax; ++round) {
-      int now = join_pairs(block);
+      int now = join_pairs(block) + push_reshapes(block);
       std::set<NodeId> seen;
       for (NodeId id : graph_.order(block)) {
         if (graph_.node(id).removed || seen.contains(id)) continue;
@@ -98,6 +99,45 @@ class Sinker {
     }
     graph_.sweep();
     return changed;
+  }
+
+  // Transposes above Reshapes go below them where they move whole blocks of axes, or where less is left to move.
+  int push_reshapes(BlockId block) {
+    int changed = 0;
+    for (NodeId id : graph_.order(block)) {
+      const Node& node = graph_.node(id);
+      if (node.removed || !only_reshapes(node)) continue;
+      ValueId in = node.inputs[0], out = node.outputs[0];
+      const Node* t = made_by(graph_, in, "Transpose");
+      if (t == nullptr || t->block != block || graph_.value(in).users.size() != 1 || graph_.is_output(in)) continue;
+      const Value &from = graph_.value(in), &to = graph_.value(out);
+      std::optional<Permutation> perm = transpose_permutation(graph_, *t);
+      if (!perm || !from.dims || !to.dims || (from.quantization && from.quantization->per_axis())) continue;
+      if (std::optional<ReshapePush> push = push_through_reshape(*from.dims, *to.dims, *perm)) {
+        changed += push_reshape(block, id, *push);
+      }
+    }
+    return changed;
+  }
+
+  int push_reshape(BlockId block, NodeId id, const ReshapePush& push) {
+    Graph before = graph_;
+    const int64_t cost_before = cost(block);
+    const ValueId out = graph_.node(id).outputs[0];
+    const Value made = graph_.value(out);
+    ValueId source = graph_.node(graph_.value(graph_.node(id).inputs[0]).producer).inputs[0];
+    if (!is_identity(push.before)) source = transposed(graph_, source, push.before, block);
+    ValueId shape = graph_.add_constant("shape", Constant::vector(push.target));
+    ValueId reshaped = graph_.add("Reshape", {source, shape}, {}, block);
+    graph_.set_type(reshaped, made.dtype, permuted(*made.dims, inverse(push.after)));
+    graph_.set_quantization(reshaped, made.quantization);
+    graph_.replace_keeping_name(out, transposed(graph_, reshaped, push.after, block));
+    if (graph_.unused(out)) graph_.remove_node(id);
+    join_pairs(block);
+    const int64_t now = cost(block);
+    if (now < cost_before || (now == cost_before && is_identity(push.before))) return 1;
+    graph_ = std::move(before);
+    return 0;
   }
 
   // The region around a node: what is reached over values of the same rank through nodes that do not care for layout.

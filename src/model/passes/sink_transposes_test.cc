@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/passes/permutation.h"
+#include "model/passes/reshape_push.h"
 #include "model/passes/test_passes.h"
 
 namespace oree {
@@ -56,6 +57,35 @@ TEST_CASE("axes of Concat, Softmax, Slice, Pad, Split and reductions are renamed
   REQUIRE(sink_transposes(net.g).ok());
   CHECK(count_nodes(net.g, "Transpose") == 2);
   check_same(before, net.g, 1e-6);
+}
+
+TEST_CASE("a shuffle of channels keeps one transposition") {
+  NhwcNet net;
+  ValueId x = net.input({Dim("N"), 5, 6, 3});
+  ValueId a = net.conv(x, 3, 6);
+  ValueId nchw = build(net.g, "Transpose", {a}, {{"perm", kToNchw}});
+  ValueId split = build(net.g, "Reshape", {nchw, net.ints({0, 2, 3, 5, 6})});
+  ValueId swapped = build(net.g, "Transpose", {split}, {{"perm", Permutation{0, 2, 1, 3, 4}}});
+  ValueId merged = build(net.g, "Reshape", {swapped, net.ints({0, 6, 5, 6})});
+  ValueId y = net.conv(build(net.g, "Transpose", {merged}, {{"perm", kToNhwc}}), 6, 2);
+  net.g.add_output(y);
+  Graph before = net.g;
+  REQUIRE(sink_transposes(net.g).ok());
+  CHECK(count_nodes(net.g, "Transpose") == 3);  // at the picture, at the output, and the shuffle's own
+  check_same(before, net.g);
+  CHECK(sink_transposes(net.g).value() == 0);
+}
+
+TEST_CASE("a transposition goes below a Reshape of whole blocks, and no other") {
+  Dims nhwc{1, 5, 6, 8};
+  std::optional<ReshapePush> flat = push_through_reshape(nhwc, {1, 30, 8}, kToNhwc);  // N C H W before
+  REQUIRE(flat);
+  CHECK(flat->before == Permutation{0, 1, 2, 3});
+  CHECK(flat->target == std::vector<int64_t>{1, 8, 30});
+  CHECK(flat->after == Permutation{0, 2, 1});
+  CHECK(!push_through_reshape(nhwc, {1, 240}, kToNhwc));  // H, W and C are one block: nothing is left to move
+  CHECK(!push_through_reshape({1, 4, 9}, {1, 6, 6}, {0, 2, 1}));
+  CHECK(!push_through_reshape({Dim("N"), 4}, {4, Dim("N")}, {1, 0}));
 }
 
 TEST_CASE("a mean over the picture takes any layout") {
