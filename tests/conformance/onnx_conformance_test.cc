@@ -3,6 +3,7 @@
 // it; with --tflite through the TFLite writer and reader on the way. Fails when a case fails of which every operator
 // has a kernel, and when fewer pass than did before. Exits with 77 where the cases are not installed (Debian's
 // libonnx-testdata; OREE_ONNX_TESTDATA names another folder).
+//   onnx_conformance [--verbose] [--tflite] [--passed-min N]
 #include <fmt/format.h>
 
 #include <cmath>
@@ -20,16 +21,32 @@
 namespace oree {
 namespace {
 
-constexpr int kPassedMin = 964, kTflitePassedMin = 756;  // of the 1,072 cases of ONNX 1.12
+constexpr int kPassedMin = 995, kTflitePassedMin = 756;  // of the 1,072 cases of ONNX 1.12
 constexpr double kRelative = 1e-3, kAbsolute = 1e-7;
 // Two units in the last place: where several operators make up a case, they round at different points; and ONNX 1.12
 // made its bfloat16 by cutting bits off.
 constexpr double kRelativeFloat16 = 0x1p-9, kRelativeBfloat16 = 0x1p-6;
 
-// Cases that are at odds with the specification. QLinearMatMul: int8 wraps where it must saturate; AveragePool: places
-// beyond operand and padding are counted (both mended after ONNX 1.17).
+// Cases that are at odds with the specification, or that say more than it does. QLinearMatMul: int8 wraps where it must
+// saturate; AveragePool: places beyond operand and padding are counted (both mended after ONNX 1.17). Reals that no
+// 4-bit integer is near have no defined one: the cases wrap, the reference saturates. The inverse transform: what a
+// float32 leaves of 0 is expected to come out again.
 const std::set<std::string> kWrongCases = {
     "test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True",
+    "test_cast_FLOAT16_to_INT4",
+    "test_cast_FLOAT16_to_UINT4",
+    "test_cast_FLOAT_to_INT4",
+    "test_cast_FLOAT_to_UINT4",
+    "test_castlike_FLOAT16_to_INT4",
+    "test_castlike_FLOAT16_to_INT4_expanded",
+    "test_castlike_FLOAT16_to_UINT4",
+    "test_castlike_FLOAT16_to_UINT4_expanded",
+    "test_castlike_FLOAT_to_INT4",
+    "test_castlike_FLOAT_to_INT4_expanded",
+    "test_castlike_FLOAT_to_UINT4",
+    "test_castlike_FLOAT_to_UINT4_expanded",
+    "test_dft_inverse",
+    "test_dft_inverse_opset19",
     "test_qlinearmatmul_2D_int8_float16",
     "test_qlinearmatmul_2D_int8_float32",
     "test_qlinearmatmul_3D_int8_float16",
@@ -138,7 +155,7 @@ struct Count {
   void add(Verdict v) { ++(v == Verdict::kPassed ? passed : v == Verdict::kFailed ? failed : unsupported); }
 };
 
-int run_all(bool verbose, bool tflite) {
+int run_all(bool verbose, bool tflite, int passed_min) {
   std::vector<std::filesystem::path> folders = onnx_cases::folders();
   if (folders.empty()) {
     fmt::print("skipped: ONNX's conformance cases are not installed (package libonnx-testdata)\n");
@@ -164,9 +181,8 @@ int run_all(bool verbose, bool tflite) {
     fmt::print("{:28} {:6} {:6} {:11}\n", op, count.passed, count.failed, count.unsupported);
   }
   fmt::print("{:28} {:6} {:6} {:11}\n", "all", all.passed, all.failed, all.unsupported);
-  const int least = tflite ? kTflitePassedMin : kPassedMin;
-  if (all.passed < least) fmt::print("FAILED: {} passed, at least {} did before\n", all.passed, least);
-  return all.failed > 0 || all.passed < least ? 1 : 0;
+  if (all.passed < passed_min) fmt::print("FAILED: {} passed, at least {} did before\n", all.passed, passed_min);
+  return all.failed > 0 || all.passed < passed_min ? 1 : 0;
 }
 
 }  // namespace
@@ -174,9 +190,13 @@ int run_all(bool verbose, bool tflite) {
 
 int main(int argc, char** argv) {
   bool verbose = false, tflite = false;
+  int passed_min = -1;
   for (int i = 1; i < argc; ++i) {
-    verbose = verbose || std::string(argv[i]) == "--verbose";
-    tflite = tflite || std::string(argv[i]) == "--tflite";
+    std::string argument = argv[i];
+    verbose |= argument == "--verbose";
+    tflite |= argument == "--tflite";
+    if (argument == "--passed-min" && i + 1 < argc) passed_min = std::stoi(argv[++i]);
   }
-  return oree::run_all(verbose, tflite);
+  if (passed_min < 0) passed_min = tflite ? oree::kTflitePassedMin : oree::kPassedMin;
+  return oree::run_all(verbose, tflite, passed_min);
 }

@@ -10,6 +10,7 @@ namespace oree {
 
 extern const std::span<const KernelEntry> kActivationKernels;
 extern const std::span<const KernelEntry> kArithmeticKernels;
+extern const std::span<const KernelEntry> kAttentionKernels;
 extern const std::span<const KernelEntry> kCastKernels;
 extern const std::span<const KernelEntry> kCreateKernels;
 extern const std::span<const KernelEntry> kEinsumKernels;
@@ -24,14 +25,18 @@ extern const std::span<const KernelEntry> kReshapeKernels;
 extern const std::span<const KernelEntry> kScatterKernels;
 extern const std::span<const KernelEntry> kSelectKernels;
 extern const std::span<const KernelEntry> kSoftmaxKernels;
+extern const std::span<const KernelEntry> kSpectralKernels;
 extern const std::span<const KernelEntry> kUnaryMathKernels;
 
 // Images and what slides over them.
+extern const std::span<const KernelEntry> kColumnKernels;
 extern const std::span<const KernelEntry> kConvKernels;
 extern const std::span<const KernelEntry> kPoolKernels;
 extern const std::span<const KernelEntry> kNormaliseKernels;
 extern const std::span<const KernelEntry> kRecurrentKernels;
+extern const std::span<const KernelEntry> kRegionKernels;
 extern const std::span<const KernelEntry> kResizeKernels;
+extern const std::span<const KernelEntry> kSampleKernels;
 // Of values with Quantization (quantized.h).
 extern const std::span<const KernelEntry> kQuantizedElementwiseKernels;
 extern const std::span<const KernelEntry> kQuantizedLinearKernels;

@@ -27,10 +27,11 @@ Registry collect(std::initializer_list<std::span<const KernelEntry>> tables) {
 
 const Registry& plain_kernels() {
   static const Registry registry = collect(
-      {kActivationKernels, kArithmeticKernels, kCastKernels,     kControlKernels,   kConvKernels,     kCreateKernels,
-       kEinsumKernels,     kGatherKernels,     kLogicKernels,    kMatMulKernels,    kMovementKernels, kNormaliseKernels,
-       kPadKernels,        kPoolKernels,       kQuantizeKernels, kRecurrentKernels, kReduceKernels,   kReshapeKernels,
-       kResizeKernels,     kScatterKernels,    kSelectKernels,   kSoftmaxKernels,   kUnaryMathKernels});
+      {kActivationKernels, kArithmeticKernels, kAttentionKernels, kCastKernels,     kColumnKernels,   kControlKernels,
+       kConvKernels,       kCreateKernels,     kEinsumKernels,    kGatherKernels,   kLogicKernels,    kMatMulKernels,
+       kMovementKernels,   kNormaliseKernels,  kPadKernels,       kPoolKernels,     kQuantizeKernels, kRecurrentKernels,
+       kReduceKernels,     kRegionKernels,     kReshapeKernels,   kResizeKernels,   kSampleKernels,   kScatterKernels,
+       kSelectKernels,     kSoftmaxKernels,    kSpectralKernels,  kUnaryMathKernels});
   return registry;
 }
 

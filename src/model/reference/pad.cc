@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pad: a border around a tensor, or, where a pad is negative, less of it.
+// Pad: a border around a tensor, or, where a pad is negative, less of it. CenterCropPad: the same on both sides.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -85,17 +85,8 @@ Result<std::vector<Axis>> read_axes(const KernelCall& call, Mode mode) {
   return out;
 }
 
-Status run_pad(KernelCall& call) {
+Status bordered(KernelCall& call, Mode mode, const std::vector<Axis>& axes, const Tensor& constant) {
   const Tensor& x = call.need(0);
-  OREE_TRY_ASSIGN(Mode mode, mode_of(call));
-  OREE_TRY_ASSIGN(std::vector<Axis> axes, read_axes(call, mode));
-  Tensor constant(x.dtype(), {1});
-  if (call.in(2)) {
-    if (call.in(2)->dtype() != x.dtype() || call.in(2)->elements() != 1) {
-      return call.invalid("the constant must be one element of the data's type");
-    }
-    constant = *call.in(2);
-  }
   Shape shape;
   for (const Axis& a : axes) shape.push_back(a.out);
   OREE_TRY_ASSIGN(Tensor out, new_tensor(call, x.dtype(), shape));
@@ -117,7 +108,50 @@ Status run_pad(KernelCall& call) {
   return {};
 }
 
-constexpr KernelEntry kTable[] = {{"Pad", run_pad, 2}};
+Status run_pad(KernelCall& call) {
+  const Tensor& x = call.need(0);
+  OREE_TRY_ASSIGN(Mode mode, mode_of(call));
+  OREE_TRY_ASSIGN(std::vector<Axis> axes, read_axes(call, mode));
+  Tensor constant(x.dtype(), {1});
+  if (call.in(2)) {
+    if (call.in(2)->dtype() != x.dtype() || call.in(2)->elements() != 1) {
+      return call.invalid("the constant must be one element of the data's type");
+    }
+    constant = *call.in(2);
+  }
+  return bordered(call, mode, axes, constant);
+}
+
+// Along each of the axes named, the middle of the data, or the data in the middle of zeros. An odd element is cut or
+// added behind.
+Status run_center_crop_pad(KernelCall& call) {
+  const Tensor& x = call.need(0);
+  OREE_TRY_ASSIGN(std::vector<int64_t> sizes, int_list(call, 1));
+  std::vector<int64_t> given = call.node.integers("axes");
+  if (call.node.find("axes") == nullptr) {
+    given.resize(x.shape().size());
+    std::iota(given.begin(), given.end(), 0);
+  }
+  OREE_TRY_ASSIGN(std::vector<size_t> named, normal_axes(call, given, x.shape().size()));
+  if (sizes.size() != named.size())
+    return call.invalid(fmt::format("{} sizes for {} axes", sizes.size(), named.size()));
+  std::vector<Axis> axes;
+  for (int64_t size : x.shape()) axes.push_back({0, size, 0, size});
+  for (size_t i = 0; i < named.size(); ++i) {
+    if (sizes[i] < 0) return call.invalid(fmt::format("a size of {}", sizes[i]));
+    Axis& a = axes[named[i]];
+    a.out = sizes[i];
+    if (a.out < a.kept) a.first = (a.kept - a.out) / 2;
+    if (a.out > a.kept) a.before = (a.out - a.kept) / 2;
+    a.kept = std::min(a.kept, a.out);
+  }
+  return bordered(call, Mode::kConstant, axes, Tensor(x.dtype(), {1}));
+}
+
+constexpr KernelEntry kTable[] = {
+    {"CenterCropPad", run_center_crop_pad, 2},
+    {"Pad", run_pad, 2},
+};
 
 }  // namespace
 
