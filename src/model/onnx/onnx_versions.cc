@@ -447,6 +447,15 @@ std::optional<std::string> onnx_misfit(const Graph& graph, const Node& node, int
   return std::nullopt;
 }
 
+std::vector<std::string_view> onnx_operators() {
+  std::vector<std::string_view> out;
+  for (const OpForms& op : kOps) {
+    if (!op.forms.ends_with('!')) out.push_back(op.op);
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
 bool onnx_needless(const Node& node, const std::string& attribute, int opset) {
   const LateAttribute* a = late(node, attribute);
   return a != nullptr && a->version > opset;

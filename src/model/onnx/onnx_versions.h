@@ -5,6 +5,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "model/graph/graph.h"
 
@@ -16,6 +18,9 @@ std::optional<std::string> onnx_misfit(const Graph& graph, const Node& node, int
 
 // An attribute that the opset does not have, but that says what holds without it; the writer leaves it out.
 bool onnx_needless(const Node& node, const std::string& attribute, int opset);
+
+// The operators of ONNX's own domain that the newest opset has, as their names are sorted.
+std::vector<std::string_view> onnx_operators();
 
 // The IR version that came with the opset, 4 at least: before that every constant had to be an input too.
 int onnx_ir_version(int opset);

@@ -56,6 +56,8 @@ struct KernelEntry {
 // nullptr: none.
 const KernelEntry* find_kernel_entry(std::string_view domain, std::string_view op);
 std::vector<const KernelEntry*> all_kernels();  // plain ones, sorted by operator
+// Is there one that computes on quantized values, a plain one that is by_bits included?
+bool has_quantized_kernel(std::string_view op);
 inline Kernel find_kernel(std::string_view domain, std::string_view op) {
   const KernelEntry* entry = find_kernel_entry(domain, op);
   return entry ? entry->kernel : nullptr;

@@ -67,6 +67,11 @@ const KernelEntry* find_kernel_entry(const Graph& graph, const Node& node) {
   return plain && plain->by_bits ? plain : nullptr;
 }
 
+bool has_quantized_kernel(std::string_view op) {
+  const KernelEntry* plain = look_up(plain_kernels(), op);
+  return look_up(quantized_kernels(), op) || (plain && plain->by_bits);
+}
+
 std::vector<const KernelEntry*> all_kernels() {
   std::vector<const KernelEntry*> out;
   for (const auto& [op, entry] : plain_kernels()) out.push_back(entry);

@@ -103,6 +103,10 @@ Status lower_to_tflite(Graph& graph) {
   return Error(Code::kInternal, "operators that are lowered to each other without end");
 }
 
+bool lowers_to_tflite(std::string_view op) {
+  return composing().contains(op) || laying_out().contains(op) || lowering().contains(op);
+}
+
 Result<std::vector<int64_t>> Lower::ints_or_none(size_t input) const {
   if (!has(input)) return std::vector<int64_t>();
   return ints(input);

@@ -18,6 +18,8 @@ inline constexpr int64_t kTfliteFoldedBytesMax = 256;
 
 // A graph that is inferred and valid. kUnsupported, naming the operator and what it lacks.
 Status lower_to_tflite(Graph& graph);
+// Is there a way down for the operator? (Not for all its types and attributes, perhaps.)
+bool lowers_to_tflite(std::string_view op);
 
 // One node on its way down.
 class Lower : public NodeRewrite {

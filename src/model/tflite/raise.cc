@@ -59,6 +59,8 @@ Status raise_tflite(Graph& graph) {
   return {};
 }
 
+bool raises_from_tflite(std::string_view builtin) { return handlers().contains(builtin); }
+
 Raise::Raise(Graph& graph, NodeId id, PermutedConstants& permuted) : NodeRewrite(graph, id, permuted) {
   const TfliteBuiltin* builtin = find_tflite_builtin(node_.op);
   OREE_ASSERT(builtin != nullptr);

@@ -10,6 +10,8 @@ namespace oree {
 
 // Every node of the graph that ONNX's operators can express becomes them; the others stay as they are.
 Status raise_tflite(Graph& graph);
+// Is there a way up for the builtin? (Not for all its types and options, perhaps.)
+bool raises_from_tflite(std::string_view builtin);
 
 // One node on its way up.
 class Raise : public NodeRewrite {
