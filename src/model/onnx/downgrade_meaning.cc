@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "model/onnx/onnx_downgrade.h"
-#include "model/onnx/onnx_element.h"
+#include "model/ops/element_types.h"
 
 namespace oree {
 namespace {
@@ -85,7 +85,7 @@ Status quantize_21(Downgrade& d) {
   int64_t code = d.node().integer("output_dtype", 0);
   d.graph.remove_attribute(d.id, "output_dtype");
   if (code == 0 || !d.absent(2)) return {};
-  std::optional<Dtype> dtype = onnx_dtype(code);
+  std::optional<Dtype> dtype = dtype_from_onnx(code);
   const Constant* scale = d.constant(1);
   if (!dtype || scale == nullptr) return d.unsupported("output_dtype needs opset 21");
   d.graph.set_input(d.id, 2, d.graph.add_constant("zero_point", Constant(Tensor(*dtype, scale->shape()))));
@@ -94,7 +94,7 @@ Status quantize_21(Downgrade& d) {
 
 Status dequantize_23(Downgrade& d) {
   int64_t code = d.node().integer("output_dtype", 0);
-  if (code != 0 && onnx_dtype(code) != d.dtype(1)) return d.unsupported("output_dtype needs opset 23");
+  if (code != 0 && dtype_from_onnx(code) != d.dtype(1)) return d.unsupported("output_dtype needs opset 23");
   d.graph.remove_attribute(d.id, "output_dtype");
   return {};
 }
@@ -104,7 +104,7 @@ Status pow_12(Downgrade& d) {
   std::optional<Dtype> base = d.dtype(0), exponent = d.dtype(1);
   if (!base || !exponent || *base == *exponent) return {};
   if (!dtype_is_float(*base)) return d.unsupported("an integer to a power of another type needs opset 12");
-  ValueId cast = d.add("Cast", {d.in(1)}, {{"to", onnx_code(*base)}}, d.in(1));
+  ValueId cast = d.add("Cast", {d.in(1)}, {{"to", dtype_to_onnx(*base)}}, d.in(1));
   d.graph.set_type(cast, base, d.dims(1));
   d.graph.set_input(d.id, 1, cast);
   return {};

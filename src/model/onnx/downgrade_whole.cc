@@ -4,7 +4,7 @@
 #include <numbers>
 
 #include "model/onnx/onnx_downgrade.h"
-#include "model/onnx/onnx_element.h"
+#include "model/ops/element_types.h"
 
 namespace oree {
 namespace {
@@ -129,7 +129,7 @@ Status less_or_equal_12(Downgrade& d) { return or_equal_12(d, "Less"); }
 Status cast_like_15(Downgrade& d) {
   std::optional<Dtype> to = d.dtype(1);
   if (!to) return d.unsupported("to an unknown type needs opset 15");
-  d.finish("Cast", {d.in(0)}, {{"to", onnx_code(*to)}});
+  d.finish("Cast", {d.in(0)}, {{"to", dtype_to_onnx(*to)}});
   return {};
 }
 

@@ -17,29 +17,11 @@ constexpr ElementType kElements[] = {
     {"float8", 8, std::nullopt},       {"float8", 8, std::nullopt},      {"float8", 8, std::nullopt},
     {"uint4", 4, std::nullopt},        {"int4", 4, std::nullopt},        {"float4", 4, std::nullopt}};
 
-constexpr int64_t kBfloat16 = 16, kUint4 = 21, kInt4 = 22;
-
 }  // namespace
 
 ElementType onnx_element(int64_t code) {
   if (code < 0 || code >= static_cast<int64_t>(std::size(kElements))) return ElementType{};
   return kElements[code];
-}
-
-std::optional<Dtype> onnx_dtype(int64_t code) {
-  switch (code) {
-    case kBfloat16: return Dtype::kBfloat16;
-    case kUint4: return Dtype::kUint4;
-    case kInt4: return Dtype::kInt4;
-    default: return onnx_element(code).dtype;
-  }
-}
-
-int64_t onnx_code(Dtype dtype) {
-  for (int64_t code = 1; code < static_cast<int64_t>(std::size(kElements)); ++code) {
-    if (onnx_dtype(code) == dtype) return code;
-  }
-  return 0;
 }
 
 }  // namespace oree

@@ -3,16 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "core/base/element_type.h"
 
 namespace oree {
 
-ElementType onnx_element(int64_t code);  // dtype: only what engines exchange with us
-
-// What a graph can hold, bfloat16 and 4-bit integers included; nothing for strings, complex numbers and float8.
-std::optional<Dtype> onnx_dtype(int64_t code);
-int64_t onnx_code(Dtype dtype);
+// What a tensor of the file is called, and how large it is. Its dtype: only what engines exchange with us; what a graph
+// can hold besides, ops/element_types.h says.
+ElementType onnx_element(int64_t code);
 
 }  // namespace oree

@@ -12,6 +12,7 @@
 #include "model/onnx/onnx_states.h"
 #include "model/onnx/onnx_upgrade.h"
 #include "model/onnx/onnx_values.h"
+#include "model/ops/element_types.h"
 #include "model/ops/inference.h"
 #include "model/ops/validate.h"
 
@@ -141,12 +142,12 @@ class OnnxReader {
                                                : Dim(std::string(v.symbols[i])));
       }
     }
-    graph.set_type(id, onnx_dtype(v.element), std::move(dims));
+    graph.set_type(id, dtype_from_onnx(v.element), std::move(dims));
   }
 
   Status check_held(const OnnxValue& v, const char* what) const {
     if (!v.tensor) return unsupported(fmt::format("{} '{}' is no tensor", what, v.name));
-    if (v.typed && v.element != 0 && !onnx_dtype(v.element)) {
+    if (v.typed && v.element != 0 && !dtype_from_onnx(v.element)) {
       return unsupported(fmt::format("{} '{}' is of type {}", what, v.name, onnx_element(v.element).name));
     }
     return {};

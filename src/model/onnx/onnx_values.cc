@@ -7,6 +7,7 @@
 
 #include "core/codec/protobuf.h"
 #include "model/onnx/onnx_element.h"
+#include "model/ops/element_types.h"
 
 namespace oree {
 namespace {
@@ -126,7 +127,7 @@ Result<ByteView> external_bytes(const OnnxTensor& tensor, size_t wanted, const E
 
 Result<Constant> onnx_constant(const OnnxTensor& tensor, const std::shared_ptr<const void>& owner,
                                const ExternalFiles& external) {
-  std::optional<Dtype> dtype = onnx_dtype(tensor.element);
+  std::optional<Dtype> dtype = dtype_from_onnx(tensor.element);
   if (!dtype) {
     return Error(Code::kUnsupported,
                  fmt::format("tensor '{}' is of type {}", tensor.name, onnx_element(tensor.element).name));

@@ -5,6 +5,7 @@
 
 #include "model/onnx/onnx_element.h"
 #include "model/onnx/onnx_fixture.h"
+#include "model/ops/element_types.h"
 
 namespace oree {
 namespace {
@@ -78,12 +79,12 @@ TEST_CASE("types that no graph holds are refused by name") {
 
 TEST_CASE("element codes lead to types and back") {
   for (int64_t code = 0; code < 30; ++code) {
-    if (std::optional<Dtype> dtype = onnx_dtype(code)) CHECK(onnx_code(*dtype) == code);
+    if (std::optional<Dtype> dtype = dtype_from_onnx(code)) CHECK(dtype_to_onnx(*dtype) == code);
   }
   CHECK(onnx_element(1).dtype == Dtype::kFloat32);
   CHECK(onnx_element(7).dtype == Dtype::kInt64);
   CHECK(onnx_element(16).dtype == std::nullopt);
-  CHECK(onnx_dtype(16) == Dtype::kBfloat16);
+  CHECK(dtype_from_onnx(16) == Dtype::kBfloat16);
   CHECK(onnx_element(-1).bits == 0);
   CHECK(onnx_element(1000).bits == 0);
 }

@@ -7,10 +7,10 @@
 
 #include "core/base/text.h"
 #include "core/codec/protobuf_writer.h"
-#include "model/onnx/onnx_element.h"
 #include "model/onnx/onnx_graph.h"
 #include "model/onnx/onnx_prepare.h"
 #include "model/onnx/onnx_versions.h"
+#include "model/ops/element_types.h"
 #include "model/ops/op_def.h"
 
 namespace oree {
@@ -182,7 +182,7 @@ class OnnxWriter {
   // --- values
   void tensor_type(const Constant& c) {
     w_.packed(1, c.shape());
-    w_.number(2, onnx_code(c.dtype()));
+    w_.number(2, dtype_to_onnx(c.dtype()));
   }
 
   void initializer(ValueId id) {
@@ -214,7 +214,7 @@ class OnnxWriter {
     if (v.dtype) {
       w_.begin(2);
       w_.begin(1);
-      w_.number(1, onnx_code(*v.dtype));
+      w_.number(1, dtype_to_onnx(*v.dtype));
       if (v.dims) shape(*v.dims);
       w_.end();
       w_.end();

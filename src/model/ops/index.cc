@@ -109,9 +109,8 @@ Status infer_one_hot(Inference& in) {
   return {};
 }
 
-Status infer_compress(Inference& in) {
-  OREE_TRY(want_dtype(in, 1, Dtype::kBool));
-  OREE_TRY(want_rank(in, 1, 1));
+// Some of the elements, or of the slices along an axis that is given.
+Status infer_some(Inference& in) {
   std::optional<Dims> out = in.dims(0);
   if (in.node().find("axis") == nullptr) {
     out = Dims(1);
@@ -121,6 +120,12 @@ Status infer_compress(Inference& in) {
   }
   in.set(0, in.dtype(0), std::move(out));
   return {};
+}
+
+Status infer_compress(Inference& in) {
+  OREE_TRY(want_dtype(in, 1, Dtype::kBool));
+  OREE_TRY(want_rank(in, 1, 1));
+  return infer_some(in);
 }
 
 Status infer_non_zero(Inference& in) {
@@ -130,14 +135,7 @@ Status infer_non_zero(Inference& in) {
 }
 
 Status infer_unique(Inference& in) {
-  std::optional<Dims> out = in.dims(0);
-  if (in.node().find("axis") == nullptr) {
-    out = Dims(1);
-  } else if (out) {
-    OREE_TRY_ASSIGN(size_t axis, axis_of(in, in.node().integer("axis", 0), out->size()));
-    (*out)[axis] = Dim();
-  }
-  in.set(0, in.dtype(0), std::move(out));
+  OREE_TRY(infer_some(in));
   for (size_t i = 1; i < 4; ++i) in.set(i, Dtype::kInt64, Dims(1));
   return {};
 }

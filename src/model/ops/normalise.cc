@@ -2,7 +2,6 @@
 // Normalisations, and the losses that training graphs end in.
 #include <fmt/format.h>
 
-#include "model/ops/element_types.h"
 #include "model/ops/infer_parts.h"
 
 namespace oree {

@@ -56,14 +56,9 @@ Result<std::vector<int64_t>> slice_offsets(const KernelCall& call, const Shape& 
 
 namespace {
 
-Status run_gather(KernelCall& call) {
-  const Tensor &x = call.need(0), &indices = call.need(1);
-  OREE_TRY_ASSIGN(size_t axis, normal_axis(call, call.node.integer("axis", 0), x.shape().size()));
-  AxisView v = view_at(x.shape(), axis);
-  OREE_TRY_ASSIGN(std::vector<int64_t> picked, indices_within(call, 1, v.length));
-  Shape shape(x.shape().begin(), x.shape().begin() + static_cast<ptrdiff_t>(axis));
-  shape.insert(shape.end(), indices.shape().begin(), indices.shape().end());
-  shape.insert(shape.end(), x.shape().begin() + static_cast<ptrdiff_t>(axis) + 1, x.shape().end());
+// Those slices of the first input, one after the other, as an output of that shape.
+Status pick(KernelCall& call, const AxisView& v, const std::vector<int64_t>& picked, const Shape& shape) {
+  const Tensor& x = call.need(0);
   OREE_TRY_ASSIGN(Tensor out, new_tensor(call, x.dtype(), shape));
   Mover mover(x, out);
   int64_t at = 0;
@@ -75,6 +70,17 @@ Status run_gather(KernelCall& call) {
   }
   call.set(0, std::move(out));
   return {};
+}
+
+Status run_gather(KernelCall& call) {
+  const Tensor &x = call.need(0), &indices = call.need(1);
+  OREE_TRY_ASSIGN(size_t axis, normal_axis(call, call.node.integer("axis", 0), x.shape().size()));
+  AxisView v = view_at(x.shape(), axis);
+  OREE_TRY_ASSIGN(std::vector<int64_t> picked, indices_within(call, 1, v.length));
+  Shape shape(x.shape().begin(), x.shape().begin() + static_cast<ptrdiff_t>(axis));
+  shape.insert(shape.end(), indices.shape().begin(), indices.shape().end());
+  shape.insert(shape.end(), x.shape().begin() + static_cast<ptrdiff_t>(axis) + 1, x.shape().end());
+  return pick(call, v, picked, shape);
 }
 
 Status run_gather_elements(KernelCall& call) {
@@ -135,17 +141,7 @@ Status run_compress(KernelCall& call) {
   }
   Shape shape = flat ? Shape{0} : x.shape();
   shape[axis] = static_cast<int64_t>(picked.size());
-  OREE_TRY_ASSIGN(Tensor out, new_tensor(call, x.dtype(), shape));
-  Mover mover(x, out);
-  int64_t at = 0;
-  for (int64_t o = 0; out.elements() > 0 && o < v.outer; ++o) {
-    for (int64_t i : picked) {
-      mover.copy(at, (o * v.length + i) * v.inner, v.inner);
-      at += v.inner;
-    }
-  }
-  call.set(0, std::move(out));
-  return {};
+  return pick(call, v, picked, shape);
 }
 
 constexpr bool kByBits = true;

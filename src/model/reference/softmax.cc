@@ -42,48 +42,42 @@ void log_softmax(std::span<const double> in, std::span<double> out, const Line& 
   for (int64_t k = 0; k < line.length; ++k) out[at(k)] = in[at(k)] - largest - std::log(sum);
 }
 
-Status run_softmax(KernelCall& call) {
+// f(input, output, line) for each line along the axis; the output is 0 before.
+template <typename F>
+Status along_axis(KernelCall& call, F f) {
   OREE_TRY(real_input(call));
   OREE_TRY_ASSIGN(AxisView v, soft_axis(call));
   const Tensor& x = call.need(0);
   OREE_TRY_ASSIGN(NewElements<double> out, new_elements<double>(call, x.dtype(), x.shape()));
   Elements<double> in(x);
-  each_line(v, [&](const Line& line) {
+  each_line(v, [&](const Line& line) { f(in, out, line); });
+  call.set(0, std::move(out).take());
+  return {};
+}
+
+Status run_softmax(KernelCall& call) {
+  return along_axis(call, [](const Elements<double>& in, NewElements<double>& out, const Line& line) {
     double largest = in[line.first], sum = 0;
     for (int64_t k = 1; k < line.length; ++k) largest = std::fmax(largest, in[line.at(k)]);
     for (int64_t k = 0; k < line.length; ++k) sum += out[line.at(k)] = std::exp(in[line.at(k)] - largest);
     for (int64_t k = 0; k < line.length; ++k) out[line.at(k)] /= sum;
   });
-  call.set(0, std::move(out).take());
-  return {};
 }
 
 Status run_log_softmax(KernelCall& call) {
-  OREE_TRY(real_input(call));
-  OREE_TRY_ASSIGN(AxisView v, soft_axis(call));
-  const Tensor& x = call.need(0);
-  OREE_TRY_ASSIGN(NewElements<double> out, new_elements<double>(call, x.dtype(), x.shape()));
-  Elements<double> in(x);
-  each_line(v, [&](const Line& line) { log_softmax(in.span(), out.span(), line); });
-  call.set(0, std::move(out).take());
-  return {};
+  return along_axis(call, [](const Elements<double>& in, NewElements<double>& out, const Line& line) {
+    log_softmax(in.span(), out.span(), line);
+  });
 }
 
 Status run_hardmax(KernelCall& call) {
-  OREE_TRY(real_input(call));
-  OREE_TRY_ASSIGN(AxisView v, soft_axis(call));
-  const Tensor& x = call.need(0);
-  OREE_TRY_ASSIGN(NewElements<double> out, new_elements<double>(call, x.dtype(), x.shape()));
-  Elements<double> in(x);
-  each_line(v, [&](const Line& line) {
+  return along_axis(call, [](const Elements<double>& in, NewElements<double>& out, const Line& line) {
     int64_t best = 0;
     for (int64_t k = 1; k < line.length; ++k) {
       if (in[line.at(k)] > in[line.at(best)]) best = k;
     }
     out[line.at(best)] = 1;
   });
-  call.set(0, std::move(out).take());
-  return {};
 }
 
 // --- losses. Scores are [N, C, d…], targets [N, d…] hold classes; weights are one a class.

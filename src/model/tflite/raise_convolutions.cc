@@ -68,47 +68,50 @@ Result<Shape> weights_shape(const Raise& r, size_t input, size_t rank) {
   return *shape;
 }
 
-Status conv_2d(Raise& r) {
+// What all convolutions of two dimensions have.
+struct Conv2d {
+  Shape weights;
+  int64_t channels = 0;  // of the input
+  Attributes attributes;
+};
+
+Result<Conv2d> conv_of(const Raise& r) {
   OREE_TRY(r.want(2));
-  OREE_TRY_ASSIGN(Shape weights, weights_shape(r, 1, 4));
-  Window w{{weights[1], weights[2]},
+  Conv2d c;
+  OREE_TRY_ASSIGN(c.weights, weights_shape(r, 1, 4));
+  Window w{{c.weights[1], c.weights[2]},
            {r.option("stride_h"), r.option("stride_w")},
            {r.option("dilation_h_factor"), r.option("dilation_w_factor")}};
   OREE_TRY(check(r, w));
-  Attributes attributes = window_attributes(w);
-  OREE_TRY(add_padding(r, r.in(0), w, r.option("padding"), attributes));
+  c.attributes = window_attributes(w);
+  OREE_TRY(add_padding(r, r.in(0), w, r.option("padding"), c.attributes));
   std::optional<Dims> dims = r.dims(r.in(0));
   if (!dims || dims->size() != 4 || !(*dims)[3].known()) return r.unsupported("its input's channels are not known");
-  int64_t channels = (*dims)[3].size;
-  if (channels % weights[3] != 0 || weights[0] % (channels / weights[3]) != 0) {
-    return r.invalid(fmt::format("weights for {} channels, but the input has {}", weights[3], channels));
+  c.channels = (*dims)[3].size;
+  return c;
+}
+
+Status conv_2d(Raise& r) {
+  OREE_TRY_ASSIGN(Conv2d c, conv_of(r));
+  if (c.channels % c.weights[3] != 0 || c.weights[0] % (c.channels / c.weights[3]) != 0) {
+    return r.invalid(fmt::format("weights for {} channels, but the input has {}", c.weights[3], c.channels));
   }
-  if (channels != weights[3]) attributes.emplace("group", channels / weights[3]);
+  if (c.channels != c.weights[3]) c.attributes.emplace("group", c.channels / c.weights[3]);
   std::vector<ValueId> inputs{r.channels_first(r.in(0)), r.channels_first(r.in(1))};
   if (r.has(2)) inputs.push_back(r.in(2));
-  r.finish_channels_first("Conv", std::move(inputs), std::move(attributes));
+  r.finish_channels_first("Conv", std::move(inputs), std::move(c.attributes));
   return {};
 }
 
 Status depthwise_conv_2d(Raise& r) {
-  OREE_TRY(r.want(2));
-  OREE_TRY_ASSIGN(Shape weights, weights_shape(r, 1, 4));
-  Window w{{weights[1], weights[2]},
-           {r.option("stride_h"), r.option("stride_w")},
-           {r.option("dilation_h_factor"), r.option("dilation_w_factor")}};
-  OREE_TRY(check(r, w));
-  Attributes attributes = window_attributes(w);
-  OREE_TRY(add_padding(r, r.in(0), w, r.option("padding"), attributes));
-  std::optional<Dims> dims = r.dims(r.in(0));
-  if (!dims || dims->size() != 4 || !(*dims)[3].known()) return r.unsupported("its input's channels are not known");
-  int64_t channels = (*dims)[3].size;
-  if (weights[0] != 1 || channels < 1 || weights[3] % channels != 0) {
-    return r.invalid(fmt::format("weights {} for {} channels", shape_text(weights), channels));
+  OREE_TRY_ASSIGN(Conv2d c, conv_of(r));
+  if (c.weights[0] != 1 || c.channels < 1 || c.weights[3] % c.channels != 0) {
+    return r.invalid(fmt::format("weights {} for {} channels", shape_text(c.weights), c.channels));
   }
-  attributes.emplace("group", channels);
+  c.attributes.emplace("group", c.channels);
   std::vector<ValueId> inputs{r.channels_first(r.in(0)), r.permute(r.in(1), Ints{3, 0, 1, 2})};
   if (r.has(2)) inputs.push_back(r.in(2));
-  r.finish_channels_first("Conv", std::move(inputs), std::move(attributes));
+  r.finish_channels_first("Conv", std::move(inputs), std::move(c.attributes));
   return {};
 }
 

@@ -23,6 +23,19 @@ ValueId gates(Raise& r, std::span<const size_t> inputs) {
 }
 
 // Gates in TFLite's order: input, forget, cell, output. In ONNX's: input, output, forget, cell.
+// The first output, from ONNX's [time, directions, batch, units]: of one step without the time, else as the input is
+// laid out.
+void finish_sequence(Raise& r, ValueId all, bool sequence, bool time_major) {
+  ValueId y = r.add("Squeeze", {all, r.ints_constant(Ints{1})});
+  if (!sequence) {
+    r.finish("Squeeze", {y, r.ints_constant(Ints{0})});
+  } else if (time_major) {
+    r.finish("Identity", {y});
+  } else {
+    r.finish("Transpose", {y}, {{"perm", Ints{1, 0, 2}}});
+  }
+}
+
 Status lstm(Raise& r) {
   OREE_TRY(r.want(9));
   OREE_TRY(r.want_plain());
@@ -59,15 +72,8 @@ Status lstm(Raise& r) {
   if (peepholes) inputs.push_back(gates(r, std::vector<size_t>{9, 11, 10}));
   r.drop_activation();
   std::vector<ValueId> out = r.add_many("LSTM", std::move(inputs), 3, {{"hidden_size", units}});
+  finish_sequence(r, out[0], sequence, time_major);
   ValueId axis_0 = r.ints_constant(Ints{0});
-  ValueId y = r.add("Squeeze", {out[0], r.ints_constant(Ints{1})});
-  if (!sequence) {
-    r.finish("Squeeze", {y, axis_0});
-  } else if (time_major) {
-    r.finish("Identity", {y});
-  } else {
-    r.finish("Transpose", {y}, {{"perm", Ints{1, 0, 2}}});
-  }
   for (size_t i : {1, 2}) {
     if (r.out(i) != kNoValue) r.finish("Squeeze", {out[i], axis_0}, {}, i);
   }
@@ -124,15 +130,8 @@ Status rnn(Raise& r) {
   std::vector<ValueId> out = r.add_many(
       "RNN", {x, unsqueeze(r, r.in(1), 0), unsqueeze(r, r.in(2), 0), bias, kNoValue, unsqueeze(r, r.in(4), 0)}, 2,
       {{"hidden_size", units}, {"activations", std::vector<std::string>{activation}}});
+  finish_sequence(r, out[0], sequence, time_major);
   ValueId axis_0 = r.ints_constant(Ints{0});
-  ValueId y = r.add("Squeeze", {out[0], r.ints_constant(Ints{1})});
-  if (!sequence) {
-    r.finish("Squeeze", {y, axis_0});
-  } else if (time_major) {
-    r.finish("Identity", {y});
-  } else {
-    r.finish("Transpose", {y}, {{"perm", Ints{1, 0, 2}}});
-  }
   if (r.out(1) != kNoValue) r.finish("Squeeze", {out[1], axis_0}, {}, 1);
   return {};
 }
