@@ -143,6 +143,10 @@ Status infer_loop(Inference& in) {
   if (in.has(1)) OREE_TRY(want_dtype(in, 1, Dtype::kBool));
   // Whether a scalar or one number in a vector is the body's own choice.
   auto scalar = [&](ValueId v) { return graph.value(v).dims ? *graph.value(v).dims : Dims(); };
+  for (size_t i : {0, 1}) {
+    Dims dims = scalar(b.inputs[i]);
+    if (product(dims) != Dim(1)) return in.fail(fmt::format("its body takes {} as one number", dims_text(dims)));
+  }
   in.set_value(b.inputs[0], Dtype::kInt64, scalar(b.inputs[0]));
   in.set_value(b.inputs[1], Dtype::kBool, scalar(b.inputs[1]));
   OREE_TRY(infer_carried(in, {body, count, 2, 2, 1}));

@@ -60,6 +60,7 @@ Status infer_resize(Inference& in) {
   Dims out = *x;
   // An empty tensor stands for one that is absent: old exporters could not leave it out.
   bool by_sizes = in.has(3) && length(in, 3) != 0u;
+  if (by_sizes && length(in, 2).value_or(0) > 0) return in.fail("both scales and sizes are given");
   if (by_sizes) {
     OREE_TRY_ASSIGN(std::optional<Dims> sizes, dims_from(in, 3));
     if (sizes && sizes->size() != axes.size())

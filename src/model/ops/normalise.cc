@@ -30,7 +30,7 @@ Status infer_batch_normalization(Inference& in) {
   // Batches of numbers have one channel.
   OREE_TRY(want_channels(in, !x ? Dim() : x->size() > 1 ? (*x)[1] : Dim(1)));
   in.set(0, in.dtype(0), x);
-  for (size_t i = 1; i < 3; ++i) in.set(i, in.dtype(3), in.dims(3));
+  for (size_t i = 1; i < 3; ++i) in.set(i, in.dtype(i + 2), in.dims(i + 2));
   return {};
 }
 

@@ -218,4 +218,12 @@ TEST_CASE("a result too large for any memory is refused") {
   CHECK(refused(type_of_node("y = RandomNormal <shape = [2147483647, 2147483647]> ()", "float x"), "more than"));
 }
 
+TEST_CASE("what is said twice must be said alike") {
+  CHECK(refused(type_of_node("y = Resize (x, \"\", s, z)", "float[1,1,3,3] x",
+                             "float[4] s = {1.0, 1.0, 2.0, 2.0}, int64[4] z = {1, 1, 4, 4}"),
+                "both scales and sizes"));
+  CHECK(refused(type_of_node("y = Loop <body = b (int64[2] i, c) => (c, i) {}> (n, \"\")", "float x", "int64 n = {2}"),
+                "as one number"));
+}
+
 }  // namespace oree

@@ -34,6 +34,43 @@ struct Choice {
   }
 };
 
+// A Loop within a Loop, each for `trips` turns; a number is doubled in the inner one.
+struct Turns {
+  Graph g;
+
+  explicit Turns(int64_t trips) {
+    ValueId n = g.add_constant("n", Constant::scalar(trips));
+    ValueId x = g.add_input("x", Dtype::kFloat32, Dims{});
+    BlockId outer_body = kMainBlock;
+    ValueId around = add_loop(n, x, kMainBlock, outer_body);
+    BlockId inner_body = kMainBlock;
+    ValueId within = add_loop(n, around, outer_body, inner_body);
+    ValueId twice = g.add("Add", {inner_value, inner_value}, {}, inner_body);
+    g.add_output(twice, inner_body);
+    g.add_output(within, outer_body);
+  }
+
+ private:
+  ValueId inner_value = kNoValue;
+
+  // In `block`; for the main block's loop, what its body gets is returned, else what the loop makes.
+  ValueId add_loop(ValueId n, ValueId x, BlockId block, BlockId& body) {
+    Node node;
+    node.op = "Loop";
+    node.inputs = {n, kNoValue, x};
+    ValueId y = g.add_value(g.unique_name("y"));
+    node.outputs = {y};
+    NodeId loop = g.add_node(std::move(node), block);
+    body = g.add_block(loop, "body");
+    g.add_input(g.unique_name("i"), Dtype::kInt64, Dims{}, body);
+    ValueId go_on = g.add_input(g.unique_name("c"), Dtype::kBool, Dims{}, body);
+    inner_value = g.add_input(g.unique_name("v"), Dtype::kFloat32, Dims{}, body);
+    g.add_output(go_on, body);
+    if (block == kMainBlock) g.add_output(y);
+    return block == kMainBlock ? inner_value : y;
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a body uses the values around it, and hands on those that it does not make") {
@@ -103,6 +140,43 @@ TEST_CASE("an operator without a kernel is refused in a body, too, and a node wi
   Result<Interpreter> made = Interpreter::create(c.g);
   REQUIRE(!made.ok());
   CHECK(made.error().message().find("NoSuchOperator") != std::string::npos);
+}
+
+TEST_CASE("the turns of all loops together are bounded, and the limits are those of each run") {
+  Turns few(3), many(1 << 19);
+  ReferenceLimits limits;
+  limits.run_steps = 1000;
+  Result<Interpreter> made = Interpreter::create(few.g, limits);
+  REQUIRE(made);
+  for (int run = 0; run < 20; ++run) {
+    Result<NamedTensors> out = made->run({{"x", floats({}, {1})}});
+    REQUIRE(out);
+    check_equal((*out)[0].tensor, floats({}, {512}));
+  }
+  Result<Interpreter> endless = Interpreter::create(many.g, limits);
+  REQUIRE(endless);
+  Result<NamedTensors> out = endless->run({{"x", floats({}, {1})}});
+  REQUIRE(!out.ok());
+  CHECK(out.error().code() == Code::kExhausted);
+}
+
+TEST_CASE("a loop's body says whether it takes its turn as a scalar or as a vector") {
+  Graph g;
+  ValueId n = g.add_constant("n", Constant::scalar(int64_t{2}));
+  Node node;
+  node.op = "Loop";
+  node.inputs = {n, kNoValue};
+  node.outputs = {g.add_value("turns")};
+  g.add_output(node.outputs[0]);
+  BlockId body = g.add_block(g.add_node(std::move(node)), "body");
+  ValueId turn = g.add_input("i", Dtype::kInt64, Dims{1}, body);
+  g.add_output(g.add_input("c", Dtype::kBool, Dims{}, body), body);
+  g.add_output(turn, body);
+  Result<Interpreter> made = Interpreter::create(g);
+  REQUIRE(made);
+  Result<NamedTensors> out = made->run({});
+  REQUIRE(out);
+  check_equal((*out)[0].tensor, ints({2, 1}, {0, 1}));
 }
 
 }  // namespace oree

@@ -62,7 +62,10 @@ Result<DeformPlan> plan_deform(const KernelCall& call) {
     return call.invalid(fmt::format("operand {} and weights {}", shape_text(x), shape_text(w)));
   if (x.size() != 4) return call.unsupported(fmt::format("{} spatial axes", x.size() - 2));
   DeformPlan p;
-  OREE_TRY_ASSIGN(p.windows, windows_of(call, x, Shape(w.begin() + 2, w.end())));
+  const Shape kernel(w.begin() + 2, w.end());
+  if (call.node.find("kernel_shape") != nullptr && call.node.integers("kernel_shape") != kernel)
+    return call.invalid(fmt::format("kernel_shape does not fit the weights {}", shape_text(w)));
+  OREE_TRY_ASSIGN(p.windows, windows_of(call, x, kernel));
   p.batch = x[0];
   p.channels = x[1];
   p.outputs = w[0];

@@ -42,9 +42,9 @@ class Stack {
                                       shape_text(slices_[0].shape())));
     }
     bytes_ += static_cast<int64_t>(slice.byte_size());
-    if (bytes_ > kReferenceTensorBytesMax)
+    if (bytes_ > call.bytes_left())
       return Error(Code::kExhausted, fmt::format("{} '{}': its iterations fill more than {} bytes", call.node.op,
-                                                 call.node.name, kReferenceTensorBytesMax));
+                                                 call.node.name, call.bytes_left()));
     slices_.push_back(std::move(slice));
     return {};
   }
@@ -77,6 +77,12 @@ Shape declared_shape(const KernelCall& call, ValueId v) {
   return shape;
 }
 
+// Whether a scalar or one number in a vector is the body's own choice.
+Tensor one_element(const KernelCall& call, ValueId v, Dtype dtype) {
+  const std::optional<Dims>& dims = call.graph.value(v).dims;
+  return Tensor(dtype, Shape(dims ? dims->size() : 0, 1));
+}
+
 Status run_loop(KernelCall& call) {
   OREE_TRY_ASSIGN(BlockId body, body_of(call, "body"));
   const Block& block = call.graph.block(body);
@@ -105,10 +111,10 @@ Status run_loop(KernelCall& call) {
       return Error(Code::kExhausted,
                    fmt::format("Loop '{}': more than {} iterations", call.node.name, kReferenceTripsMax));
     std::vector<Tensor> inputs;
-    inputs.push_back(Constant::scalar(trip).to_tensor());
-    Tensor condition(Dtype::kBool, {});
-    condition.data()[0] = 1;
-    inputs.push_back(std::move(condition));
+    inputs.push_back(one_element(call, block.inputs[0], Dtype::kInt64));
+    inputs[0].as<int64_t>()[0] = trip;
+    inputs.push_back(one_element(call, block.inputs[1], Dtype::kBool));
+    inputs[1].data()[0] = 1;
     for (Tensor& t : state) inputs.push_back(std::move(t));
     OREE_TRY_ASSIGN(std::vector<Tensor> results, call.blocks.run_block(body, std::move(inputs)));
     OREE_TRY_ASSIGN(go_on, truth_of(call, results[0]));

@@ -29,6 +29,8 @@ Result<Geometry> geometry(const KernelCall& call, const Tensor& x, const Tensor&
   }
   Geometry g;
   Shape kernel(w.shape().begin() + 2, w.shape().end());
+  if (call.node.find("kernel_shape") != nullptr && call.node.integers("kernel_shape") != kernel)
+    return call.invalid(fmt::format("kernel_shape does not fit the weights {}", shape_text(w.shape())));
   OREE_TRY_ASSIGN(g.windows,
                   transposed ? transposed_windows_of(call, x.shape(), kernel) : windows_of(call, x.shape(), kernel));
   g.batch = x.shape()[0];

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <unordered_map>
 
 #include "core/base/limits.h"
@@ -23,15 +24,26 @@ Result<const KernelEntry*> kernel_of(const Graph& graph, const Node& node) {
 
 // One call, after what the kernel's entry asks for has been checked.
 Result<std::vector<Tensor>> call_kernel(const Graph& graph, const Node& node, const KernelEntry& entry,
-                                        std::span<const Tensor* const> inputs, BlockRunner& blocks) {
+                                        std::span<const Tensor* const> inputs, BlockRunner& blocks,
+                                        ReferenceLimits& left) {
   for (int i = 0; i < entry.inputs; ++i) {
     if (static_cast<size_t>(i) >= inputs.size() || !inputs[static_cast<size_t>(i)]) {
       return Error(Code::kInvalid, fmt::format("{}: input {} is missing", node_text(node), i));
     }
   }
   std::vector<Tensor> outputs(node.outputs.size());
-  KernelCall call{graph, node, inputs, outputs, blocks};
+  KernelCall call{graph, node, inputs, outputs, blocks, left};
+  auto elements = [](double n, const Tensor* t) { return t ? n + static_cast<double>(t->elements()) : n; };
+  OREE_TRY(call.affordable(std::accumulate(inputs.begin(), inputs.end(), 1.0, elements)));
   OREE_TRY(entry.kernel(call));
+  double made = 0;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    made = elements(made, &outputs[i]);
+    // A tensor has elements or a dimension of 0: this is none.
+    if (call.wants(i) && outputs[i].shape().empty() && outputs[i].elements() == 0)
+      return Error(Code::kInvalid, fmt::format("{}: has no output {}", node_text(node), i));
+  }
+  OREE_TRY(call.affordable(made));
   return outputs;
 }
 
@@ -59,7 +71,7 @@ struct Plan {
 }  // namespace
 
 struct Interpreter::Impl : BlockRunner {
-  explicit Impl(const Graph& g) : graph(g), values(g.value_count()) {}
+  Impl(const Graph& g, const ReferenceLimits& l) : graph(g), limits(l), left(l), values(g.value_count()) {}
 
   Status prepare();
   Status prepare_block(BlockId id, int depth);
@@ -68,12 +80,15 @@ struct Interpreter::Impl : BlockRunner {
   Status run_step(const Plan::Step& step);
   Result<std::vector<Tensor>> run_block(BlockId id, std::vector<Tensor> inputs) override;
   Result<std::vector<Tensor>> collect_outputs(BlockId id);
-  void put(ValueId id, Tensor tensor);
+  Status put(ValueId id, Tensor tensor);
+  void drop(ValueId id);
   void reset_states();
   Result<std::vector<Tensor>> sort_inputs(const NamedTensors& inputs) const;
   Result<NamedTensors> run(const NamedTensors& inputs);
 
   const Graph& graph;
+  const ReferenceLimits limits;
+  ReferenceLimits left;                                // of the run that goes on
   std::vector<Plan> plans;                             // of each block
   std::unordered_multimap<ValueId, NodeId> handed_on;  // what bodies hand on without any node, and who holds the body
   std::vector<std::unique_ptr<Tensor>> values;    // those that are alive, of all blocks: no body runs within itself
@@ -142,9 +157,20 @@ void Interpreter::Impl::find_last_uses(BlockId id, Plan& plan) const {
   }
 }
 
-void Interpreter::Impl::put(ValueId id, Tensor tensor) {
+Status Interpreter::Impl::put(ValueId id, Tensor tensor) {
   if (observer) observer(id, tensor);
+  drop(id);
+  left.live_bytes -= static_cast<int64_t>(tensor.byte_size());
   values[static_cast<size_t>(id)] = std::make_unique<Tensor>(std::move(tensor));
+  if (left.live_bytes >= 0) return {};
+  return Error(Code::kExhausted, fmt::format("with '{}', more than {} bytes are in use at a time", graph.value(id).name,
+                                             limits.live_bytes));
+}
+
+void Interpreter::Impl::drop(ValueId id) {
+  std::unique_ptr<Tensor>& value = values[static_cast<size_t>(id)];
+  if (value) left.live_bytes += static_cast<int64_t>(value->byte_size());
+  value.reset();
 }
 
 Result<const Tensor*> Interpreter::Impl::look_up(ValueId id, const Node& node) {
@@ -167,11 +193,11 @@ Status Interpreter::Impl::run_step(const Plan::Step& step) {
     OREE_TRY_ASSIGN(const Tensor* tensor, look_up(id, node));
     inputs.push_back(tensor);
   }
-  OREE_TRY_ASSIGN(std::vector<Tensor> outputs, call_kernel(graph, node, *step.entry, inputs, *this));
+  OREE_TRY_ASSIGN(std::vector<Tensor> outputs, call_kernel(graph, node, *step.entry, inputs, *this, left));
   for (size_t i = 0; i < node.outputs.size(); ++i) {
-    if (node.outputs[i] != kNoValue) put(node.outputs[i], std::move(outputs[i]));
+    if (node.outputs[i] != kNoValue) OREE_TRY(put(node.outputs[i], std::move(outputs[i])));
   }
-  for (ValueId id : step.last) values[static_cast<size_t>(id)].reset();
+  for (ValueId id : step.last) drop(id);
   return {};
 }
 
@@ -182,7 +208,7 @@ Result<std::vector<Tensor>> Interpreter::Impl::run_block(BlockId id, std::vector
                                              block.owner == kNoNode ? "?" : node_text(graph.node(block.owner)),
                                              block.inputs.size(), inputs.size()));
   }
-  for (size_t i = 0; i < inputs.size(); ++i) put(block.inputs[i], std::move(inputs[i]));
+  for (size_t i = 0; i < inputs.size(); ++i) OREE_TRY(put(block.inputs[i], std::move(inputs[i])));
   for (const Plan::Step& step : plans[static_cast<size_t>(id)].steps) OREE_TRY(run_step(step));
   return collect_outputs(id);
 }
@@ -200,10 +226,10 @@ Result<std::vector<Tensor>> Interpreter::Impl::collect_outputs(BlockId id) {
   }
   if (id == kMainBlock) return out;  // run() frees what is left
   // What this body made is not needed any more; what came from around it is.
-  for (ValueId v : block.inputs) values[static_cast<size_t>(v)].reset();
+  for (ValueId v : block.inputs) drop(v);
   for (const Plan::Step& step : plans[static_cast<size_t>(id)].steps) {
     for (ValueId v : graph.node(step.node).outputs) {
-      if (v != kNoValue) values[static_cast<size_t>(v)].reset();
+      if (v != kNoValue) drop(v);
     }
   }
   return out;
@@ -239,7 +265,8 @@ Result<std::vector<Tensor>> Interpreter::Impl::sort_inputs(const NamedTensors& i
 
 Result<NamedTensors> Interpreter::Impl::run(const NamedTensors& inputs) {
   OREE_TRY_ASSIGN(std::vector<Tensor> sorted, sort_inputs(inputs));
-  for (size_t i = 0; i < states.size(); ++i) put(graph.states()[i].input, states[i]);
+  left = limits;
+  for (size_t i = 0; i < states.size(); ++i) OREE_TRY(put(graph.states()[i].input, states[i]));
   OREE_TRY_ASSIGN(std::vector<Tensor> outputs, run_block(kMainBlock, std::move(sorted)));
   std::vector<Tensor> next;
   for (const State& s : graph.states()) {
@@ -261,8 +288,8 @@ Interpreter::Interpreter(Interpreter&&) noexcept = default;
 Interpreter& Interpreter::operator=(Interpreter&&) noexcept = default;
 Interpreter::~Interpreter() = default;
 
-Result<Interpreter> Interpreter::create(const Graph& graph) {
-  auto impl = std::make_unique<Impl>(graph);
+Result<Interpreter> Interpreter::create(const Graph& graph, const ReferenceLimits& limits) {
+  auto impl = std::make_unique<Impl>(graph, limits);
   OREE_TRY(impl->prepare());
   return Interpreter(std::move(impl));
 }
@@ -285,7 +312,8 @@ Result<std::vector<Tensor>> evaluate_node(const Graph& graph, NodeId node, std::
   const Node& n = graph.node(node);
   if (!n.blocks.empty()) return Error(Code::kUnsupported, node_text(n) + ": has bodies");
   OREE_TRY_ASSIGN(const KernelEntry* entry, kernel_of(graph, n));
-  return call_kernel(graph, n, *entry, inputs, no_blocks);
+  ReferenceLimits limits;
+  return call_kernel(graph, n, *entry, inputs, no_blocks, limits);
 }
 
 }  // namespace oree

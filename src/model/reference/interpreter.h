@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a graph node by node with the reference kernels. For constant folding, tests, self-checks and bit-exactness;
-// speed is not its purpose (a MobileNet takes seconds). Deterministic: random operators without a seed are refused.
+// speed is not its purpose (a MobileNet takes seconds). Deterministic: random operators are refused.
+//
+// Bounded, whatever the graph and the inputs: a run ends with kExhausted before it takes more than ReferenceLimits
+// (kernel.h) say. Every node costs a step for each element of its inputs and outputs, and what its kernel asks for
+// besides (KernelCall::affordable); every iteration of a body pays for the body's nodes. Of bytes the limits count the
+// values that are alive; beside them there are the graph's constants, once copied, and for the node that is running up
+// to eight bytes for each element of its operands.
 #pragma once
 
 #include <functional>
@@ -9,6 +15,7 @@
 #include <vector>
 
 #include "model/graph/graph.h"
+#include "model/reference/kernel.h"
 
 namespace oree {
 
@@ -16,7 +23,7 @@ class Interpreter {
  public:
   // The graph must be valid (ops/validate.h), outlive it and not change. kUnsupported, naming op and node, when an
   // operator has no kernel.
-  static Result<Interpreter> create(const Graph& graph);
+  static Result<Interpreter> create(const Graph& graph, const ReferenceLimits& limits = {});
   Interpreter(Interpreter&&) noexcept;
   Interpreter& operator=(Interpreter&&) noexcept;
   ~Interpreter();

@@ -129,4 +129,42 @@ TEST_CASE("quantized values go to no plain kernel that computes") {
   CHECK(Interpreter::create(g).ok());
 }
 
+TEST_CASE("values that are alive are bounded together, those that are done with do not count") {
+  auto chain = [](bool keep) {
+    Graph g;
+    ValueId v = g.add_input("x", Dtype::kFloat32, Dims{64});  // 256 bytes each
+    for (int i = 0; i < 8; ++i) {
+      v = g.add("Neg", {v});
+      if (keep) g.add_output(v);
+    }
+    g.add_output(v);
+    return g;
+  };
+  Tensor x(Dtype::kFloat32, {64});
+  ReferenceLimits limits;
+  limits.live_bytes = 1024;
+  for (bool keep : {false, true}) {
+    Graph g = chain(keep);
+    Result<Interpreter> made = Interpreter::create(g, limits);
+    REQUIRE(made);
+    Result<NamedTensors> out = made->run({{"x", x}});
+    CHECK(out.ok() == !keep);
+    if (!out.ok()) CHECK(out.error().code() == Code::kExhausted);
+  }
+}
+
+TEST_CASE("a value above its limit is not made") {
+  Graph g;
+  ValueId shape = g.add_input("shape", Dtype::kInt64, Dims{1});
+  g.add_output(g.add("ConstantOfShape", {shape}));
+  ReferenceLimits limits;
+  limits.value_bytes = 1024;
+  Result<Interpreter> made = Interpreter::create(g, limits);
+  REQUIRE(made);
+  CHECK(made->run({{"shape", list({256})}}).ok());
+  Result<NamedTensors> out = made->run({{"shape", list({257})}});
+  REQUIRE(!out.ok());
+  CHECK(out.error().code() == Code::kExhausted);
+}
+
 }  // namespace oree

@@ -3,15 +3,26 @@
 // paths: other implementations are compared with these.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "core/base/limits.h"
 #include "model/graph/graph.h"
 
 namespace oree {
 
 class BlockRunner;
+
+// What one run may take; the two of the run count down while it goes. A step is about one multiplication or one element
+// that is looked at.
+struct ReferenceLimits {
+  int64_t value_bytes = kReferenceTensorBytesMax;               // of one value
+  int64_t live_bytes = kReferenceLiveBytesMax;                  // of all that are alive at a time
+  double node_steps = static_cast<double>(kReferenceStepsMax);  // of one call of a kernel
+  double run_steps = static_cast<double>(kReferenceRunStepsMax);
+};
 
 // One call of a kernel. Shapes of inputs are all known here; optional inputs that are absent are nullptr.
 struct KernelCall {
@@ -20,6 +31,7 @@ struct KernelCall {
   std::span<const Tensor* const> inputs;
   std::vector<Tensor>& outputs;  // as many as the node has; the kernel fills those that are wanted (and may fill all)
   BlockRunner& blocks;           // for If, Loop and Scan
+  ReferenceLimits& left;         // of the run
 
   const Tensor* in(size_t index) const { return index < inputs.size() ? inputs[index] : nullptr; }
   // An input that the kernel's entry counts as required, or that has been looked for.
@@ -31,10 +43,12 @@ struct KernelCall {
   void set(size_t output, Tensor tensor) {  // dropped when the node has no such output
     if (output < outputs.size()) outputs[output] = std::move(tensor);
   }
-  // Asked before an output is made: kInvalid when the shape is none, kExhausted above kReferenceTensorBytesMax or
-  // kReferenceElementsMax.
+  // Asked before an output is made: kInvalid when the shape is none, kExhausted when it has more bytes, or four times
+  // as many elements, as are left.
   Status fits(Dtype dtype, const Shape& shape) const;
-  // Asked before a loop whose length the outputs' size does not bound: kExhausted above kReferenceStepsMax.
+  int64_t bytes_left() const { return std::min(left.value_bytes, left.live_bytes); }
+  // Asked before a loop whose length the size of inputs and outputs does not bound: kExhausted when that is more than
+  // is left, else it is less from now on.
   Status affordable(double steps) const;
   // kInvalid or kUnsupported, led by the operator and the node's name.
   Error invalid(const std::string& text) const;
@@ -42,7 +56,7 @@ struct KernelCall {
 };
 
 // kInvalid: these inputs do not fit the operator. kUnsupported: a type or a combination that this kernel has not.
-// Bounded: no output above kReferenceTensorBytesMax, no endless loop on hostile input.
+// Bounded, whatever the inputs: no output that does not fit(), no work that is not affordable().
 using Kernel = Status (*)(KernelCall&);
 
 // A kernel and what must hold before it is called. Kernels lie in one table a file; kernel_tables.h lists the tables.

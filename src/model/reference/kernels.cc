@@ -91,15 +91,20 @@ Status KernelCall::fits(Dtype dtype, const Shape& shape) const {
   Result<int64_t> n = shape_elements(shape);
   if (!n) return invalid(n.error().message());
   // Kernels may widen a value to 8 bytes an element, so elements count, too.
-  if (dtype_bytes(dtype, *n) <= static_cast<size_t>(kReferenceTensorBytesMax) && *n <= kReferenceElementsMax) return {};
+  if (dtype_bytes(dtype, *n) <= static_cast<size_t>(std::max<int64_t>(bytes_left(), 0)) && *n <= bytes_left() / 4)
+    return {};
   return Error(Code::kExhausted,
                fmt::format("{} '{}': an output of shape {} is too large", node.op, node.name, shape_text(shape)));
 }
 
 Status KernelCall::affordable(double steps) const {
-  if (steps <= static_cast<double>(kReferenceStepsMax)) return {};
-  return Error(Code::kExhausted,
-               fmt::format("{} '{}': takes {:.3g} steps, at most {}", node.op, node.name, steps, kReferenceStepsMax));
+  const double most = std::min(left.node_steps, left.run_steps);
+  if (!(steps <= most)) {
+    return Error(Code::kExhausted,
+                 fmt::format("{} '{}': takes {:.3g} steps, at most {:.3g}", node.op, node.name, steps, most));
+  }
+  left.run_steps -= steps;
+  return {};
 }
 
 }  // namespace oree

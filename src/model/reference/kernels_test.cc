@@ -65,7 +65,8 @@ class Hostile {
 };
 
 OneNode hostile_node(std::string_view op, Hostile& random) {
-  OneNode node{std::string(op), {}, {}, 1 + random.below(3)};
+  const OpDef* def = find_op("", op);
+  OneNode node{std::string(op), {}, {}, 1 + random.below(def && def->outputs_max < 3 ? def->outputs_max : 3)};
   bool alike = random.below(2) == 0;
   for (size_t i = random.below(6); i > 0; --i) {
     if (random.below(8) == 0) {
@@ -76,7 +77,6 @@ OneNode hostile_node(std::string_view op, Hostile& random) {
       node.inputs.emplace_back(random.tensor());
     }
   }
-  const OpDef* def = find_op("", op);
   if (!def) return node;
   for (const AttributeDef& attribute : def->attributes) {
     if (random.below(3) == 0) node.attributes.emplace(attribute.name, random.attribute(attribute));
@@ -115,6 +115,27 @@ TEST_CASE("no kernel comes to grief over inputs and attributes that nobody check
   }
   CHECK(ran > 5000);
   CHECK(refused > 5000);
+}
+
+TEST_CASE("what the attributes say of the weights or the sizes must be what they are") {
+  Tensor x = floats({1, 1, 3, 3}, std::vector<double>(9, 1)), w = floats({1, 1, 2, 2}, {1, 2, 3, 4});
+  Attributes other{{"kernel_shape", std::vector<int64_t>{3, 3}}};
+  CHECK(code_of("Conv", {x, w}, other) == Code::kInvalid);
+  CHECK(code_of("DeformConv", {x, w, floats({1, 8, 2, 2}, std::vector<double>(32, 0))}, other) == Code::kInvalid);
+  CHECK(code_of("Resize", {x, std::nullopt, floats({4}, {1, 1, 2, 2}), list({1, 1, 4, 4})}) == Code::kInvalid);
+}
+
+TEST_CASE("outside of training a batch normalisation hands its averages on") {
+  Tensor x = floats({1, 2}, {1, 2}), ones = floats({2}, {1, 1}), mean = floats({2}, {0.5, 1}), variance = ones;
+  Result<std::vector<Tensor>> out = OneNode{"BatchNormalization", {x, ones, ones, mean, variance}, {}, 3}.run();
+  REQUIRE(out);
+  check_equal((*out)[1], mean);
+  check_equal((*out)[2], variance);
+}
+
+TEST_CASE("a root-mean-square normalisation has the type of its scale") {
+  Tensor y = run_op("RMSNormalization", {floats({1, 2}, {3, 3}), tensor_of(Dtype::kFloat16, {2}, {1, 2})});
+  check_near(y, tensor_of(Dtype::kFloat16, {1, 2}, {1, 2}), 1e-2);
 }
 
 }  // namespace oree

@@ -82,10 +82,9 @@ Status run_batch_norm(KernelCall& call) {
       }
     }
     call.set(0, std::move(out).take());
-    if (training) {
-      call.set(1, std::move(new_mean).take());
-      call.set(2, std::move(new_variance).take());
-    }
+    // Outside of training the running averages stay what they are.
+    call.set(1, training ? std::move(new_mean).take() : call.need(3));
+    call.set(2, training ? std::move(new_variance).take() : call.need(4));
     return {};
   });
 }
@@ -211,7 +210,7 @@ Status run_layer_norm(KernelCall& call) {
   });
 }
 
-// x / sqrt(mean(x^2) + epsilon) * scale
+// x / sqrt(mean(x^2) + epsilon) * scale, of the scale's type
 Status run_rms_norm(KernelCall& call) {
   OREE_TRY(want_reals(call));
   const Tensor& x = call.need(0);
@@ -223,7 +222,7 @@ Status run_rms_norm(KernelCall& call) {
   return with_real(x.dtype(), [&](auto zero) -> Status {
     using T = decltype(zero);
     Elements<T> in(x), scale(call.need(1));
-    OREE_TRY_ASSIGN(NewElements<T> out, new_elements<T>(call, x.dtype(), x.shape()));
+    OREE_TRY_ASSIGN(NewElements<T> out, new_elements<T>(call, call.need(1).dtype(), x.shape()));
     for (int64_t begin = 0; tail.run > 0 && begin < in.size(); begin += tail.run) {
       double squares = 0;
       for (int64_t i = begin; i < begin + tail.run; ++i)

@@ -47,7 +47,7 @@ int64_t quantized(float real, const Scale& to) {
 Status run_plain(KernelCall& call, std::span<const Tensor* const> inputs) {
   Kernel kernel = find_kernel(call.node.domain, call.node.op);
   if (!kernel) return call.unsupported("the reference has no kernel for it");
-  KernelCall plain{call.graph, call.node, inputs, call.outputs, call.blocks};
+  KernelCall plain{call.graph, call.node, inputs, call.outputs, call.blocks, call.left};
   return kernel(plain);
 }
 

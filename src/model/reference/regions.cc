@@ -8,7 +8,6 @@
 #include <cmath>
 #include <limits>
 
-#include "core/base/limits.h"
 #include "model/reference/access.h"
 #include "model/reference/kernel_tables.h"
 
@@ -194,16 +193,14 @@ Status roi_align(KernelCall& call, const Pooling& p) {
   if (images.size() != p.out[0]) return call.invalid(fmt::format("{} indices for {} boxes", images.size(), p.out[0]));
   OREE_TRY_ASSIGN(NewElements<T> out, new_elements<T>(call, call.need(0).dtype(), p.out));
   std::vector<std::array<Corner, 4>> samples;
-  double steps = 0;
   for (int64_t n = 0; n < p.out[0]; ++n) {
     const float* box = boxes.data() + n * 4;
     OREE_TRY_ASSIGN(int64_t image, batch_of(call, static_cast<double>(images[n])));
     OREE_TRY_ASSIGN(Side down, side_of(call, box[1], box[3], p.out[2], half_pixel));
     OREE_TRY_ASSIGN(Side along, side_of(call, box[0], box[2], p.out[3], half_pixel));
     const double in_part = static_cast<double>(down.samples) * static_cast<double>(along.samples);
-    if (in_part > static_cast<double>(kReferenceElementsMax)) return call.invalid("a box of too many samples");
-    steps += in_part * static_cast<double>(p.out[2] * p.out[3]) * static_cast<double>(p.channels + 1);
-    OREE_TRY(call.affordable(steps));
+    OREE_TRY(call.fits(Dtype::kFloat64, {down.samples, along.samples, 8}));  // four corners each
+    OREE_TRY(call.affordable(in_part * static_cast<double>(p.out[2] * p.out[3]) * static_cast<double>(p.channels + 1)));
     for (int64_t part = 0; part < p.out[2] * p.out[3]; ++part) {
       samples.clear();
       for (int64_t i = 0; i < down.samples; ++i) {

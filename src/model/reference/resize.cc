@@ -134,6 +134,7 @@ struct Sizes {
 Result<Sizes> sizes_of(const KernelCall& call, const Shape& x, const std::vector<size_t>& axes) {
   Sizes s{x, std::vector<double>(x.size(), 1)};
   if (const Tensor* scales = call.in(2); scales && scales->elements() > 0) {
+    if (call.in(3) && call.need(3).elements() > 0) return call.invalid("both scales and sizes are given");
     if (scales->elements() != static_cast<int64_t>(axes.size()))
       return call.invalid(fmt::format("{} scales for {} axes", scales->elements(), axes.size()));
     std::vector<double> values = scales->to_doubles();
