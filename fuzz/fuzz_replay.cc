@@ -16,6 +16,9 @@
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+// A target may bring its own mutations.
+extern "C" __attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
+                                                                unsigned seed);
 
 namespace {
 
@@ -69,6 +72,12 @@ void mutate(Input& in, const std::vector<Input>& seeds, SplitMix& random) {
   }
 }
 
+void mutate_by_target(Input& in, SplitMix& random) {
+  size_t size = in.size();
+  in.resize(2 * size + 4096);
+  in.resize(LLVMFuzzerCustomMutator(in.data(), size, in.size(), static_cast<unsigned>(random.next())));
+}
+
 // A copy of exactly its size, so that the sanitizers see one byte too far.
 void run(const Input& in) {
   Input exact(in);
@@ -105,7 +114,10 @@ int main(int argc, char** argv) {
     for (size_t m = 0; m < mutations; ++m) {
       std::snprintf(g_now, sizeof g_now, "died on mutation %zu of seed %s\n", m, files[i].c_str());
       Input in = seeds[i];
-      mutate(in, seeds, random);
+      if (LLVMFuzzerCustomMutator && m % 8 != 0)
+        mutate_by_target(in, random);
+      else
+        mutate(in, seeds, random);
       run(in);
     }
   }
