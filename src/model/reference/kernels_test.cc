@@ -125,6 +125,10 @@ TEST_CASE("what the attributes say of the weights or the sizes must be what they
   CHECK(code_of("Resize", {x, std::nullopt, floats({4}, {1, 1, 2, 2}), list({1, 1, 4, 4})}) == Code::kInvalid);
 }
 
+TEST_CASE("what lies between two axes that are resized is bounded, too") {
+  CHECK(code_of("Resize", {Tensor(Dtype::kFloat32, {1, 8}), {}, {}, list({1 << 27, 1})}) == Code::kExhausted);
+}
+
 TEST_CASE("outside of training a batch normalisation hands its averages on") {
   Tensor x = floats({1, 2}, {1, 2}), ones = floats({2}, {1, 1}), mean = floats({2}, {0.5, 1}), variance = ones;
   Result<std::vector<Tensor>> out = OneNode{"BatchNormalization", {x, ones, ones, mean, variance}, {}, 3}.run();

@@ -249,6 +249,7 @@ Status run_lrn(KernelCall& call) {
                beta = static_cast<double>(call.node.real("beta", 0.75f)),
                bias = static_cast<double>(call.node.real("bias", 1));
   AxisView view = view_at(x.shape(), 1);
+  OREE_TRY(call.affordable(static_cast<double>(x.elements()) * static_cast<double>(std::min(size, view.length))));
   return with_real(x.dtype(), [&](auto zero) -> Status {
     using T = decltype(zero);
     Elements<T> in(x);

@@ -109,6 +109,8 @@ Result<Shapes> shapes_of(const KernelCall& call, bool transposed) {
     s.shape.push_back(window.out);
   }
   OREE_TRY(call.fits(Dtype::kInt64, s.shape));
+  OREE_TRY(call.affordable(static_cast<double>(s.batch) * static_cast<double>(std::max(s.in, s.out)) *
+                           static_cast<double>(call.need(1).elements())));
   return s;
 }
 
@@ -184,6 +186,7 @@ Status run_gemm(KernelCall& call) {
   OREE_TRY_ASSIGN(std::vector<int32_t> b, centred(call, 1, static_cast<int32_t>(weight_zero)));
   OREE_TRY_ASSIGN(std::vector<int64_t> bias, bias_of(call, columns));
   OREE_TRY(call.fits(Dtype::kInt64, {rows, columns}));
+  OREE_TRY(call.affordable(static_cast<double>(rows * columns) * static_cast<double>(depth)));
   std::vector<int64_t> y;
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t c = 0; c < columns; ++c) {
@@ -215,6 +218,7 @@ Status run_matmul(KernelCall& call) {
   shape.push_back(rows);
   shape.push_back(columns);
   OREE_TRY(call.fits(Dtype::kInt64, shape));
+  OREE_TRY(call.affordable(static_cast<double>(elements_of(shape)) * static_cast<double>(depth)));
   std::vector<int64_t> y;
   for (; !walk.done(); walk.next()) {
     const int32_t* p = a.data() + walk.at(0) * rows * depth;

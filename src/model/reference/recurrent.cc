@@ -71,6 +71,8 @@ Result<Cell<T>> cell_of(const KernelCall& call, size_t gates, std::vector<std::s
                                     shape_text(r.shape()), c.directions, c.inputs, c.hidden));
   }
   if (call.in(3) && call.need(3).elements() != c.directions * 2 * rows) return call.invalid("B does not fit W");
+  OREE_TRY(call.affordable(static_cast<double>(c.steps) * static_cast<double>(c.batch) *
+                           static_cast<double>(w.elements() + r.elements())));
   if (const Tensor* lengths = call.in(4)) {
     OREE_TRY_ASSIGN(c.lengths, int_list(call, 4));
     if (static_cast<int64_t>(c.lengths.size()) != c.batch || lengths->shape().size() != 1)

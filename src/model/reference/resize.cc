@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "model/reference/access.h"
 #include "model/reference/kernel_tables.h"
@@ -16,12 +17,6 @@ namespace {
 struct Part {
   int64_t at = 0;
   double weight = 0;
-};
-
-// The parts of one place along one axis; none: the place lies outside and gets the extrapolation value.
-struct Line {
-  std::vector<std::vector<Part>> places;
-  std::vector<bool> outside;
 };
 
 struct Options {
@@ -94,32 +89,33 @@ std::vector<Part> parts_of(const Options& o, double x, int64_t in, double scale)
   return parts;
 }
 
-Line line_of(const Options& o, int64_t in, int64_t out, double scale, double roi_begin, double roi_end) {
-  Line line;
-  for (int64_t place = 0; place < out; ++place) {
-    double x = source_of(o, place, scale, in, out, roi_begin, roi_end);
-    // A region may lie anywhere, and be no number at all.
-    bool outside = o.coordinates == "tf_crop_and_resize" && !(x >= 0 && x <= static_cast<double>(in - 1));
-    line.outside.push_back(outside);
-    line.places.push_back(outside ? std::vector<Part>{} : parts_of(o, x, in, scale));
-  }
-  return line;
+// One axis of the operand, and what becomes of it.
+struct Line {
+  int64_t in = 0, out = 0;
+  double scale = 1, roi_begin = 0, roi_end = 1;
+};
+
+// The elements that make up one place along the axis; nothing: it lies outside and gets the extrapolation value.
+std::optional<std::vector<Part>> place_of(const Options& o, const Line& line, int64_t place) {
+  double x = source_of(o, place, line.scale, line.in, line.out, line.roi_begin, line.roi_end);
+  // A region may lie anywhere, and be no number at all.
+  if (o.coordinates == "tf_crop_and_resize" && !(x >= 0 && x <= static_cast<double>(line.in - 1))) return std::nullopt;
+  return parts_of(o, x, line.in, line.scale);
 }
 
-template <typename T>
-std::vector<T> along(const std::vector<T>& x, const Shape& shape, size_t axis, const Line& line, double extrapolation) {
+std::vector<double> along(const Options& o, const std::vector<double>& x, const Shape& shape, size_t axis,
+                          const Line& line, double extrapolation) {
   AxisView view = view_at(shape, axis);
-  auto count = static_cast<int64_t>(line.places.size());
-  std::vector<T> out(static_cast<size_t>(view.outer * count * view.inner));
-  for (int64_t o = 0; o < view.outer; ++o) {
-    for (int64_t k = 0; k < count; ++k) {
-      const auto place = static_cast<size_t>(k);
+  std::vector<double> out(static_cast<size_t>(view.outer * line.out * view.inner), extrapolation);
+  for (int64_t k = 0; k < line.out; ++k) {
+    std::optional<std::vector<Part>> parts = place_of(o, line, k);
+    if (!parts) continue;
+    for (int64_t outer = 0; outer < view.outer; ++outer) {
       for (int64_t i = 0; i < view.inner; ++i) {
         double sum = 0;
-        for (const Part& p : line.places[place])
-          sum += p.weight * static_cast<double>(x[static_cast<size_t>((o * view.length + p.at) * view.inner + i)]);
-        out[static_cast<size_t>((o * count + k) * view.inner + i)] =
-            static_cast<T>(line.outside[place] ? extrapolation : sum);
+        for (const Part& p : *parts)
+          sum += p.weight * x[static_cast<size_t>((outer * view.length + p.at) * view.inner + i)];
+        out[static_cast<size_t>((outer * line.out + k) * view.inner + i)] = sum;
       }
     }
   }
@@ -206,9 +202,13 @@ Status run_resize(KernelCall& call) {
   for (size_t i = 0; i < axes.size(); ++i) {
     size_t axis = axes[i];
     if (o.coordinates != "tf_crop_and_resize" && sizes.scales[axis] == 1 && sizes.shape[axis] == shape[axis]) continue;
-    Line line = line_of(o, shape[axis], sizes.shape[axis], sizes.scales[axis], roi[i], roi[axes.size() + i]);
-    values = along(values, shape, axis, line, extrapolation);
-    shape[axis] = sizes.shape[axis];
+    Line line{shape[axis], sizes.shape[axis], sizes.scales[axis], roi[i], roi[axes.size() + i]};
+    // Between two axes there can be more than before and after them.
+    Shape next = shape;
+    next[axis] = line.out;
+    OREE_TRY(call.fits(x.dtype(), next));
+    values = along(o, values, shape, axis, line, extrapolation);
+    shape = std::move(next);
   }
   OREE_TRY_ASSIGN(Tensor out, new_tensor(call, x.dtype(), shape));
   if (!dtype_is_float(x.dtype())) {

@@ -45,15 +45,15 @@ void split_padding(AxisWindow& w, int64_t total, bool upper) {
   w.end = total - w.begin;
 }
 
-// A count of places that fits an int64, and of steps that somebody waits for.
-Status bounded(const KernelCall& call, const std::vector<AxisWindow>& windows) {
+// A count of places that fits an int64, and of steps that somebody waits for: once over each plane of the operand.
+Status bounded(const KernelCall& call, const Shape& x, const std::vector<AxisWindow>& windows) {
   double places = 1, taps = 1;
   for (const AxisWindow& w : windows) {
     places *= static_cast<double>(std::max<int64_t>({w.in, w.out, 1}));
     taps *= static_cast<double>(w.kernel);
   }
   if (places > static_cast<double>(kTensorElementsMax)) return call.invalid("an output that is too large");
-  return call.affordable(places * taps);
+  return call.affordable(places * taps * static_cast<double>(x[0]) * static_cast<double>(x[1]));
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ Result<std::vector<AxisWindow>> windows_of(const KernelCall& call, const Shape& 
     // A window that would begin in the padding behind the operand is none.
     if (ceil_mode && room % w.stride != 0 && w.out * w.stride < w.in + w.begin) ++w.out;
   }
-  OREE_TRY(bounded(call, windows));
+  OREE_TRY(bounded(call, x, windows));
   return windows;
 }
 
@@ -113,7 +113,7 @@ Result<std::vector<AxisWindow>> transposed_windows_of(const KernelCall& call, co
     }
     if (w.out < 0) return call.invalid(fmt::format("an output of {} elements", w.out));
   }
-  OREE_TRY(bounded(call, windows));
+  OREE_TRY(bounded(call, x, windows));
   return windows;
 }
 
