@@ -8,6 +8,7 @@
 
 #include "model/onnx/onnx_downgrade.h"
 #include "model/ops/inference.h"
+#include "model/passes/passes.h"
 
 namespace oree {
 namespace {
@@ -20,14 +21,6 @@ Status check_domains(const Graph& graph) {
     if (n.domain == "tflite" || n.domain.starts_with("tflite.")) {
       return unsupported(fmt::format("{} '{}': an operator of TFLite that ONNX has not", n.op, n.name));
     }
-  }
-  return {};
-}
-
-Status expand_quantization(Graph& graph) {
-  for (size_t i = 0; i < graph.value_count(); ++i) {
-    const Value& v = graph.value(static_cast<ValueId>(i));
-    if (v.quantization) return unsupported(fmt::format("'{}' is quantized", v.name));
   }
   return {};
 }
@@ -55,8 +48,8 @@ Result<PreparedOnnx> prepare(const Model& model, int opset) {
   PreparedOnnx out;
   out.graph = model.graph;
   OREE_TRY(check_domains(out.graph));
-  OREE_TRY(expand_quantization(out.graph));
   OREE_TRY(infer_types(out.graph));
+  OREE_TRY(expand_quantization(out.graph));
   out.states = expose_states(out.graph);
   settle_outputs(out.graph);
   // The states' outputs are the last ones; one that is an output besides has a new name now.

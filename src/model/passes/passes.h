@@ -35,6 +35,12 @@ PassResult narrow_int64(
     Graph& graph);  // int64 -> int32 where all values fit, for engines without; kUnsupported names what does not
 PassResult to_float16_weights(Graph& graph);  // float32 constants as float16 with a Cast behind
 
+// --- quantized values
+// Values with Quantization become plain integers, each behind a QuantizeLinear and before a DequantizeLinear, and what
+// computes between them is in float: as an ONNX file says it. Inputs, outputs and states keep their integers. Constants
+// stay integers before a DequantizeLinear. kUnsupported names a value of integers that ONNX cannot quantize to.
+PassResult expand_quantization(Graph& graph);
+
 // --- layout
 PassResult sink_transposes(Graph& graph);  // moves transposes together until they cancel
 }  // namespace oree
