@@ -38,6 +38,7 @@ extern const std::span<const KernelEntry> kRegionKernels;
 extern const std::span<const KernelEntry> kResizeKernels;
 extern const std::span<const KernelEntry> kSampleKernels;
 // Of values with Quantization (quantized.h).
+extern const std::span<const KernelEntry> kQuantizedCompareKernels;
 extern const std::span<const KernelEntry> kQuantizedElementwiseKernels;
 extern const std::span<const KernelEntry> kQuantizedLinearKernels;
 extern const std::span<const KernelEntry> kQuantizedRegionKernels;
