@@ -56,6 +56,50 @@ ValueId empty_floats(Downgrade& d, const char* name) {
   return d.graph.add_constant(d.node().op + "_" + name, Constant::of_floats({}, {0}));
 }
 
+// Sizes or scales of some axes become those of all.
+Status resize_18(Downgrade& d) {
+  const std::vector<int64_t> axes = d.node().integers("axes");
+  if (axes.empty()) return {};
+  std::optional<Dims> dims = d.dims(0);
+  const Constant *sizes = d.constant(3), *scales = d.constant(2);
+  const Constant* given = d.absent(3) ? scales : sizes;
+  bool fits = dims && given != nullptr && given->elements() == static_cast<int64_t>(axes.size()) && d.absent(1);
+  if (!fits) return d.unsupported("computed sizes of some axes need opset 18");
+  auto rank = static_cast<int64_t>(dims->size());
+  std::vector<float> all_scales(dims->size(), 1.0F);
+  std::vector<int64_t> all_sizes = to_shape(*dims);
+  std::vector<double> wanted = given->to_doubles();
+  for (size_t i = 0; i < axes.size(); ++i) {
+    int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
+    if (axis < 0 || axis >= rank) return d.unsupported("axes that its operand has not");
+    all_sizes[static_cast<size_t>(axis)] = static_cast<int64_t>(wanted[i]);
+    all_scales[static_cast<size_t>(axis)] = static_cast<float>(wanted[i]);
+  }
+  d.graph.remove_attribute(d.id, "axes");
+  if (d.absent(3)) {
+    ValueId all = d.graph.add_constant(d.node().op + "_scales", Constant::of_floats(all_scales, {rank}));
+    d.graph.set_input(d.id, 2, all);
+    return {};
+  }
+  if (std::ranges::count(all_sizes, -1) == 0) {
+    d.graph.set_input(d.id, 3, d.ints(all_sizes));
+    return {};
+  }
+  if (all_sizes[0] != -1 || std::ranges::count(all_sizes, -1) != 1) {
+    return d.unsupported("sizes of some axes, where others are not known, need opset 18");
+  }
+  // The batch alone is free: it is as the operand has it.
+  ValueId sizes_now = d.add("Shape", {d.in(0)}, {}, kNoValue);
+  d.graph.set_type(sizes_now, Dtype::kInt64, Dims{Dim(rank)});
+  ValueId batch = d.add("Slice", {sizes_now, d.ints({0}), d.ints({1}), d.ints({0})}, {}, kNoValue);
+  d.graph.set_type(batch, Dtype::kInt64, Dims{Dim(1)});
+  ValueId rest = d.ints({all_sizes.begin() + 1, all_sizes.end()});
+  ValueId joined = d.add("Concat", {batch, rest}, {{"axis", int64_t{0}}}, kNoValue);
+  d.graph.set_type(joined, Dtype::kInt64, Dims{Dim(rank)});
+  d.graph.set_input(d.id, 3, joined);
+  return {};
+}
+
 // Opset 11 wants an empty tensor where opset 13 wants nothing.
 Status resize_13(Downgrade& d) {
   if (d.absent(1)) d.graph.set_input(d.id, 1, empty_floats(d, "roi"));

@@ -272,6 +272,24 @@ TEST_CASE("more than 2 GiB needs a file beside, and takes no memory to write the
   CHECK(external_bytes == size_t{33} << 26);
 }
 
+TEST_CASE("sizes of some axes become those of all before opset 18, the batch from the operand itself") {
+  for (std::string batch : {"1", "N"}) {
+    Graph g;
+    ValueId x = g.add_input("x", Dtype::kFloat32, Dims{batch == "N" ? Dim(batch) : Dim(1), Dim(3), Dim(4), Dim(5)});
+    ValueId sizes = g.add_constant("sizes", Constant::vector(std::vector<int64_t>{8, 10}));
+    ValueId y = g.add("Resize", {x, kNoValue, kNoValue, sizes}, {{"axes", std::vector<int64_t>{2, 3}}});
+    g.add_output(y);
+    Model model;
+    model.graph = std::move(g);
+    CHECK(written_ops(model, 18) == "Resize");
+    CHECK(written_ops(model, 17) == (batch == "N" ? "Shape Slice Concat Resize" : "Resize"));
+    Result<Model> again = rewritten(model, 17);
+    REQUIRE(again.ok());
+    ValueId out = again->graph.main().outputs[0];
+    CHECK(dims_text(*again->graph.value(out).dims) == batch + ",3,8,10");
+  }
+}
+
 TEST_CASE("writing ends with the sink's first error") {
   Model model = one_node("Relu", {"2"});
   for (int fail_at = 0;; ++fail_at) {
