@@ -25,7 +25,8 @@ Tensor zero_points(const Quantization& q, Dtype dtype) {
   return out;
 }
 
-Node with_parameters(Graph& graph, std::string_view op, ValueId data, const Quantization& q, Dtype dtype) {
+// `q` is a copy: values of the graph move while constants are added.
+Node with_parameters(Graph& graph, std::string_view op, ValueId data, const Quantization q, Dtype dtype) {
   Node node;
   node.op = op;
   std::string name = graph.value(data).name;
@@ -51,12 +52,12 @@ bool quantizes_to(Dtype dtype) {
   }
 }
 
-Node quantize_node(Graph& graph, ValueId reals, const Quantization& q, Dtype dtype) {
-  return with_parameters(graph, "QuantizeLinear", reals, q, dtype);
+Node quantize_node(Graph& graph, ValueId reals, Quantization q, Dtype dtype) {
+  return with_parameters(graph, "QuantizeLinear", reals, std::move(q), dtype);
 }
 
-Node dequantize_node(Graph& graph, ValueId integers, const Quantization& q, Dtype dtype) {
-  return with_parameters(graph, "DequantizeLinear", integers, q, dtype);
+Node dequantize_node(Graph& graph, ValueId integers, Quantization q, Dtype dtype) {
+  return with_parameters(graph, "DequantizeLinear", integers, std::move(q), dtype);
 }
 
 std::optional<Quantization> parameters_of(const Graph& graph, const Node& node) {

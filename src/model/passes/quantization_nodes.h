@@ -11,8 +11,8 @@ namespace oree {
 bool quantizes_to(Dtype dtype);  // QuantizeLinear can make it: integers of 4, 8 and 16 bits
 
 // Nodes without outputs: the caller gives them one. Scales and zero points become constants of the graph.
-Node quantize_node(Graph& graph, ValueId reals, const Quantization& q, Dtype dtype);
-Node dequantize_node(Graph& graph, ValueId integers, const Quantization& q, Dtype dtype);
+Node quantize_node(Graph& graph, ValueId reals, Quantization q, Dtype dtype);
+Node dequantize_node(Graph& graph, ValueId integers, Quantization q, Dtype dtype);
 
 // What such a node's operands say; nothing where they are computed, or in blocks, or of another float than float32.
 std::optional<Quantization> parameters_of(const Graph& graph, const Node& node);

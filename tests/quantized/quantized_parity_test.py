@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Quantized models: ours against TensorFlow Lite Micro, LiteRT and ONNX Runtime.
+
+Models of one operator with random shapes, scales and weights, small networks, and the key-word models of
+--models FOLDER (and of .deps). For each:
+  - the reference interpreter equals TensorFlow Lite Micro byte for byte (LiteRT's reference kernels where that lacks it)
+  - TFLite -> graph -> TFLite changes no byte of an output in either
+  - TFLite -> QDQ ONNX -> ONNX Runtime differs by a step of rounding, and decides the same
+Skipped (77) without the packages.
+"""
+import argparse
+import os
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+try:
+    import numpy as np
+    import quantized_engines as engines
+    from quantized_cases import CASES, classifier
+    from quantized_engines import Refused
+except ImportError as e:
+    print(f"skipped: {e}")
+    sys.exit(77)
+
+TOOL, MODELS, SEEDS = None, [], 4
+
+# What only one of the two engines computes as specified: TFLM's RELU6 cuts without a change of scale; LiteRT's
+# reference SUM leaves the scales out; their fully connected kernels round another product of scales.
+NOT_MICRO = {"relu6"}
+NOT_LITERT = {"sum", "fully_connected", "fully_connected_per_axis", "fully_connected_int16"}
+# Refused by name so far.
+NOT_IN_REFERENCE = {"logistic_int16", "tanh_int16", "softmax_int16", "rsqrt", "log_softmax", "svdf", "lstm",
+                    "lstm_time_major", "squared_difference"}
+NOT_IN_ONNX = {"rsqrt", "svdf", "lstm", "lstm_time_major", "squared_difference"}
+# Written in other operators, of more axes than TensorFlow Lite Micro has.
+NOT_AGAIN_IN_MICRO = {"space_to_batch", "batch_to_space"}
+# In steps; 1 unless here. The 16-bit softmax of TFLite has tables of 9 bits.
+STEPS_MAX = {"softmax_int16": 64}
+
+
+def largest(got, want):
+    """The largest difference, in steps of an output."""
+    worst = 0
+    for outputs, expected in zip(got, want, strict=True):
+        for g, w in zip(outputs, expected, strict=True):
+            assert g.shape == w.shape and g.dtype == w.dtype, (g.shape, g.dtype, w.shape, w.dtype)
+            worst = max(worst, float(np.max(np.abs(g.astype(np.float64) - w.astype(np.float64)), initial=0)))
+    return worst
+
+
+def truths(name, data, runs):
+    """What the engines say that have the operator, by their runner."""
+    out = {}
+    for runner, without in ((engines.run_micro, NOT_MICRO), (engines.run_litert, NOT_LITERT)):
+        try:
+            if name not in without:
+                out[runner] = runner(data, runs)
+        except Refused:
+            pass
+    return out
+
+
+class Quantized(unittest.TestCase):
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self._folder.cleanup)
+        self.folder = Path(self._folder.name)
+
+    def made(self):
+        for name, case in CASES.items():
+            for seed in range(SEEDS):
+                rng = np.random.default_rng(seed)
+                data = case(rng)
+                runs = engines.random_inputs(data, rng, 3)
+                with self.subTest(case=name, seed=seed):
+                    yield name, data, runs
+
+    def rewritten(self, data, suffix, *more):
+        source, to = self.folder / "in.tflite", self.folder / f"out{suffix}"
+        source.write_bytes(data)
+        engines.tool(TOOL, "rewrite", source, to, *more)
+        return to
+
+    def test_the_reference_computes_each_operator_byte_for_byte(self):
+        for name, data, runs in self.made():
+            want = truths(name, data, runs)
+            self.assertTrue(want, "no engine has it")
+            if name in NOT_IN_REFERENCE:
+                with self.assertRaises(Refused):
+                    engines.run_ours(TOOL, self.folder, data, runs)
+                continue
+            got = engines.run_ours(TOOL, self.folder, data, runs)
+            for runner, expected in want.items():
+                self.assertEqual(largest(got, expected), 0, runner.__name__)
+
+    def test_what_is_read_and_written_computes_the_same_bytes(self):
+        for name, data, runs in self.made():
+            again = self.rewritten(data, ".tflite").read_bytes()
+            for runner in (engines.run_micro, engines.run_litert):
+                if runner == engines.run_micro and name in NOT_AGAIN_IN_MICRO:
+                    continue
+                try:
+                    want = runner(data, runs)
+                except Refused:
+                    continue
+                self.assertEqual(largest(runner(again, runs), want), 0, runner.__name__)
+
+    def test_as_onnx_each_operator_is_off_by_one_step_at_most(self):
+        for name, data, runs in self.made():
+            opset = 21 if "int16" in name else 17
+            if name in NOT_IN_ONNX:
+                with self.assertRaises(Refused):
+                    self.rewritten(data, ".onnx", opset)
+                continue
+            got = engines.run_onnx(self.rewritten(data, ".onnx", opset), runs)
+            for runner, want in truths(name, data, runs).items():
+                self.assertLessEqual(largest(got, want), STEPS_MAX.get(name, 1), runner.__name__)
+
+    def test_sixteen_bits_are_refused_below_opset_21(self):
+        data = CASES["add_int16"](np.random.default_rng(0))
+        with self.assertRaisesRegex(Refused, r"int16.*opset 21 would do"):
+            self.rewritten(data, ".onnx", 17)
+
+    def test_networks_compute_the_same_and_decide_the_same(self):
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            data = classifier(rng)
+            runs = engines.random_inputs(data, rng, 150)
+            for x in runs:  # pictures of one brightness each, so that the classes differ
+                x[0] = np.clip(rng.normal(rng.uniform(-90, 90, 3), rng.uniform(5, 60), x[0].shape), -128, 127).astype(np.int8)
+            with self.subTest(seed=seed):
+                want = engines.run_micro(data, runs)
+                self.assertGreater(len({int(w[0].argmax()) for w in want}), 1)
+                self.assertEqual(largest(engines.run_ours(TOOL, self.folder, data, runs), want), 0)
+                again = self.rewritten(data, ".tflite").read_bytes()
+                self.assertEqual(largest(engines.run_micro(again, runs), want), 0)
+                got = engines.run_onnx(self.rewritten(data, ".onnx", 17), runs)
+                same = np.mean([g[0].argmax() == w[0].argmax() for g, w in zip(got, want)])
+                print(f"network {seed}: as ONNX {largest(got, want):g} steps, {same:.1%} of decisions")
+                self.assertGreaterEqual(same, 0.99)
+
+    def test_streaming_models_carry_their_state(self):
+        if not MODELS:
+            self.skipTest("no models")
+        for path in MODELS:
+            with self.subTest(model=path.name):
+                data = path.read_bytes()
+                rng = np.random.default_rng(3)
+                runs = engines.random_inputs(data, rng, 60)
+                for k, x in enumerate(runs):  # loud and quiet by turns
+                    x[0] = np.clip(rng.normal(-60 + 40 * np.sin(k / 5), 50, x[0].shape), -128, 127).astype(x[0].dtype)
+                want = engines.run_micro(data, runs)
+                self.assertEqual(largest(engines.run_ours(TOOL, self.folder, data, runs), want), 0)
+                again = self.rewritten(data, ".tflite").read_bytes()
+                self.assertEqual(largest(engines.run_micro(again, runs), want), 0)
+                self.assertEqual(largest(engines.run_litert(again, runs), engines.run_litert(data, runs)), 0)
+                got = engines.run_onnx(self.rewritten(data, ".onnx", 17), runs)
+                same = np.mean([(g[0] > 127) == (w[0] > 127) for g, w in zip(got, want)])
+                print(f"{path.name}: as ONNX {largest(got, want):g} steps, {same:.1%} of decisions")
+                self.assertGreaterEqual(same, 0.99)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tool", required=True)
+    parser.add_argument("--deps", type=Path)
+    parser.add_argument("--models", type=Path, help="a folder of further streaming int8 models")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    arguments, rest = parser.parse_known_args()
+    TOOL, SEEDS = arguments.tool, arguments.seeds
+    if arguments.deps and (arguments.deps / "models/okay_nabu.tflite").exists():
+        MODELS.append(arguments.deps / "models/okay_nabu.tflite")
+    folder = arguments.models or os.environ.get("OREE_QUANTIZED_MODELS")
+    if folder:
+        MODELS += sorted(Path(folder).rglob("*.tflite"))
+    unittest.main(argv=[sys.argv[0], *rest])
