@@ -40,6 +40,10 @@ PassResult to_float16_weights(Graph& graph);  // float32 constants as float16 wi
 // computes between them is in float: as an ONNX file says it. Inputs, outputs and states keep their integers. Constants
 // stay integers before a DequantizeLinear. kUnsupported names a value of integers that ONNX cannot quantize to.
 PassResult expand_quantization(Graph& graph);
+// The way back, as TFLite's operators want it: DequantizeLinear, operator, QuantizeLinear become the operator of values
+// with Quantization; uint8 becomes int8; an operator with a scale of its own (Softmax, Sigmoid, pools …) gets a
+// QuantizeLinear of integers behind it. What has no such form stays in float between those nodes.
+PassResult fold_quantization(Graph& graph);
 
 // --- layout
 PassResult sink_transposes(Graph& graph);  // moves transposes together until they cancel

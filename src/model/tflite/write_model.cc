@@ -27,20 +27,29 @@ Status check_inputs(const Graph& graph) {
   return {};
 }
 
-}  // namespace
-
-Result<Bytes> write_tflite_model(const Model& model, const TfliteWriteOptions& options) {
+Result<Bytes> write(const Model& model, const TfliteWriteOptions& options, bool fold) {
   Model lowered = model;
   Graph& graph = lowered.graph;
   OREE_TRY(infer_types(graph));
   OREE_TRY(check_inputs(graph));
   OREE_TRY(widen_floats(graph));
   OREE_TRY(pass(fold_constants(graph, kTfliteFoldedBytesMax)));
+  if (fold) OREE_TRY(pass(fold_quantization(graph)));
   OREE_TRY(pass(simplify(graph)));
   OREE_TRY(pass(remove_dead(graph)));
   OREE_TRY(lower_to_tflite(graph));
   OREE_TRY(pass(remove_dead(graph)));
   return write_tflite_nodes(lowered, options);
+}
+
+}  // namespace
+
+Result<Bytes> write_tflite_model(const Model& model, const TfliteWriteOptions& options) {
+  Result<Bytes> file = write(model, options, true);
+  if (file.ok() || file.error().code() != Code::kUnsupported) return file;
+  // A quantized form that TFLite has not may be one that it has in float.
+  Result<Bytes> in_float = write(model, options, false);
+  return in_float.ok() ? std::move(in_float) : std::move(file);
 }
 
 }  // namespace oree
