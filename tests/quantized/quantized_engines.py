@@ -33,6 +33,18 @@ def signature(data):
     return ([(n, *i[1:]) for n, i in zip(names(graph.inputs), ins)], [(n, *o[1:]) for n, o in zip(names(graph.outputs), outs)])
 
 
+def float_operators(data):
+    """Names of operators that compute in float, but QUANTIZE and DEQUANTIZE."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0))
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    graph, out = model.subgraphs[0], []
+    for op in graph.operators:
+        name = names[model.operatorCodes[op.opcodeIndex].builtinCode]
+        if name not in ("QUANTIZE", "DEQUANTIZE") and graph.tensors[op.outputs[0]].type == schema.TensorType.FLOAT32:
+            out.append(name)
+    return out
+
+
 def random_inputs(data, rng, runs):
     def one(shape, dtype):
         if np.issubdtype(dtype, np.floating):

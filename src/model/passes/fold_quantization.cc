@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "model/passes/passes.h"
+#include "model/reference/interpreter.h"
 
 namespace oree {
 namespace {
@@ -205,8 +206,8 @@ class Folder {
     int64_t group = gemm ? 1 : node_.integer("group", 1);
     if (gemm) {
       if (node_.real("alpha", 1) != 1 || node_.real("beta", 1) != 1 || node_.integer("transA", 0) != 0) return false;
-    } else if (shape.size() > 4 || (group != 1 && (shape[1] != 1 || transposed))) {
-      return false;  // TFLite has groups of one channel alone
+    } else if (shape.size() > 4 || (group != 1 && transposed)) {
+      return false;
     }
     int channels = gemm ? (node_.integer("transB", 0) != 0 ? 0 : 1) : transposed ? 1 : 0;
     if (shape.size() <= static_cast<size_t>(channels) || (w->q.per_axis() && w->q.axis != channels)) return false;
@@ -298,6 +299,27 @@ bool rescale(Graph& graph, NodeId id) {
   return true;
 }
 
+// Constants that stay in float: TFLite's DEQUANTIZE has no int32, nor in every engine a scale a slice.
+Status make_float(Graph& graph, NodeId id) {
+  const Node node = graph.node(id);
+  const Constant* integers = node.is("DequantizeLinear") ? graph.constant(node.inputs[0]) : nullptr;
+  if (integers == nullptr) return {};
+  std::optional<Quantization> q = parameters_of(graph, node);
+  if (!q || (!q->per_axis() && quantizes_to(integers->dtype()))) return {};
+  std::vector<Tensor> operands;
+  std::vector<const Tensor*> inputs;
+  for (ValueId v : node.inputs) {
+    if (v != kNoValue) operands.push_back(graph.constant(v)->to_tensor());
+  }
+  for (size_t i = 0, k = 0; i < node.inputs.size(); ++i) {
+    inputs.push_back(node.inputs[i] == kNoValue ? nullptr : &operands[k++]);
+  }
+  OREE_TRY_ASSIGN(std::vector<Tensor> made, evaluate_node(graph, id, inputs));
+  graph.remove_node(id);
+  graph.set_constant(node.outputs[0], Constant(std::move(made.at(0))));
+  return {};
+}
+
 }  // namespace
 
 bool fold_node(Graph& graph, NodeId node) { return Folder(graph, node).fold(); }
@@ -325,6 +347,8 @@ PassResult fold_quantization(Graph& graph) {
   }
   graph.sweep();
   for (NodeId id : graph.all_nodes()) changed += rescale(graph, id);
+  for (NodeId id : graph.all_nodes()) OREE_TRY(make_float(graph, id));
+  graph.sweep();
   OREE_TRY(remove_dead(graph));
   OREE_TRY(infer_types(graph));
   return changed;
