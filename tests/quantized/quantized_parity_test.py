@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 try:
     import numpy as np
     import quantized_engines as engines
-    from quantized_cases import CASES, classifier
+    from quantized_cases import CASES
     from quantized_engines import Refused
+    from quantized_networks import classifier, weights_alone
 except ImportError as e:
     print(f"skipped: {e}")
     sys.exit(77)
@@ -124,6 +125,23 @@ class Quantized(unittest.TestCase):
         data = CASES["add_int16"](np.random.default_rng(0))
         with self.assertRaisesRegex(Refused, r"int16.*opset 21 would do"):
             self.rewritten(data, ".onnx", 17)
+
+    def test_weights_alone_are_made_real(self):
+        """TFLite's kernels quantize the operands as they come: the reference and ONNX Runtime are nearer to the reals."""
+        for op in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"):
+            for how in ("one scale", "per axis", "float16"):
+                if (op, how) == ("DEPTHWISE_CONV_2D", "one scale"):
+                    continue  # TFLite has no such
+                with self.subTest(op=op, how=how):
+                    rng = np.random.default_rng(1)
+                    data = weights_alone(rng, op, how)
+                    runs = engines.random_inputs(data, rng, 3)
+                    want = engines.run_litert(data, runs)
+                    again = self.rewritten(data, ".tflite").read_bytes()
+                    self.assertEqual(largest(engines.run_litert(again, runs), want), 0)
+                    off = (1e-6 if how == "float16" else 0.01) * max(float(np.ptp(w[0])) for w in want)
+                    self.assertLess(largest(engines.run_ours(TOOL, self.folder, data, runs), want), off)
+                    self.assertLess(largest(engines.run_onnx(self.rewritten(data, ".onnx", 17), runs), want), off)
 
     def test_networks_compute_the_same_and_decide_the_same(self):
         for seed in range(3):

@@ -66,5 +66,19 @@ TEST_CASE("quantized tensors are joined where their scales are one, and refused 
   CHECK(refused.error().code() == Code::kUnsupported);
 }
 
+TEST_CASE("weights of integers are made real beside a real operand") {
+  Graph g;
+  ValueId x = g.add_input("x", Dtype::kFloat32, to_dims({1, 2}));
+  ValueId w = g.add_constant("w", Constant(tensor_of(Dtype::kInt8, {2, 2}, {4, -2, 10, 3})));
+  g.set_quantization(w, Quantization{{0.5F, 0.1F}, {0, 0}, 0});
+  ValueId y = g.add("Gemm", {x, w}, {{"transB", int64_t{1}}});
+  g.add_output(y);
+  Result<Interpreter> interpreter = Interpreter::create(g);
+  REQUIRE(interpreter.ok());
+  Result<NamedTensors> got = interpreter->run({{"x", floats({1, 2}, {3, 1})}});
+  REQUIRE(got.ok());
+  check_near((*got)[0].tensor, floats({1, 2}, {5, 3.3}));
+}
+
 }  // namespace
 }  // namespace oree

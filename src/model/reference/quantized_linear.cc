@@ -114,7 +114,33 @@ Result<Shapes> shapes_of(const KernelCall& call, bool transposed) {
   return s;
 }
 
+// Real operands beside weights of integers: TFLite quantizes the operands as they come, each batch by its own range;
+// here the weights are made real instead, which is what that approaches.
+bool is_hybrid(const KernelCall& call) {
+  auto scaled = [&](size_t i) { return call.graph.value(call.node.inputs[i]).quantization.has_value(); };
+  return !scaled(0) && dtype_is_float(call.need(0).dtype()) && scaled(1);
+}
+
+Status run_hybrid(KernelCall& call) {
+  const Tensor& w = call.need(1);
+  const Quantization& q = *call.graph.value(call.node.inputs[1]).quantization;
+  AxisView view = q.per_axis() ? view_at(w.shape(), static_cast<size_t>(q.axis)) : AxisView{1, 1, w.elements()};
+  if (q.per_axis() && view.length != static_cast<int64_t>(q.scales.size()))
+    return call.invalid(fmt::format("{} scales for {} slices", q.scales.size(), view.length));
+  OREE_TRY_ASSIGN(NewElements<float> reals, new_elements<float>(call, Dtype::kFloat32, w.shape()));
+  Elements<int64_t> integers(w);
+  for (int64_t i = 0; i < integers.size(); ++i) {
+    auto slice = static_cast<size_t>(i / view.inner % view.length);
+    reals[i] = static_cast<float>(integers[i] - q.zero_points[slice]) * q.scales[slice];
+  }
+  Tensor weights = std::move(reals).take();
+  std::vector<const Tensor*> inputs(call.inputs.begin(), call.inputs.end());
+  inputs[1] = &weights;
+  return run_plain(call, inputs);
+}
+
 Status run_conv(KernelCall& call) {
+  if (is_hybrid(call)) return run_hybrid(call);
   OREE_TRY_ASSIGN(Shapes s, shapes_of(call, false));
   OREE_TRY_ASSIGN(Output output, output_of(call, 0, s.outputs, false));
   OREE_TRY_ASSIGN(Scale scale, input_scale(call, 0));
@@ -140,6 +166,7 @@ Status run_conv(KernelCall& call) {
 }
 
 Status run_conv_transpose(KernelCall& call) {
+  if (is_hybrid(call)) return run_hybrid(call);
   OREE_TRY_ASSIGN(Shapes s, shapes_of(call, true));
   OREE_TRY_ASSIGN(Output output, output_of(call, 1, s.outputs, false));
   OREE_TRY_ASSIGN(Scale scale, input_scale(call, 0));
@@ -171,6 +198,7 @@ Status run_conv_transpose(KernelCall& call) {
 
 // Rows of the operand times columns of the weights. Weights may have a zero point here.
 Status run_gemm(KernelCall& call) {
+  if (is_hybrid(call)) return run_hybrid(call);
   const Node& node = call.node;
   if (node.integer("transA", 0) != 0 || node.real("alpha", 1) != 1 || node.real("beta", 1) != 1)
     return call.unsupported("transA, alpha or beta between quantized values");
@@ -203,6 +231,7 @@ Status run_gemm(KernelCall& call) {
 
 // As numpy multiplies matrices; both operands may have a zero point.
 Status run_matmul(KernelCall& call) {
+  if (is_hybrid(call)) return run_hybrid(call);
   const Shape &x = call.need(0).shape(), &w = call.need(1).shape();
   if (x.size() < 2 || w.size() < 2 || x.back() != w[w.size() - 2])
     return call.invalid(fmt::format("operands {} and {}", shape_text(x), shape_text(w)));
