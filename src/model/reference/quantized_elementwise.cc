@@ -7,7 +7,7 @@
 
 #include "model/reference/elementwise.h"
 #include "model/reference/kernel_tables.h"
-#include "model/reference/quantized.h"
+#include "model/reference/quantized_curves.h"
 
 namespace oree {
 namespace {
@@ -117,7 +117,7 @@ Status run_leaky_relu(KernelCall& call) {
   });
 }
 
-// --- curves in fixed point, int8 alone
+// --- curves in fixed point
 Status want_int8(const KernelCall& call) {
   if (call.need(0).dtype() == Dtype::kInt8 && output_dtype(call) == Dtype::kInt8) return {};
   return call.unsupported(fmt::format("{} to {}", dtype_name(call.need(0).dtype()), dtype_name(output_dtype(call))));
@@ -136,7 +136,12 @@ Curve curve_of(const Scale& in) {
   return c;
 }
 
+bool is_int16(const KernelCall& call) {
+  return call.need(0).dtype() == Dtype::kInt16 && output_dtype(call) == Dtype::kInt16;
+}
+
 Status run_sigmoid(KernelCall& call) {
+  if (is_int16(call)) return run_sigmoid_16(call);
   OREE_TRY(want_int8(call));
   OREE_TRY_ASSIGN(Unary u, unary_of(call));
   Curve c = curve_of(u.in);
@@ -149,6 +154,7 @@ Status run_sigmoid(KernelCall& call) {
 }
 
 Status run_tanh(KernelCall& call) {
+  if (is_int16(call)) return run_tanh_16(call);
   OREE_TRY(want_int8(call));
   OREE_TRY_ASSIGN(Unary u, unary_of(call));
   Curve c = curve_of(u.in);

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "model/reference/kernel_tables.h"
-#include "model/reference/quantized.h"
+#include "model/reference/quantized_curves.h"
 #include "model/reference/shapes.h"
 #include "model/reference/window.h"
 
@@ -114,6 +114,7 @@ Status run_global_average_pool(KernelCall& call) {
 Status run_softmax(KernelCall& call) {
   const Tensor& x = call.need(0);
   Dtype to = output_dtype(call);
+  if (x.dtype() == Dtype::kInt16 && to == Dtype::kInt16) return run_softmax_16(call);
   if (x.dtype() != Dtype::kInt8 || (to != Dtype::kInt8 && to != Dtype::kInt16)) {
     return call.unsupported(fmt::format("{} to {}", dtype_name(x.dtype()), dtype_name(to)));
   }
