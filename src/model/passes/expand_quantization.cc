@@ -173,7 +173,7 @@ int drop_pairs_before_bounds(Graph& graph) {
   int dropped = 0;
   for (NodeId id : graph.all_nodes()) {
     const Node& node = graph.node(id);
-    if (!node.is("Relu") && !node.is("Clip")) continue;
+    if ((!node.is("Relu") && !node.is("Clip")) || node.output(0) == kNoValue) continue;
     NodeId after = graph.only_user(node.outputs[0]);
     const Node* dq = made_by(graph, node.inputs[0], "DequantizeLinear");
     if (dq == nullptr || after == kNoNode || !graph.node(after).is("QuantizeLinear")) continue;

@@ -333,21 +333,17 @@ PassResult fold_quantization(Graph& graph) {
   }
   OREE_TRY(merge_common(graph));
   int changed = prefer_int8(graph);
-  for (NodeId id : graph.all_nodes()) {
+  for (NodeId id : living_nodes(graph)) {
     if (!graph.node(id).removed) changed += as_gemm(graph, id);
   }
   graph.sweep();
   changed += move_among_integers(graph);
-  for (BlockId block = 0; block < static_cast<BlockId>(graph.block_count()); ++block) {
-    NodeId owner = graph.block(block).owner;
-    if (owner != kNoNode && graph.node(owner).removed) continue;
-    for (NodeId id : graph.order(block)) {
-      if (!graph.node(id).removed) changed += fold_node(graph, id);
-    }
+  for (NodeId id : living_nodes(graph)) {
+    if (!graph.node(id).removed) changed += fold_node(graph, id);
   }
   graph.sweep();
-  for (NodeId id : graph.all_nodes()) changed += rescale(graph, id);
-  for (NodeId id : graph.all_nodes()) OREE_TRY(make_float(graph, id));
+  for (NodeId id : living_nodes(graph)) changed += rescale(graph, id);
+  for (NodeId id : living_nodes(graph)) OREE_TRY(make_float(graph, id));
   graph.sweep();
   OREE_TRY(remove_dead(graph));
   OREE_TRY(infer_types(graph));

@@ -19,6 +19,9 @@ std::optional<Dequantized> dequantized(const Graph& graph, ValueId reals, bool p
 // All uses of a value: QuantizeLinear nodes that say the same. Empty when there is another use.
 std::vector<NodeId> quantizers(const Graph& graph, ValueId reals);
 
+// Those that make something, each behind what it uses.
+std::vector<NodeId> living_nodes(const Graph& graph);
+
 // uint8 becomes int8, in which TFLite's kernels compute: integers and zero points less 128. Inputs and outputs of the
 // graph keep their type, behind or before a change of type.
 int prefer_int8(Graph& graph);

@@ -84,6 +84,8 @@ bool dequantize_in_int8(Graph& graph, NodeId id) {
   return true;
 }
 
+bool computes_in(Dtype dtype) { return dtype == Dtype::kInt8 || dtype == Dtype::kUint8 || dtype == Dtype::kInt16; }
+
 // What it gives out are elements of its first input, or the largest or smallest of some.
 bool moves(const Graph& graph, const Node& node) {
   static constexpr std::array kMoving{"DepthToSpace", "Expand",    "Flatten",   "Gather",   "Identity",     "MaxPool",
@@ -127,7 +129,7 @@ bool move_dequantize_behind(Graph& graph, NodeId id) {
   const Node node = graph.node(id);
   if (!moves(graph, node)) return false;
   std::optional<Dequantized> x = dequantized(graph, node.inputs[0]);
-  if (!x || graph.constant(x->integers) != nullptr) return false;
+  if (!x || !computes_in(x->dtype) || graph.constant(x->integers) != nullptr) return false;
   std::vector<ValueId> integers;
   for (ValueId out : node.outputs) {
     ValueId v = out == kNoValue ? kNoValue
@@ -159,7 +161,7 @@ bool move_quantize_before(Graph& graph, NodeId id) {
   const Node q = graph.node(after[0]);
   std::optional<Quantization> scale = parameters_of(graph, q);
   std::optional<Dtype> dtype = type_made(graph, q);
-  if (!scale || scale->per_axis() || !dtype) return false;
+  if (!scale || scale->per_axis() || !dtype || !computes_in(*dtype)) return false;
   ValueId integers = graph.add_value(graph.unique_name(graph.value(node.inputs[0]).name + "_quantized"), *dtype,
                                      graph.value(node.inputs[0]).dims);
   graph.set_quantization(integers, scale);
@@ -194,6 +196,8 @@ std::optional<Dequantized> dequantized(const Graph& graph, ValueId reals, bool p
   if (!q || (q->per_axis() && !per_axis)) return std::nullopt;
   const Value& v = graph.value(dq->inputs[0]);
   if (!v.dtype || (v.quantization && v.quantization != q)) return std::nullopt;
+  bool centred = std::ranges::all_of(q->zero_points, [](int64_t z) { return z == 0; });
+  if (!quantizes_to(*v.dtype) && !(v.dtype == Dtype::kInt32 && centred)) return std::nullopt;
   return Dequantized{dq->inputs[0], *q, *v.dtype};
 }
 
@@ -202,21 +206,33 @@ std::vector<NodeId> quantizers(const Graph& graph, ValueId reals) {
   std::vector<NodeId> out;
   for (NodeId user : graph.value(reals).users) {
     const Node& node = graph.node(user);
-    bool same = node.is("QuantizeLinear") && node.inputs[0] == reals && parameters_of(graph, node) &&
-                (out.empty() || same_parameters(graph, graph.node(out[0]), node));
+    bool same = node.is("QuantizeLinear") && node.inputs[0] == reals && node.output(0) != kNoValue &&
+                parameters_of(graph, node) && (out.empty() || same_parameters(graph, graph.node(out[0]), node));
     if (!same) return {};
     out.push_back(user);
   }
   return out;
 }
 
+std::vector<NodeId> living_nodes(const Graph& graph) {
+  std::vector<NodeId> out;
+  for (BlockId block = 0; block < static_cast<BlockId>(graph.block_count()); ++block) {
+    NodeId owner = graph.block(block).owner;
+    if (owner != kNoNode && graph.node(owner).removed) continue;
+    for (NodeId id : graph.order(block)) {
+      if (graph.node(id).output(0) != kNoValue) out.push_back(id);
+    }
+  }
+  return out;
+}
+
 int prefer_int8(Graph& graph) {
   int changed = 0;
-  for (NodeId id : graph.all_nodes()) {
+  for (NodeId id : living_nodes(graph)) {
     if (!graph.node(id).removed && graph.node(id).is("QuantizeLinear")) changed += quantize_in_int8(graph, id);
   }
   graph.sweep();
-  for (NodeId id : graph.all_nodes()) {
+  for (NodeId id : living_nodes(graph)) {
     if (!graph.node(id).removed && graph.node(id).is("DequantizeLinear")) changed += dequantize_in_int8(graph, id);
   }
   graph.sweep();
@@ -224,10 +240,12 @@ int prefer_int8(Graph& graph) {
 }
 
 int move_among_integers(Graph& graph) {
+  // In order, a DequantizeLinear goes behind a whole chain at once; a QuantizeLinear goes up by one a round.
+  constexpr int kRoundsMax = 64;
   int changed = 0;
-  for (int before = -1; before != changed;) {
+  for (int round = 0, before = -1; round < kRoundsMax && before != changed; ++round) {
     before = changed;
-    for (NodeId id : graph.all_nodes()) {
+    for (NodeId id : living_nodes(graph)) {
       if (graph.node(id).removed) continue;
       changed += transpose_constant(graph, id) || cancel(graph, id) || move_dequantize_behind(graph, id) ||
                  move_quantize_before(graph, id);

@@ -151,6 +151,16 @@ TEST_CASE("inputs and outputs of uint8 keep their type") {
   CHECK(g.value(g.main().outputs[0]).dtype == Dtype::kUint8);
 }
 
+TEST_CASE("integers of 32 bits that are off centre stay where they are") {
+  Graph g = parsed(R"(main (int32[1,4] x) => (y) <float s = {0.05}, int32 z = {7}, int64[1] shape = {4}> {
+      d = DequantizeLinear (x, s, z)
+      y = Reshape (d, shape)
+  })");
+  REQUIRE(fold_quantization(g).ok());
+  CHECK(validate(g).ok());
+  CHECK(g.value(g.main().outputs[0]).dtype == Dtype::kFloat32);
+}
+
 TEST_CASE("a graph of quantized values is none to fold") {
   Graph g;
   ValueId x = g.add_input("x", Dtype::kInt8, to_dims({4}));
