@@ -40,7 +40,7 @@ def float_operators(data):
     graph, out = model.subgraphs[0], []
     for op in graph.operators:
         name = names[model.operatorCodes[op.opcodeIndex].builtinCode]
-        if name not in ("QUANTIZE", "DEQUANTIZE") and graph.tensors[op.outputs[0]].type == schema.TensorType.FLOAT32:
+        if name not in ("QUANTIZE", "DEQUANTIZE") and len(op.outputs) > 0 and graph.tensors[op.outputs[0]].type == schema.TensorType.FLOAT32:
             out.append(name)
     return out
 

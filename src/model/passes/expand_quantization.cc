@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 
 #include "model/passes/passes.h"
@@ -81,7 +82,7 @@ class Expander {
     for (size_t i = 0; i < node.inputs.size() && !from_integers; ++i) {
       ValueId v = node.inputs[i];
       if (!is_quantized(graph_, v)) continue;
-      Result<ValueId> real = reals_of(v);
+      Result<ValueId> real = node.is("Clip") && i > 0 ? bound(v) : reals_of(v);
       if (!real.ok()) return real.error().within(fmt::format("{} '{}'", node.op, name));
       graph_.set_input(id, i, *real);
     }
@@ -115,6 +116,19 @@ class Expander {
     if (v.dtype && quantizes_to(*v.dtype)) return {};
     return Error(Code::kUnsupported, fmt::format("'{}': ONNX quantizes to 4, 8 and 16 bits, not to {}", v.name,
                                                  v.dtype ? dtype_name(*v.dtype) : "an unknown type"));
+  }
+
+  // A bound is the real that it was rounded from, where that is one of the usual.
+  Result<ValueId> bound(ValueId v) {
+    const Value value = graph_.value(v);
+    if (!value.constant || value.constant->elements() != 1 || value.quantization->per_axis()) return reals_of(v);
+    double scale = static_cast<double>(value.quantization->scales[0]);
+    auto zero = static_cast<double>(value.quantization->zero_points[0]), found = value.constant->to_doubles()[0];
+    double real = scale * (found - zero);
+    for (double usual : {-1.0, 0.0, 1.0, 6.0}) {
+      if (std::round(usual / scale) == found - zero) real = usual;
+    }
+    return graph_.add_constant(value.name, Constant::scalar(static_cast<float>(real)));
   }
 
   // The reals that a quantized value stands for: made once for all its users.

@@ -83,7 +83,8 @@ class Folder {
   bool find_result(const Rule& rule) {
     ValueId out = node_.outputs[0];
     NodeId user = graph_.only_user(out);
-    bool own = rule.needs == Needs::kWeights || node_.is("Add") || node_.is("Sub") || node_.is("Mul");
+    bool own = rule.needs == Needs::kWeights || node_.is("Add") || node_.is("Sub") || node_.is("Mul") ||
+               node_.is("AveragePool");
     if (own && user != kNoNode && cuts(graph_.node(user)) && graph_.node(user).block == node_.block) {
       bound_ = user;
       out = graph_.node(user).outputs[0];
@@ -337,6 +338,7 @@ PassResult fold_quantization(Graph& graph) {
     if (!graph.node(id).removed) changed += as_gemm(graph, id);
   }
   graph.sweep();
+  changed += give_scales(graph);
   changed += move_among_integers(graph);
   for (NodeId id : living_nodes(graph)) {
     if (!graph.node(id).removed) changed += fold_node(graph, id);

@@ -22,6 +22,12 @@ std::vector<NodeId> quantizers(const Graph& graph, ValueId reals);
 // Those that make something, each behind what it uses.
 std::vector<NodeId> living_nodes(const Graph& graph);
 
+// What it gives out are elements of its first input, or the largest or smallest of some.
+bool moves_elements(const Graph& graph, const Node& node);
+
+// Integers that are only moved between QuantizeLinear, DequantizeLinear, states, inputs and outputs get the scale that
+// those say. Integers that anything else computes with have none.
+int give_scales(Graph& graph);
 // uint8 becomes int8, in which TFLite's kernels compute: integers and zero points less 128. Inputs and outputs of the
 // graph keep their type, behind or before a change of type.
 int prefer_int8(Graph& graph);

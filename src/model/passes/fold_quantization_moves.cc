@@ -86,21 +86,6 @@ bool dequantize_in_int8(Graph& graph, NodeId id) {
 
 bool computes_in(Dtype dtype) { return dtype == Dtype::kInt8 || dtype == Dtype::kUint8 || dtype == Dtype::kInt16; }
 
-// What it gives out are elements of its first input, or the largest or smallest of some.
-bool moves(const Graph& graph, const Node& node) {
-  static constexpr std::array kMoving{"DepthToSpace", "Expand",    "Flatten",   "Gather",   "Identity",     "MaxPool",
-                                      "ReduceMax",    "ReduceMin", "Reshape",   "Slice",    "SpaceToDepth", "Split",
-                                      "Squeeze",      "Tile",      "Transpose", "Unsqueeze"};
-  if (!node.domain.empty() || node.inputs.empty()) return false;
-  if (node.op == "MaxPool") return node.output(1) == kNoValue && node.integers("dilations").empty();
-  if (node.op == "Resize") return node.text("mode", "nearest") == "nearest" && node.input(1) == kNoValue;
-  if (node.op == "Pad") {  // of real zeros, or of elements
-    std::optional<double> value = node.input(2) == kNoValue ? 0 : constant_scalar(graph, node.inputs[2]);
-    return node.text("mode", "constant") != "constant" || value == 0;
-  }
-  return std::ranges::find(kMoving, node.op) != kMoving.end();
-}
-
 void drop_pad_value(Graph& graph, NodeId id) {
   if (graph.node(id).is("Pad") && graph.node(id).input(2) != kNoValue) graph.set_input(id, 2, kNoValue);
 }
@@ -127,7 +112,7 @@ bool transpose_constant(Graph& graph, NodeId id) {
 
 bool move_dequantize_behind(Graph& graph, NodeId id) {
   const Node node = graph.node(id);
-  if (!moves(graph, node)) return false;
+  if (!moves_elements(graph, node)) return false;
   std::optional<Dequantized> x = dequantized(graph, node.inputs[0]);
   if (!x || !computes_in(x->dtype) || graph.constant(x->integers) != nullptr) return false;
   std::vector<ValueId> integers;
@@ -153,7 +138,7 @@ bool move_dequantize_behind(Graph& graph, NodeId id) {
 
 bool move_quantize_before(Graph& graph, NodeId id) {
   const Node node = graph.node(id);
-  if (!moves(graph, node) || node.outputs.size() != 1) return false;
+  if (!moves_elements(graph, node) || node.outputs.size() != 1) return false;
   std::vector<NodeId> after = quantizers(graph, node.outputs[0]);
   NodeId producer = graph.value(node.inputs[0]).producer;
   if (after.size() != 1 || producer == kNoNode || graph.node(producer).is("DequantizeLinear")) return false;
@@ -189,13 +174,29 @@ bool cancel(Graph& graph, NodeId id) {
 
 }  // namespace
 
+// What it gives out are elements of its first input, or the largest or smallest of some.
+bool moves_elements(const Graph& graph, const Node& node) {
+  static constexpr std::array kMoving{"DepthToSpace", "Expand",    "Flatten",   "Gather",   "Identity",     "MaxPool",
+                                      "ReduceMax",    "ReduceMin", "Reshape",   "Slice",    "SpaceToDepth", "Split",
+                                      "Squeeze",      "Tile",      "Transpose", "Unsqueeze"};
+  if (!node.domain.empty() || node.inputs.empty()) return false;
+  if (node.op == "MaxPool") return node.output(1) == kNoValue && node.integers("dilations").empty();
+  if (node.op == "Resize") return node.text("mode", "nearest") == "nearest" && node.input(1) == kNoValue;
+  if (node.op == "Pad") {  // of real zeros, or of elements
+    std::optional<double> value = node.input(2) == kNoValue ? 0 : constant_scalar(graph, node.inputs[2]);
+    return node.text("mode", "constant") != "constant" || value == 0;
+  }
+  return std::ranges::find(kMoving, node.op) != kMoving.end();
+}
+
 std::optional<Dequantized> dequantized(const Graph& graph, ValueId reals, bool per_axis) {
   if (reals == kNoValue) return std::nullopt;
   const Node* dq = made_by(graph, reals, "DequantizeLinear");
   std::optional<Quantization> q = dq != nullptr ? parameters_of(graph, *dq) : std::nullopt;
   if (!q || (q->per_axis() && !per_axis)) return std::nullopt;
   const Value& v = graph.value(dq->inputs[0]);
-  if (!v.dtype || (v.quantization && v.quantization != q)) return std::nullopt;
+  // What give_scales left without one is used as integers, too, or by others who say otherwise.
+  if (!v.dtype || (v.constant ? v.quantization && v.quantization != q : v.quantization != q)) return std::nullopt;
   bool centred = std::ranges::all_of(q->zero_points, [](int64_t z) { return z == 0; });
   if (!quantizes_to(*v.dtype) && !(v.dtype == Dtype::kInt32 && centred)) return std::nullopt;
   return Dequantized{dq->inputs[0], *q, *v.dtype};

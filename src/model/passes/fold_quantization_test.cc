@@ -151,6 +151,31 @@ TEST_CASE("inputs and outputs of uint8 keep their type") {
   CHECK(g.value(g.main().outputs[0]).dtype == Dtype::kUint8);
 }
 
+TEST_CASE("integers that are moved before they are dequantized get their scale, states too") {
+  Graph g = parsed(R"(main (int8[1,3,4] x) => (y) <float s = {0.05}, int8 z = {7}> {
+      t = Transpose <perm = [0, 2, 1]> (x)
+      d = DequantizeLinear (t, s, z)
+      r = Relu (d)
+      y = QuantizeLinear (r, s, z)
+  })");
+  REQUIRE(fold_quantization(g).ok());
+  CHECK(g.value(g.main().inputs[0]).quantization == Quantization{{0.05F}, {7}, -1});
+  CHECK(count_nodes(g, "DequantizeLinear") == 0);
+}
+
+TEST_CASE("integers that anything computes with as such have no scale") {
+  Graph g = parsed(R"(main (float[4] x) => (y, n) <float s = {0.05}, int8 z = {7}> {
+      q = QuantizeLinear (x, s, z)
+      d = DequantizeLinear (q, s, z)
+      r = LeakyRelu (d)
+      y = QuantizeLinear (r, s, z)
+      n = Cast <to = 6> (q)
+      m = Cast <to = 6> (y)
+  })");
+  REQUIRE(fold_quantization(g).ok());
+  CHECK(count_quantized(g, Dtype::kInt8) == 0);
+}
+
 TEST_CASE("integers of 32 bits that are off centre stay where they are") {
   Graph g = parsed(R"(main (int32[1,4] x) => (y) <float s = {0.05}, int32 z = {7}, int64[1] shape = {4}> {
       d = DequantizeLinear (x, s, z)
