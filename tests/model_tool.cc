@@ -113,6 +113,7 @@ Status rewrite(const std::string& from, const std::string& to, int count, char**
     OREE_TRY_ASSIGN(Bytes file, oree::write_tflite_model(model));
     return save(to, file);
   }
+  OREE_TRY(oree::raise_quantized_tflite(model.graph));
   int64_t opset = numbers[0];
   if (opset == 0 && !is_tflite(from)) {
     std::shared_ptr<const Bytes> file = load(from);

@@ -411,7 +411,7 @@ def lstm(rng, dtype, time_major):
     y = net.tensor([time, batch, units] if time_major else [batch, time, units], np.int8, 1 / 128, zero_h)
     inner = [net.tensor([], np.int16, 1e-3, 0) for _ in range(4)] + [net.tensor([], np.int8, 1 / 128, zero_h)]
     net.op("UNIDIRECTIONAL_SEQUENCE_LSTM", [x, *wx, *wh, -1, -1, -1, *biases, -1, -1, hidden, cell, -1, -1, -1, -1], [y],
-           "UnidirectionalSequenceLSTMOptions", 3, inner, fusedActivationFunction=4, cellClip=float(rng.choice([0, 1.0])),
+           "UnidirectionalSequenceLSTMOptions", 3, inner, fusedActivationFunction=4, cellClip=0.0,
            projClip=0.0, timeMajor=time_major, asymmetricQuantizeInputs=False)
     return one(net, x, y)
 

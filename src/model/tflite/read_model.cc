@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "model/ops/inference.h"
 #include "model/ops/validate.h"
 #include "model/passes/passes.h"
@@ -34,6 +36,28 @@ Result<Model> read_tflite_model(ByteView file, std::shared_ptr<const void> owner
   Result<int> removed = remove_dead(model.graph);
   if (!removed.ok()) return removed.error();
   return model;
+}
+
+Status raise_quantized_tflite(Graph& graph) {
+  auto quantized = [&](ValueId v) { return v != kNoValue && graph.value(v).quantization.has_value(); };
+  bool any = std::ranges::any_of(graph.all_nodes(), [&](NodeId id) {
+    const Node& n = graph.node(id);
+    return n.domain == kTfliteDomain &&
+           (std::ranges::any_of(n.inputs, quantized) || std::ranges::any_of(n.outputs, quantized));
+  });
+  if (!any) return {};
+  for (NodeId id : graph.all_nodes()) {
+    // Kernels of integers cut at the ends of their type alone, whatever the option says.
+    const Node& n = graph.node(id);
+    if (n.domain == kTfliteDomain && n.op == "SVDF" && quantized(n.input(0))) {
+      graph.set_attribute(id, "fused_activation_function", kTfliteNoActivation);
+    }
+  }
+  Result<int> expanded = expand_quantization(graph);
+  if (!expanded.ok()) return expanded.error();
+  OREE_TRY(raise_tflite(graph));
+  OREE_TRY(validate(graph));
+  return infer_types(graph);
 }
 
 }  // namespace oree

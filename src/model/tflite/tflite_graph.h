@@ -16,6 +16,12 @@ namespace oree {
 // opaque nodes of domain "tflite.custom", with their bytes. kInvalid on anything broken.
 Result<Model> read_tflite_model(ByteView file, std::shared_ptr<const void> owner);
 
+// For a writer of another format: quantized operators that ONNX's have no like for (a quantized LSTM, SVDF …) become
+// float ones between DequantizeLinear and QuantizeLinear, and these are raised. A graph without such stays as it is; in
+// one that has them all quantized values are expanded (passes.h: expand_quantization). What remains of domain "tflite"
+// has no form in ONNX.
+Status raise_quantized_tflite(Graph& graph);
+
 struct TfliteWriteOptions {
   std::string signature_key = "serving_default";
 };
