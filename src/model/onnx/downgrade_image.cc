@@ -16,42 +16,6 @@ Status resize_19(Downgrade& d) {
   return {};
 }
 
-// Scales and sizes of some axes become those of all: the others stay as they are.
-Status resize_18(Downgrade& d) {
-  std::vector<int64_t> axes = d.node().integers("axes");
-  std::optional<Dims> dims = d.dims(0);
-  if (axes.empty()) return {};
-  if (!dims) return d.unsupported("axes of an image of unknown rank need opset 18");
-  const bool sized = !d.absent(3);
-  const Constant* given = d.constant(sized ? 3 : 2);
-  if (given == nullptr || static_cast<size_t>(given->elements()) != axes.size() || !d.absent(1)) {
-    return d.unsupported("axes with a region, or with computed sizes, need opset 18");
-  }
-  std::vector<double> numbers = given->to_doubles();
-  std::vector<float> scales(dims->size(), 1);
-  std::vector<int64_t> sizes;
-  for (const Dim& dim : *dims) sizes.push_back(dim.size);
-  bool all_known = std::ranges::all_of(*dims, [](const Dim& dim) { return dim.known(); });
-  for (size_t i = 0; i < axes.size(); ++i) {
-    auto axis = static_cast<size_t>(axes[i] < 0 ? axes[i] + static_cast<int64_t>(dims->size()) : axes[i]);
-    if (axis >= dims->size()) return d.unsupported("an axis beyond the image's rank");
-    if (sized && !(*dims)[axis].known()) return d.unsupported("sizes of a free axis need opset 18");
-    sizes[axis] = static_cast<int64_t>(numbers[i]);
-    scales[axis] = static_cast<float>(sized ? numbers[i] / static_cast<double>((*dims)[axis].size) : numbers[i]);
-  }
-  d.graph.remove_attribute(d.id, "axes");
-  if (sized && all_known) {
-    d.graph.set_input(d.id, 3, d.ints(sizes));
-    return {};
-  }
-  // Free axes outside, the batch above all, have no size to give: scales say the same.
-  const ValueId by_scales =
-      d.graph.add_constant(d.node().op + "_scales", Constant::of_floats(scales, {static_cast<int64_t>(scales.size())}));
-  d.graph.set_input(d.id, 2, by_scales);
-  d.keep_inputs(3);
-  return {};
-}
-
 ValueId empty_floats(Downgrade& d, const char* name) {
   return d.graph.add_constant(d.node().op + "_" + name, Constant::of_floats({}, {0}));
 }
