@@ -35,7 +35,7 @@ TOOL, MODELS, SEEDS = None, [], 3
 NOT_MICRO = {"relu6"}
 NOT_LITERT = {"sum", "fully_connected", "fully_connected_per_axis", "fully_connected_int16"}
 # Refused by name so far.
-NOT_IN_REFERENCE = {"rsqrt", "log_softmax", "svdf", "lstm", "lstm_time_major", "squared_difference"}
+NOT_IN_REFERENCE = {"rsqrt", "log_softmax", "lstm", "lstm_time_major"}
 # Raised from quantized operators of TFLite's own; 16-bit states need opset 21.
 FROM_TFLITE_ALONE = {"rsqrt", "svdf", "lstm", "lstm_time_major", "squared_difference"}
 # Written in other operators, of more axes than TensorFlow Lite Micro has.

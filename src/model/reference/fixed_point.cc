@@ -55,7 +55,8 @@ int32_t one_minus_over_one_plus(int32_t a) { return rescale(add(two_over_one_plu
 }  // namespace
 
 Multiplier quantized_multiplier(double real) {
-  if (real == 0) return {};
+  if (real == 0 || std::isnan(real)) return {};
+  if (std::isinf(real)) return {INT32_MAX, 30};  // scales of a hostile file
   Multiplier out;
   double q = std::frexp(real, &out.shift);
   auto fixed = static_cast<int64_t>(std::round(q * 0x1p31));

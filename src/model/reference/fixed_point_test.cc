@@ -16,6 +16,8 @@ TEST_CASE("a factor is held to 31 bits") {
   }
   CHECK(quantized_multiplier(0).m == 0);
   CHECK(quantized_multiplier(1e-12).m == 0);
+  CHECK(quantized_multiplier(std::nan("")).m == 0);
+  CHECK(quantized_multiplier(INFINITY).m == INT32_MAX);
 }
 
 TEST_CASE("products round halves up, quotients away from zero") {

@@ -64,6 +64,10 @@ const KernelEntry* find_kernel_entry(const Graph& graph, const Node& node) {
   if (node.domain.empty()) {
     if (const KernelEntry* entry = look_up(quantized_kernels(), node.op)) return entry;
   }
+  if (node.domain == "tflite") {
+    auto entry = std::ranges::find(kQuantizedTfliteKernels, node.op, &KernelEntry::op);
+    if (entry != kQuantizedTfliteKernels.end()) return &*entry;
+  }
   return plain && plain->by_bits ? plain : nullptr;
 }
 

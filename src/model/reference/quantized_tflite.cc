@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quantized operators that TFLite alone has: nodes of domain "tflite".
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/reference/elementwise.h"
+#include "model/reference/kernel_tables.h"
+#include "model/reference/quantized.h"
+
+namespace oree {
+namespace {
+
+// Both operands are brought to twice the larger scale, with 7 bits after the point; so is their difference.
+Status run_squared_difference(KernelCall& call) {
+  OREE_TRY_ASSIGN(Scale a, input_scale(call, 0));
+  OREE_TRY_ASSIGN(Scale b, input_scale(call, 1));
+  OREE_TRY_ASSIGN(Scale out, output_scale(call));
+  OREE_TRY_ASSIGN(IntRange range, output_range(call));
+  if (call.need(0).dtype() != Dtype::kInt8 || call.need(1).dtype() != Dtype::kInt8) {
+    return call.unsupported(dtype_name(call.need(0).dtype()));
+  }
+  constexpr int kLeft = 7;
+  double twice = 2.0 * static_cast<double>(std::max(a.scale, b.scale));
+  Multiplier left = quantized_multiplier(static_cast<double>(a.scale) / twice),
+             right = quantized_multiplier(static_cast<double>(b.scale) / twice),
+             back = quantized_multiplier(twice * twice / ((1 << (2 * kLeft)) * static_cast<double>(out.scale)));
+  return binary<int64_t>(call, output_dtype(call), [&](int64_t x, int64_t y) -> int64_t {
+    int32_t p = multiply((static_cast<int32_t>(x) - a.zero) * (1 << kLeft), left);
+    int32_t q = multiply((static_cast<int32_t>(y) - b.zero) * (1 << kLeft), right);
+    return range.clamp(int64_t{multiply((p - q) * (p - q), back)} + out.zero);
+  });
+}
+
+struct Svdf {
+  int64_t batch = 0, depth = 0, filters = 0, memory = 0, rank = 0;
+};
+
+Result<Svdf> svdf_of(const KernelCall& call) {
+  const Shape &x = call.need(0).shape(), &features = call.need(1).shape(), &time = call.need(2).shape();
+  Svdf s;
+  s.rank = call.node.integer("rank", 0);
+  if (x.size() != 2 || features.size() != 2 || time.size() != 2 || x[1] != features[1] || features[0] != time[0]) {
+    return call.invalid(
+        fmt::format("operand {} and weights {} and {}", shape_text(x), shape_text(features), shape_text(time)));
+  }
+  s = {x[0], x[1], features[0], time[1], s.rank};
+  if (s.rank < 1 || s.filters % s.rank != 0 || s.memory < 1) return call.invalid("filters are no multiple of its rank");
+  if (!call.in(4) || call.in(4)->elements() != s.batch * s.filters * s.memory) return call.invalid("its state");
+  if (call.in(3) && call.in(3)->elements() != s.filters / s.rank) return call.invalid("its bias");
+  bool types = call.need(0).dtype() == Dtype::kInt8 && call.need(1).dtype() == Dtype::kInt8 &&
+               call.need(2).dtype() == Dtype::kInt16 && call.in(4)->dtype() == Dtype::kInt16;
+  return types ? Result<Svdf>(s) : Result<Svdf>(call.unsupported("its types"));
+}
+
+// One number a filter comes into its memory a step; the memory is weighed as a whole, and those of one rank summed.
+Status run_svdf(KernelCall& call) {
+  OREE_TRY_ASSIGN(Svdf s, svdf_of(call));
+  OREE_TRY_ASSIGN(Scale x, input_scale(call, 0));
+  OREE_TRY_ASSIGN(Scale features, input_scale(call, 1));
+  OREE_TRY_ASSIGN(Scale time, input_scale(call, 2));
+  OREE_TRY_ASSIGN(Scale state, input_scale(call, 4));
+  OREE_TRY_ASSIGN(Scale out, output_scale(call));
+  OREE_TRY_ASSIGN(IntRange range, output_range(call));
+  // The products of scales are floats in TensorFlow Lite Micro, too.
+  Multiplier in = quantized_multiplier(static_cast<double>(x.scale * features.scale / state.scale)),
+             back = quantized_multiplier(static_cast<double>(state.scale * time.scale / out.scale));
+  OREE_TRY(call.affordable(static_cast<double>(s.batch) * static_cast<double>(s.filters) *
+                           static_cast<double>(s.depth + s.memory)));
+  OREE_TRY_ASSIGN(NewElements<int64_t> y,
+                  new_elements<int64_t>(call, output_dtype(call), {s.batch, s.filters / s.rank}));
+  OREE_TRY_ASSIGN(NewElements<int64_t> after, new_elements<int64_t>(call, Dtype::kInt16, call.in(4)->shape()));
+  Elements<int64_t> values(call.need(0)), by_feature(call.need(1)), by_time(call.need(2)), before(*call.in(4));
+  std::vector<int64_t> sums(static_cast<size_t>(y.size()), 0);
+  if (call.in(3)) {
+    Elements<int64_t> bias(*call.in(3));
+    for (int64_t i = 0; i < y.size(); ++i) sums[static_cast<size_t>(i)] = bias[i % bias.size()];
+  }
+  const IntRange wide{INT16_MIN, INT16_MAX};
+  for (int64_t f = 0; f < s.batch * s.filters; ++f) {
+    const int64_t batch = f / s.filters, filter = f % s.filters;
+    int64_t now = 0;
+    for (int64_t c = 0; c < s.depth; ++c)
+      now += (values[batch * s.depth + c] - x.zero) * by_feature[filter * s.depth + c];
+    for (int64_t m = 0; m + 1 < s.memory; ++m) after[f * s.memory + m] = before[f * s.memory + m + 1];
+    after[f * s.memory + s.memory - 1] = wide.clamp(multiply(static_cast<int32_t>(now), in));
+    int64_t& sum = sums[static_cast<size_t>(f / s.rank)];
+    for (int64_t m = 0; m < s.memory; ++m) sum += after[f * s.memory + m] * by_time[filter * s.memory + m];
+  }
+  for (int64_t i = 0; i < y.size(); ++i) {
+    auto sum = static_cast<int32_t>(static_cast<uint32_t>(sums[static_cast<size_t>(i)]));
+    y[i] = range.clamp(int64_t{multiply(sum, back)} + out.zero);
+  }
+  call.set(0, std::move(y).take());
+  call.set(1, std::move(after).take());
+  return {};
+}
+
+constexpr KernelEntry kTable[] = {
+    {"SQUARED_DIFFERENCE", run_squared_difference, 2},
+    {"SVDF", run_svdf, 3},
+};
+
+}  // namespace
+
+const std::span<const KernelEntry> kQuantizedTfliteKernels = kTable;
+
+}  // namespace oree
