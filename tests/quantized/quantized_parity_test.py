@@ -74,14 +74,15 @@ class Quantized(unittest.TestCase):
         self.addCleanup(self._folder.cleanup)
         self.folder = Path(self._folder.name)
 
-    def made(self):
+    def each(self, check):
+        """Runs a check on every case at once; its name and the seed stand beside a failure."""
         for name, case in CASES.items():
             for seed in range(SEEDS):
                 rng = np.random.default_rng(seed)
                 data = case(rng)
                 runs = engines.random_inputs(data, rng, 3)
                 with self.subTest(case=name, seed=seed):
-                    yield name, data, runs
+                    check(name, data, runs)
 
     def rewritten(self, data, suffix, *more):
         source, to = self.folder / "in.tflite", self.folder / f"out{suffix}"
@@ -90,19 +91,21 @@ class Quantized(unittest.TestCase):
         return to
 
     def test_the_reference_computes_each_operator_byte_for_byte(self):
-        for name, data, runs in self.made():
+        def check(name, data, runs):
             want = truths(name, data, runs)
             self.assertTrue(want, "no engine has it")
             if name in NOT_IN_REFERENCE:
                 with self.assertRaises(Refused):
                     engines.run_ours(TOOL, self.folder, data, runs)
-                continue
+                return
             got = engines.run_ours(TOOL, self.folder, data, runs)
             for runner, expected in want.items():
                 self.assertEqual(largest(got, expected), 0, runner.__name__)
 
+        self.each(check)
+
     def test_what_is_read_and_written_computes_the_same_bytes(self):
-        for name, data, runs in self.made():
+        def check(name, data, runs):
             again = self.rewritten(data, ".tflite").read_bytes()
             for runner in (engines.run_micro, engines.run_litert):
                 if runner == engines.run_micro and name in NOT_AGAIN_IN_MICRO:
@@ -113,27 +116,34 @@ class Quantized(unittest.TestCase):
                     continue
                 self.assertEqual(largest(runner(again, runs), want), 0, runner.__name__)
 
+        self.each(check)
+
     def test_as_onnx_each_operator_is_off_by_one_step_at_most(self):
-        for name, data, runs in self.made():
+        def check(name, data, runs):
             alone = name in FROM_TFLITE_ALONE
             opset = 21 if "int16" in name or alone else 17
             got = engines.run_onnx(self.rewritten(data, ".onnx", opset), runs, not alone)
             for runner, want in truths(name, data, runs).items():
                 self.assertLessEqual(largest(got, want), STEPS_MAX.get(name, 1), runner.__name__)
 
+        self.each(check)
+
     def test_there_and_back_again_computes_the_same_bytes(self):
-        for name, data, runs in self.made():
+        def check(name, data, runs):
             if name in FROM_TFLITE_ALONE:
-                continue  # it comes back as other operators
+                return  # it comes back as other operators
             there = self.rewritten(data, ".onnx", 21 if "int16" in name else 17)
             back = self.folder / "back.tflite"
             engines.tool(TOOL, "rewrite", there, back)
             again = back.read_bytes()
             self.assertEqual(bool(engines.float_operators(again)), name in IN_FLOAT_BACK)
             if name in NOT_LITERT:
-                continue
-            off = 1 if name in IN_FLOAT_BACK else 0
+                return
+            # A bound between two scales comes back as one of the operand's, and a QUANTIZE.
+            off = 2 if name == "relu6" else 1 if name in IN_FLOAT_BACK else 0
             self.assertLessEqual(largest(engines.run_litert(again, runs), engines.run_litert(data, runs)), off)
+
+        self.each(check)
 
     def test_sixteen_bits_are_refused_below_opset_21(self):
         data = CASES["add_int16"](np.random.default_rng(0))
