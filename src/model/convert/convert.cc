@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "model/onnx/onnx_graph.h"
@@ -57,6 +58,8 @@ class Replacement {
 Status write_onnx(Files& files, const Model& model, const std::string& path, const ConvertOptions& options) {
   OnnxWriteOptions how;
   how.opset = options.opset;
+  Model raised = model;
+  OREE_TRY(raise_quantized_tflite(raised.graph));
   const bool outside = constant_bytes(model.graph) > kInlineBytesMax;
   if (outside) {
     how.external_threshold = 1024;
@@ -71,7 +74,7 @@ Status write_onnx(Files& files, const Model& model, const std::string& path, con
   OnnxSinks sinks;
   sinks.model = [&](ByteView bytes) { return file.write(bytes); };
   sinks.external = [&](ByteView bytes) { return data ? data->write(bytes) : Status(); };
-  Status written = write_onnx_model(model, how, sinks);
+  Status written = write_onnx_model(raised, how, sinks);
   if (written.ok() && data) written = data->finish();
   if (written.ok()) written = file.finish();
   if (written.ok()) return {};
@@ -134,6 +137,13 @@ Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options) {
   OREE_TRY(run("clean again", clean(graph)));
   if (options.float16) OREE_TRY(run("float16 weights", to_float16_weights(graph)));
   return steps;
+}
+
+bool is_quantized(const Graph& graph) {
+  for (ValueId v = 0; v < static_cast<ValueId>(graph.value_count()); ++v) {
+    if (graph.value(v).quantization) return true;
+  }
+  return std::ranges::any_of(graph.all_nodes(), [&](NodeId n) { return graph.node(n).is("DequantizeLinear"); });
 }
 
 Status check_result_name(const std::string& path) {

@@ -32,6 +32,9 @@ struct ConvertSteps {
 // Brings the model to the form in which it will be written.
 Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options);
 
+// Some of its integers stand for reals: engines then differ by a step or two.
+bool is_quantized(const Graph& graph);
+
 // kUsage for a name that ends in neither .onnx nor .tflite.
 Status check_result_name(const std::string& path);
 
