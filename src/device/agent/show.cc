@@ -50,7 +50,7 @@ Result<Json> describe_data(Files& files, const std::string& data) {
 std::string status_text(const Json& d) {
   TextTable table;
   table.header = {"slot", "version", "state", "size", "digest"};
-  table.right = {false, false, false, true};
+  table.right.assign({false, false, false, true});
   for (const Json& slot : d["slots"].items()) {
     const std::string& name = slot["slot"].as_string();
     std::string state = slot["version"].as_string().empty() ? "empty"

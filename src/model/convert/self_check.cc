@@ -7,9 +7,11 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <span>
 
 #include "core/base/limits.h"
 #include "core/codec/npy.h"
+#include "model/convert/convert.h"
 #include "model/eval/noise.h"
 #include "model/reference/interpreter.h"
 #include "model/runtime/registry.h"
@@ -141,13 +143,31 @@ std::vector<std::string> engines_for(const std::string& path) {
   return names;
 }
 
-// Float inputs with each number up or down by sixteen units in its last place.
-NamedTensors moved(NamedTensors inputs, uint64_t seed) {
+template <typename T>
+void move_by_a_step(std::span<T> values, uint64_t& seed) {
+  for (T& x : values) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    const bool up = seed >> 63 ? x < std::numeric_limits<T>::max() : x == std::numeric_limits<T>::min();
+    x = static_cast<T>(up ? x + 1 : x - 1);
+  }
+}
+
+// Inputs with each number up or down by what rounding may have done to it: reals by sixteen units in the last place, in
+// a quantized model by half a step of 255 and its integers by one step.
+NamedTensors moved(NamedTensors inputs, uint64_t seed, bool quantized) {
+  const float part = quantized ? 1.0F / 512 : 0x1p-19F;
   for (NamedTensor& t : inputs) {
-    if (t.tensor.dtype() != Dtype::kFloat32) continue;
-    for (float& x : t.tensor.as<float>()) {
-      seed = seed * 6364136223846793005u + 1442695040888963407u;
-      x *= seed >> 63 ? 1 + 0x1p-19f : 1 - 0x1p-19f;
+    if (t.tensor.dtype() == Dtype::kFloat32) {
+      for (float& x : t.tensor.as<float>()) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        x *= seed >> 63 ? 1 + part : 1 - part;
+      }
+    } else if (quantized && t.tensor.dtype() == Dtype::kInt8) {
+      move_by_a_step(t.tensor.as<int8_t>(), seed);
+    } else if (quantized && t.tensor.dtype() == Dtype::kUint8) {
+      move_by_a_step(t.tensor.as<uint8_t>(), seed);
+    } else if (quantized && t.tensor.dtype() == Dtype::kInt16) {
+      move_by_a_step(t.tensor.as<int16_t>(), seed);
     }
   }
   return inputs;
@@ -242,17 +262,18 @@ class Checking {
     return {};
   }
 
-  // What an output may move by rounding alone: four times what it moves when all inputs move by sixteen units in the
-  // last place, which is about what long sums in another order do to the values inside.
+  // What an output may move by rounding alone: four times what it moves when all inputs move by what long sums in
+  // another order do to the values inside; in a quantized model, where each layer rounds to a step, once.
   Result<const std::vector<double>*> rounding_of(const NamedTensors& wanted) {
     if (rounding_) return &*rounding_;
     rounding_.emplace(wanted.size(), 0);
     for (uint64_t seed = 1; seed <= 2; ++seed) {
-      Result<NamedTensors> outputs = run_source(check_.reference, moved(inputs_, seed));
+      Result<NamedTensors> outputs = run_source(check_.reference, moved(inputs_, seed, is_quantized(source_.graph)));
       if (!outputs.ok()) return outputs.error();
       OREE_TRY_ASSIGN(std::vector<OutputCheck> spread, compare(source_.graph, wanted, *outputs, plan_.tolerance));
       for (size_t i = 0; i < spread.size(); ++i) {
-        (*rounding_)[i] = std::max((*rounding_)[i], 4 * spread[i].max_abs_error);
+        const double times = is_quantized(source_.graph) ? 1 : 4;
+        (*rounding_)[i] = std::max((*rounding_)[i], times * spread[i].max_abs_error);
       }
     }
     return &*rounding_;

@@ -28,12 +28,13 @@ std::optional<Quantization> sum_scale(const Lower& r, int channel_axis) {
   return q;
 }
 
-// TFLite's bias is optional to some engines only: always one.
+// TFLite's bias is optional to some engines only: always one; but kernels of 16 bits round otherwise with it, be it
+// zero.
 ValueId bias_of(Lower& r, int64_t channels, int channel_axis) {
   if (r.has(2)) return r.in(2);
+  if (r.quantized() && r.dtype(r.in(0)) == Dtype::kInt16) return kNoValue;
   std::optional<Quantization> q = sum_scale(r, channel_axis);
-  Dtype dtype = !q ? Dtype::kFloat32 : r.dtype(r.in(0)) == Dtype::kInt16 ? Dtype::kInt64 : Dtype::kInt32;
-  ValueId bias = r.constant(Constant(Tensor(dtype, {channels})), "bias");
+  ValueId bias = r.constant(Constant(Tensor(q ? Dtype::kInt32 : Dtype::kFloat32, {channels})), "bias");
   r.graph().set_quantization(bias, std::move(q));
   return bias;
 }
@@ -85,6 +86,7 @@ Result<bool> conv(Lower& r) {
       options["depth_multiplier"] = weights[0] / channels;
       y = typed_output(r, "DEPTHWISE_CONV_2D", {x, r.permute(r.in(1), {1, 2, 3, 0}), bias}, std::move(options));
     } else {
+      options["quantized_bias_type"] = r.integer("tflite.quantized_bias_type", 0);
       y = typed_output(r, "CONV_2D", {x, r.permute(r.in(1), {0, 2, 3, 1}), bias}, std::move(options));
     }
   }
@@ -154,7 +156,10 @@ Result<bool> conv_transpose(Lower& r) {
                               r.permute(r.in(0), {0, 2, 3, 1}), bias_of(r, weights[1], 1)};
   Dims dims{(*r.dims(r.out()))[0], t.size[0], t.size[1], weights[1]};
   ValueId y = r.emit("TRANSPOSE_CONV", std::move(inputs),
-                     {{"padding", t.padding}, {"stride_h", w.strides[0]}, {"stride_w", w.strides[1]}},
+                     {{"padding", t.padding},
+                      {"stride_h", w.strides[0]},
+                      {"stride_w", w.strides[1]},
+                      {"quantized_bias_type", r.integer("tflite.quantized_bias_type", 0)}},
                      *r.dtype(r.out()), dims, r.out());
   if (t.cut) {
     const Dims out = *r.dims(r.out());

@@ -181,8 +181,9 @@ Result<bool> cast(Lower& r) {
   return true;
 }
 
-// The scale and zero point that a node gives as operands are those of the integers, or become them.
-Status agree(Lower& r, ValueId integers) {
+// The integers with the scale and zero point that a node gives as operands: those are theirs, or become theirs.
+// Constants that stand for other reals elsewhere are copied.
+Result<ValueId> agreed(Lower& r, ValueId integers) {
   std::optional<Constant> scale = r.constant_of(r.in(1));
   std::optional<Constant> zero = r.constant_of(r.in(2));
   if (!scale || (r.has(2) && !zero)) return r.unsupported("a scale that is no constant");
@@ -199,17 +200,20 @@ Status agree(Lower& r, ValueId integers) {
   }
   std::optional<Quantization> held = r.value(integers).quantization;
   if (held && (held->scales != q.scales || held->zero_points != q.zero_points)) {
-    return r.unsupported("integers that stand for other reals elsewhere");
+    std::optional<Constant> constant = r.constant_of(integers);
+    if (!constant) return r.unsupported("integers that stand for other reals elsewhere");
+    integers = r.constant(*constant, r.value(integers).name);
+    held.reset();
   }
   if (!held) r.graph().set_quantization(integers, std::move(q));
-  return {};
+  return integers;
 }
 
 Result<bool> quantize(Lower& r) {
   OREE_TRY(r.want(2));
   OREE_TRY(r.want_type(r.in(0), "fcCsi"));
   OREE_TRY(r.want_type(r.out(), "cCsi"));
-  OREE_TRY(agree(r, r.out()));
+  OREE_TRY(agreed(r, r.out()));
   if (!r.is_float(r.in(0)) && !r.value(r.in(0)).quantization) return r.unsupported("integers without a scale");
   r.finish_emit("QUANTIZE", {r.in(0)});
   return true;
@@ -219,8 +223,8 @@ Result<bool> dequantize(Lower& r) {
   OREE_TRY(r.want(2));
   OREE_TRY(r.want_type(r.in(0), "cCs"));
   OREE_TRY(r.want_type(r.out(), "f"));
-  OREE_TRY(agree(r, r.in(0)));
-  r.finish_emit("DEQUANTIZE", {r.in(0)});
+  OREE_TRY_ASSIGN(ValueId integers, agreed(r, r.in(0)));
+  r.finish_emit("DEQUANTIZE", {integers});
   return true;
 }
 

@@ -43,6 +43,7 @@ ValueId as_bias(Lower& r, ValueId c, int64_t outputs) {
 Attributes options_of(const Lower& r, int64_t activation) {
   Attributes options{{"fused_activation_function", activation}};
   options.emplace("asymmetric_quantize_inputs", r.integer("tflite.asymmetric_quantize_inputs", 0));
+  options.emplace("quantized_bias_type", r.integer("tflite.quantized_bias_type", 0));
   return options;
 }
 
@@ -74,7 +75,10 @@ Result<bool> gemm(Lower& r) {
   int64_t outputs = (*shape)[rows ? 0 : 1];
   ValueId w = rows ? r.in(1) : r.permute(r.in(1), {1, 0});
   ValueId bias = !r.has(2) ? zero_bias(r, outputs) : r.quantized() ? r.in(2) : as_bias(r, r.in(2), outputs);
-  if (bias == kNoValue) {  // another shape, or computed: added by itself
+  // Kernels of 16 bits round otherwise with a bias, be it zero.
+  const bool without = !r.has(2) && r.quantized() && r.dtype(r.in(0)) == Dtype::kInt16;
+  if (without) bias = kNoValue;
+  if (bias == kNoValue && !without) {  // another shape, or computed: added by itself
     ValueId product = r.emit("FULLY_CONNECTED", {r.in(0), w, zero_bias(r, outputs)}, options_of(r, 0),
                              *r.dtype(r.out()), *r.dims(r.out()));
     r.finish("Add", {product, r.in(2)});

@@ -60,6 +60,11 @@ void keep_hybrid(const Raise& r, size_t weights, Attributes& out) {
   if (hybrid && r.flag("asymmetric_quantize_inputs")) out.emplace("tflite.asymmetric_quantize_inputs", int64_t{1});
 }
 
+// And in what a kernel of 16 bits sums up.
+void keep_sums(const Raise& r, Attributes& out) {
+  if (int64_t type = r.option("quantized_bias_type"); type != 0) out.emplace("tflite.quantized_bias_type", type);
+}
+
 Result<Shape> weights_shape(const Raise& r, size_t input, size_t rank) {
   std::optional<Shape> shape = r.shape(r.in(input));
   if (!shape) return r.unsupported("the shape of its weights is not known");
@@ -99,6 +104,7 @@ Status conv_2d(Raise& r) {
   if (c.channels != c.weights[3]) c.attributes.emplace("group", c.channels / c.weights[3]);
   std::vector<ValueId> inputs{r.channels_first(r.in(0)), r.channels_first(r.in(1))};
   if (r.has(2)) inputs.push_back(r.in(2));
+  keep_sums(r, c.attributes);
   r.finish_channels_first("Conv", std::move(inputs), std::move(c.attributes));
   return {};
 }
@@ -151,6 +157,7 @@ Status transposed(Raise& r, const Window& w, std::span<const int64_t> weights_or
   }
   Attributes attributes = window_attributes(w);
   OREE_TRY(add_transposed_padding(r, w, in, Ints(size.begin() + 1, size.end() - 1), r.option("padding"), attributes));
+  if (r.node().op == "TRANSPOSE_CONV") keep_sums(r, attributes);
   std::vector<ValueId> inputs{r.channels_first(r.in(2)), r.permute(r.in(1), weights_order)};
   if (r.has(3)) inputs.push_back(r.in(3));
   r.finish_channels_first("ConvTranspose", std::move(inputs), std::move(attributes));
@@ -229,6 +236,7 @@ Status fully_connected(Raise& r) {
   OREE_TRY_ASSIGN(size_t rank, r.known_rank(r.in(0)));
   Attributes attributes{{"transB", int64_t{1}}};
   keep_hybrid(r, 1, attributes);
+  keep_sums(r, attributes);
   bool keep = r.flag("keep_num_dims") && rank != 2;
   ValueId x = r.in(0);
   std::optional<Dims> dims = r.dims(x);
