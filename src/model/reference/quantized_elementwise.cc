@@ -195,7 +195,7 @@ Status run_hard_swish(KernelCall& call) {
     if (to_gate.shift < 0) gate = divide16(gate, -to_gate.shift);
     gate = static_cast<int16_t>((gate + (1 << 15)) >> 1);
     bool overflow = gate == y && gate == INT16_MIN;
-    int16_t product = overflow ? INT16_MAX : static_cast<int16_t>(int32_t{gate} * y / (1 << 15));
+    auto product = static_cast<int16_t>(overflow ? INT16_MAX : int32_t{gate} * y / (1 << 15));
     return int64_t{divide16(product, -to_output.shift)} + u.out.zero;
   });
 }
