@@ -8,16 +8,9 @@
 
 #include "model/onnx/onnx_graph.h"
 #include "model/passes/passes.h"
-#include "model/runtime/files/model_file.h"
-#include "model/tflite/tflite_graph.h"
 
 namespace oree {
 namespace {
-
-// Everything that a model's constants look into, for as long as one of them lives.
-struct Mapped {
-  std::vector<std::unique_ptr<MappedFile>> files;
-};
 
 constexpr int64_t kInlineBytesMax = int64_t{1} << 30;  // protobuf ends at 2 GiB
 
@@ -93,29 +86,6 @@ Status write_tflite(Files& files, const Model& model, const std::string& path) {
 }
 
 }  // namespace
-
-Result<Model> load_model(const std::string& path) {
-  OREE_TRY_ASSIGN(MappedFile opened, MappedFile::open(path));
-  auto mapped = std::make_shared<Mapped>();
-  mapped->files.push_back(std::make_unique<MappedFile>(std::move(opened)));
-  ByteView bytes = mapped->files[0]->bytes();
-  ModelFormat format = format_of(bytes, path);
-  if (format == ModelFormat::kOnnx) {
-    OnnxReadOptions options;
-    options.external = [&](const std::string& name) -> Result<ByteView> {
-      OREE_TRY_ASSIGN(MappedFile file, MappedFile::open(path_join(path_parent(path), name)));
-      mapped->files.push_back(std::make_unique<MappedFile>(std::move(file)));
-      return mapped->files.back()->bytes();
-    };
-    Result<Model> model = read_onnx_model(bytes, mapped, options);
-    return model.ok() ? std::move(model) : model.error().within(path);
-  }
-  if (format == ModelFormat::kTflite) {
-    Result<Model> model = read_tflite_model(bytes, mapped);
-    return model.ok() ? std::move(model) : model.error().within(path);
-  }
-  return Error(Code::kUnsupported, fmt::format("{}: neither ONNX nor TFLite", path));
-}
 
 Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options) {
   Graph& graph = model.graph;

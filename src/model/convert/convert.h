@@ -8,13 +8,10 @@
 
 #include "core/io/files.h"
 #include "model/graph/graph.h"
+#include "model/load/load.h"
 #include "model/runtime/registry.h"
 
 namespace oree {
-
-// A model, its constants views into the mapped file (and its external data, below the model's folder). kUnsupported for
-// formats that have no reader.
-Result<Model> load_model(const std::string& path);
 
 struct ConvertOptions {
   std::map<std::string, int64_t> symbols;  // "batch" -> 1

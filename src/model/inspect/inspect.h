@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model file holds, read from its bytes alone: no engine is asked, nothing is run. Called by `oree inspect`
-// and by whoever needs a model's cost before choosing a device.
+// What a model file holds and costs: no engine is asked, nothing is run. Called by `oree inspect` and by whoever needs
+// a model's cost before choosing a device.
+//
+// What lies in the file comes from the formats' raw readers, which take every file that is whole. What it costs comes
+// from its graph (model/load): a file that no graph holds is still described, its costs are then not known.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +13,8 @@
 
 #include "core/base/result.h"
 #include "core/base/tensor.h"
+#include "model/graph/graph.h"
+#include "model/ops/analyze.h"
 #include "model/runtime/registry.h"
 
 namespace oree {
@@ -19,6 +24,19 @@ struct InspectedTensor {
   std::string dtype;  // numpy's name, or one that numpy lacks ("bfloat16", "string")
   Shape shape;        // -1: free
   bool rank_known = true;
+};
+
+// A node of the graph's main block.
+struct InspectedLayer {
+  NodeId node = kNoNode;
+  std::string name;  // the node's own, else that of its first output
+  std::string op;
+  std::string dtype;       // of its first output, "" when not known
+  std::string shape;       // the same: "1,24,150,150", symbols named; "" when not known
+  std::string arithmetic;  // of its MACs: "float32", "int8", "float32 x int8" (activations x weights); "" without MACs
+  int64_t macs = 0;        // -1: not known
+  int64_t parameters = 0;  // constants that several layers use count for the first
+  int64_t live_bytes = 0;  // of all values that must be there while it runs
 };
 
 struct ModelSummary {
@@ -43,9 +61,34 @@ struct ModelSummary {
   int64_t quantized_tensors = 0;            // TFLite: with scales; ONNX, IR: made by Quantize/FakeQuantize ops
   int64_t quantized_per_channel = 0;
   std::map<std::string, std::string> metadata;  // further facts: "min runtime", "conversion framework"
+
+  // --- from the graph
+  std::string graph_refused;           // why there is none, and so no costs by layer; "": there is one
+  std::vector<InspectedLayer> layers;  // in the order in which they run; those that follow from constants left out
+  std::map<std::string, int64_t> parameters_by_op;
+  std::map<std::string, int64_t> macs_by_arithmetic;  // as InspectedLayer::arithmetic
+  std::map<std::string, int64_t> values_by_dtype;     // inputs and what layers make; "int8 quantized" apart from "int8"
+  std::map<std::string, std::string> symbols;         // free dimension -> where: "dimension 0 of 'x'"
+  int64_t live_bytes_peak = -1;                       // -1: not known
+  int64_t live_values_unknown = 0;                    // values of unknown size, so not in it
+  std::string peak_layer;
 };
 
-// kNotFound, kInvalid (not a model, broken), kUnsupported (a version that we do not read).
+struct InspectOptions {
+  std::map<std::string, int64_t> symbols;  // "batch" -> 1
+  std::map<std::string, Shape> inputs;     // input -> shape
+};
+
+struct Inspection {
+  ModelSummary summary;
+  std::optional<Model> model;  // nothing where summary.graph_refused says why
+  Cost cost;                   // of model
+};
+
+// kNotFound, kInvalid (not a model, broken), kUnsupported (a version that we do not read). With options: kInvalid when
+// they name what the model has not, kUnsupported when it has no graph; a TFLite model's layers are then ONNX's
+// operators, because sizes are inferred there.
+Result<Inspection> inspect(const std::string& path, const InspectOptions& options = {});
 Result<ModelSummary> inspect_model(const std::string& path);
 
 }  // namespace oree

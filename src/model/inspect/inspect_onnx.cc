@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <set>
 
-#include "model/inspect/onnx_shapes.h"
 #include "model/inspect/summary_parts.h"
 #include "model/onnx/onnx_element.h"
+#include "model/onnx/onnx_file.h"
+#include "model/ops/costs.h"
 
 namespace oree {
 namespace {
@@ -33,8 +34,7 @@ class OnnxSummary {
       if (!constants.contains(v.name)) out_.inputs.push_back(describe(v));
     }
     for (const OnnxValue& v : file_.graph.outputs) out_.outputs.push_back(describe(v));
-    OnnxShapes shapes(file_, assume(constants));
-    graph(file_.graph, &shapes);
+    graph(file_.graph);
     out_.external_files.assign(external_.begin(), external_.end());
   }
 
@@ -43,32 +43,25 @@ class OnnxSummary {
     return {std::string(v.name), v.tensor ? onnx_element(v.element).name : "not a tensor", v.shape, v.has_shape};
   }
 
-  // A free outermost dimension is the batch in every exporter's habit; one item is what a run on a device has.
-  std::map<std::string, int64_t> assume(const std::set<std::string_view>& constants) {
-    std::map<std::string, int64_t> free;
-    for (const OnnxValue& v : file_.graph.inputs) {
-      if (constants.contains(v.name) || v.shape.empty() || v.shape[0] >= 0) continue;
-      free[v.symbols[0].empty() ? std::string(v.name) + "#0" : std::string(v.symbols[0])] = 1;
-      out_.assumptions.push_back(fmt::format("dimension 0 of '{}' is free: taken as 1", v.name));
+  void graph(const OnnxGraph& g) {
+    std::set<std::string_view> rows;  // constants of several elements
+    for (const OnnxTensor& t : g.initializers) {
+      weight(t);
+      if (volume(t.dims) > 1) rows.insert(t.name);
     }
-    return free;
-  }
-
-  // `shapes` is null inside of a branch or loop: how often that runs is not in the file.
-  void graph(const OnnxGraph& g, const OnnxShapes* shapes) {
-    for (const OnnxTensor& t : g.initializers) weight(t);
     for (const OnnxNode& node : g.nodes) {
       for (const OnnxAttribute& a : node.attributes) {
-        for (const OnnxTensor& t : a.tensors) weight(t);
-        for (const OnnxGraph& inner : a.graphs) graph(inner, nullptr);
+        for (const OnnxTensor& t : a.tensors) {
+          weight(t);
+          if (node.op == "Constant" && !node.outputs.empty() && volume(t.dims) > 1) rows.insert(node.outputs[0]);
+        }
+        for (const OnnxGraph& inner : a.graphs) graph(inner);
       }
       if (node.op == "Constant" && node.domain.empty()) continue;
       std::string name = op_name(node);
       bool own = node.domain.empty() || node.domain == "ai.onnx.ml";
       if (++out_.ops[name] == 1 && !own) out_.custom_ops.push_back(name);
-      quantization(node, shapes);
-      int64_t macs = cost(node, shapes);
-      if (macs != 0) add_macs(out_, name, macs);
+      quantization(node, rows);
     }
   }
 
@@ -88,7 +81,7 @@ class OnnxSummary {
             : -1;
   }
 
-  void quantization(const OnnxNode& node, const OnnxShapes* shapes) {
+  void quantization(const OnnxNode& node, const std::set<std::string_view>& rows) {
     size_t scale = 1;
     if (node.op == "QLinearConv" || node.op == "QLinearMatMul") {
       scale = 4;
@@ -96,47 +89,7 @@ class OnnxSummary {
       return;
     }
     ++out_.quantized_tensors;
-    if (shapes == nullptr || scale >= node.inputs.size()) return;
-    std::optional<Shape> s = shapes->shape(node.inputs[scale]);
-    if (s && volume(*s) > 1) ++out_.quantized_per_channel;
-  }
-
-  // Layouts of ONNX: X NCHW, W OIHW (ConvTranspose IOHW), recurrent X [time, batch, size].
-  static int64_t cost(const OnnxNode& node, const OnnxShapes* shapes) {
-    const std::string_view op = node.op;
-    bool quantized = op == "QLinearConv" || op == "QLinearMatMul";
-    auto in = [&](size_t i) -> Shape {
-      std::optional<Shape> s;
-      if (shapes != nullptr && i < node.inputs.size()) s = shapes->shape(node.inputs[i]);
-      return s.value_or(Shape{-1});
-    };
-    Shape out{-1};
-    if (shapes != nullptr && !node.outputs.empty()) out = shapes->shape(node.outputs[0]).value_or(Shape{-1});
-    if (op == "Conv" || op == "ConvInteger" || op == "FusedConv" || op == "QLinearConv") {
-      return times(volume(out), volume(in(quantized ? 3 : 1), 1));
-    }
-    if (op == "ConvTranspose") return times(volume(in(0)), volume(in(1), 1));
-    if (op == "Gemm") {
-      Shape a = in(0);
-      return a.size() == 2 ? times(volume(out), a[node.integer("transA", 0) != 0 ? 0 : 1]) : -1;
-    }
-    if (op == "MatMul" || op == "MatMulInteger" || op == "FusedMatMul" || op == "QLinearMatMul") {
-      Shape a = in(0);
-      bool swapped = op == "FusedMatMul" && node.integer("transA", 0) != 0;
-      if (a.empty() || swapped) return -1;
-      return times(volume(out), a.back());
-    }
-    if (op == "LSTM" || op == "GRU" || op == "RNN") {
-      Shape x = in(0);
-      int64_t w = volume(in(1)), r = volume(in(2));
-      return x.size() == 3 && w >= 0 && r >= 0 ? times(times(x[0], x[1]), w + r) : -1;
-    }
-    for (const char* unknown : {"Einsum", "Attention", "MultiHeadAttention", "GroupQueryAttention", "QAttention",
-                                "MatMulNBits", "DeformConv", "FusedGemm", "ConvTransposeInteger",
-                                "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "DynamicQuantizeLSTM", "QGemm"}) {
-      if (op == unknown) return -1;
-    }
-    return 0;
+    if (scale < node.inputs.size() && rows.contains(node.inputs[scale])) ++out_.quantized_per_channel;
   }
 
   const OnnxFile& file_;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "model/inspect/summary_parts.h"
+#include "model/ops/costs.h"
 #include "model/runtime/files/openvino_file.h"
 
 namespace oree {
@@ -23,22 +24,22 @@ int64_t cost(const OpenvinoLayer& layer) {
   Shape a = shape_of(layer.inputs, 0), w = shape_of(layer.inputs, 1), out = shape_of(layer.outputs, 0);
   const std::string& type = layer.type;
   if (type == "Convolution" || type == "DeformableConvolution") {
-    return times(volume(out), volume(type == "Convolution" ? w : shape_of(layer.inputs, 2), 1));
+    return cost_product(volume(out), volume(type == "Convolution" ? w : shape_of(layer.inputs, 2), 1));
   }
-  if (type == "GroupConvolution") return times(volume(out), volume(w, 2));
-  if (type == "ConvolutionBackpropData") return times(volume(a), volume(w, 1));
-  if (type == "GroupConvolutionBackpropData") return times(volume(a), volume(w, 2));
+  if (type == "GroupConvolution") return cost_product(volume(out), volume(w, 2));
+  if (type == "ConvolutionBackpropData") return cost_product(volume(a), volume(w, 1));
+  if (type == "GroupConvolutionBackpropData") return cost_product(volume(a), volume(w, 2));
   if (type == "MatMul") {
     if (a.empty()) return -1;
     size_t k = a.size() >= 2 && is_true(layer, "transpose_a") ? a.size() - 2 : a.size() - 1;
-    return times(volume(out), a[k]);
+    return cost_product(volume(out), a[k]);
   }
   if (type == "LSTMSequence" || type == "GRUSequence" || type == "RNNSequence") {
     // Inputs: X, H, (C,) lengths, W, R, B with X [batch, time, size] and W, R [directions, gates*hidden, …].
     size_t first = type == "LSTMSequence" ? 4 : 3;
     int64_t input = volume(shape_of(layer.inputs, first)), state = volume(shape_of(layer.inputs, first + 1));
     if (a.size() != 3 || input < 0 || state < 0) return -1;
-    return times(times(a[0], a[1]), input + state);
+    return cost_product(cost_product(a[0], a[1]), input + state);
   }
   for (const char* known :
        {"LSTMCell", "GRUCell", "RNNCell", "TensorIterator", "Loop", "If", "Einsum", "ScaledDotProductAttention"}) {

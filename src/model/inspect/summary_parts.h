@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The readers of the three formats, and the sums that they share. Internal to model/inspect.
+// What the raw readers of the three formats say, and what the graph adds. Internal to model/inspect.
 #pragma once
 
 #include "core/base/bytes.h"
@@ -11,11 +11,15 @@ Status summarise_onnx(ByteView file, ModelSummary& summary);
 Status summarise_tflite(ByteView file, ModelSummary& summary);
 Status summarise_openvino(ByteView file, int64_t weights_size, ModelSummary& summary);
 
-// Product of dimensions [from, end), -1 when one is unknown or the product passes 2^62.
-int64_t volume(const Shape& shape, size_t from = 0);
-// The same for factors that may themselves be unknown (-1).
-int64_t times(int64_t a, int64_t b);
+// A free outermost dimension of an input is the batch in every exporter's habit; one item is what a run on a device
+// has. Sizes are inferred anew.
+Status assume_one_item(Graph& graph, ModelSummary& summary);
+// All that follows from the graph: layers and sums. Types must be inferred.
+Cost summarise_graph(const Graph& graph, ModelSummary& summary);
+
 // Adds a cost to the summary, or counts the op as unknown when macs is -1.
 void add_macs(ModelSummary& summary, const std::string& op, int64_t macs);
+// Has the format's operator multiplications, whatever their number? For files without a graph.
+bool multiplies(std::string_view domain, std::string_view op);
 
 }  // namespace oree

@@ -9,10 +9,21 @@
 namespace oree {
 namespace {
 
+constexpr std::string_view kTfliteOperators = "tflite";  // a file's own, as model/tflite reads them
+
 bool is_view(const Node& node) {
-  if (!node.domain.empty()) return false;
   static const std::set<std::string_view> views = {"Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"};
-  return views.contains(node.op);
+  static const std::set<std::string_view> tflite_views = {"EXPAND_DIMS", "RESHAPE", "SQUEEZE"};
+  return (node.domain.empty() && views.contains(node.op)) ||
+         (node.domain == kTfliteOperators && tflite_views.contains(node.op));
+}
+
+// Is what it makes of constants always the same?
+bool repeats(const Node& node) {
+  if (node.inputs.empty() || !node.blocks.empty()) return false;
+  if (node.domain == kTfliteOperators) return node.op.find("RANDOM") == std::string::npos && node.op != "MULTINOMIAL";
+  const OpDef* def = find_op(node);
+  return def != nullptr && !def->has(kRandom);
 }
 
 // The value that a view shows; kNoValue: it is none.
@@ -25,7 +36,8 @@ ValueId viewed(const Graph& graph, ValueId value) {
 // Memory of one block: which values are there at which step of its order.
 class Liveness {
  public:
-  Liveness(const Graph& graph, Cost& cost) : graph_(graph), cost_(cost), storage_(graph.value_count(), kNoValue) {}
+  Liveness(const Graph& graph, Cost& cost)
+      : graph_(graph), cost_(cost), storage_(graph.value_count(), kNoValue), fixed_(fixed_values(graph)) {}
 
   // The most that this block's own values need at once, bodies included; `steps` gets it node by node.
   int64_t peak(BlockId id, std::span<const NodeId> order, std::vector<int64_t>* steps) {
@@ -38,7 +50,7 @@ class Liveness {
     }
     for (size_t i = 0; i < order.size(); ++i) {
       for (ValueId v : graph_.node(order[i]).outputs) {
-        if (v != kNoValue && storage(v) == v) lives.try_emplace(v, i, i);
+        if (v != kNoValue && !fixed_[static_cast<size_t>(v)] && storage(v) == v) lives.try_emplace(v, i, i);
       }
       use(order[i], i, lives);
     }
@@ -107,6 +119,7 @@ class Liveness {
   const Graph& graph_;
   Cost& cost_;
   std::vector<ValueId> storage_;
+  std::vector<bool> fixed_;
 };
 
 void count_macs(const Graph& graph, const Node& node, int64_t macs, Cost& cost) {
@@ -130,8 +143,7 @@ void count_constants(const Graph& graph, Cost& cost) {
     const Dtype dtype = v.constant->dtype();
     if (v.constant->elements() > 0 && !seen.insert(v.constant->bytes().data()).second) continue;
     cost.constant_bytes[dtype_name(dtype)] += static_cast<int64_t>(v.constant->bytes().size());
-    const bool small = dtype_bits(dtype) <= 8 && dtype != Dtype::kBool;
-    if (dtype_is_float(dtype) || small || v.quantization) cost.parameters += v.constant->elements();
+    if (holds_parameters(v)) cost.parameters += v.constant->elements();
   }
 }
 
@@ -152,21 +164,53 @@ int64_t bytes_of(const Graph& graph, ValueId value) {
   return elements.ok() ? static_cast<int64_t>(dtype_bytes(*v.dtype, *elements)) : -1;
 }
 
-Cost analyze(const Graph& graph) { return analyze(graph, graph.order()); }
+bool holds_parameters(const Value& constant) {
+  const Dtype dtype = constant.constant->dtype();
+  const bool small = dtype_bits(dtype) <= 8 && dtype != Dtype::kBool;
+  return dtype_is_float(dtype) || small || constant.quantization;
+}
 
-Cost analyze(const Graph& graph, std::span<const NodeId> order) {
+std::vector<bool> fixed_values(const Graph& graph) {
+  std::vector<bool> fixed(graph.value_count(), false);
+  for (size_t v = 0; v < fixed.size(); ++v) fixed[v] = graph.value(static_cast<ValueId>(v)).is_constant();
+  std::set<ValueId> outputs;
+  for (const State& s : graph.states()) outputs.insert(s.output);
+  for (size_t b = 0; b < graph.block_count(); ++b) {
+    const std::vector<ValueId>& list = graph.block(static_cast<BlockId>(b)).outputs;
+    outputs.insert(list.begin(), list.end());
+  }
+  for (size_t b = 0; b < graph.block_count(); ++b) {
+    const Block& block = graph.block(static_cast<BlockId>(b));
+    if (b != kMainBlock && (block.owner == kNoNode || graph.node(block.owner).removed)) continue;
+    for (NodeId id : graph.order(static_cast<BlockId>(b))) {
+      const Node& node = graph.node(id);
+      auto is_fixed = [&](ValueId v) { return v == kNoValue || fixed[static_cast<size_t>(v)]; };
+      if (!repeats(node) || !std::ranges::all_of(node.inputs, is_fixed)) continue;
+      for (ValueId v : node.outputs) {
+        if (v != kNoValue && !outputs.contains(v)) fixed[static_cast<size_t>(v)] = true;
+      }
+    }
+  }
+  return fixed;
+}
+
+int64_t macs_of(const Graph& graph, const Node& node) {
+  const OpDef* def = find_op(node);
+  return def != nullptr && def->macs != nullptr ? def->macs(graph, node) : 0;
+}
+
+Cost analyze(const Graph& graph, MacsOf macs) { return analyze(graph, graph.order(), macs); }
+
+Cost analyze(const Graph& graph, std::span<const NodeId> order, MacsOf macs) {
   Cost cost;
   std::vector<int64_t> live;
   cost.live_bytes_peak = Liveness(graph, cost).peak(kMainBlock, order, &live);
   for (NodeId id : graph.all_nodes()) {
     const Node& node = graph.node(id);
-    const OpDef* def = find_op(node);
-    if (def != nullptr && def->macs != nullptr) count_macs(graph, node, def->macs(graph, node), cost);
+    count_macs(graph, node, macs(graph, node), cost);
   }
   for (size_t i = 0; i < order.size(); ++i) {
-    const Node& node = graph.node(order[i]);
-    const OpDef* def = find_op(node);
-    cost.nodes.push_back({order[i], def != nullptr && def->macs != nullptr ? def->macs(graph, node) : 0, live[i]});
+    cost.nodes.push_back({order[i], macs(graph, graph.node(order[i])), live[i]});
     if (live[i] == cost.live_bytes_peak && cost.peak_node == kNoNode) cost.peak_node = order[i];
   }
   count_constants(graph, cost);

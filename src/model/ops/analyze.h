@@ -27,8 +27,9 @@ struct Cost {
   std::map<std::string, int64_t> macs_unknown;    // op -> how many nodes are not in the sum
   int64_t parameters = 0;                         // elements of constants: floats, 8 bits or fewer, quantized ones
   std::map<std::string, int64_t> constant_bytes;  // dtype -> bytes; what several constants share counts once
-  // The largest live_bytes. Constants are not in it, states always are; inputs are from the start to their last use,
-  // outputs from their making to the end. A view (Reshape and its like) is its input. Nothing is computed in place.
+  // The largest live_bytes. Constants and what follows from them alone are not in it, states always are; inputs are
+  // from the start to their last use, outputs from their making to the end. A view (Reshape and its like) is its input.
+  // Nothing is computed in place.
   int64_t live_bytes_peak = 0;
   NodeId peak_node = kNoNode;  // kNoNode: a graph without nodes
   int64_t values_unknown = 0;  // of unknown size, so not in the peak
@@ -37,9 +38,18 @@ struct Cost {
 // "" for ONNX's own domain: "Conv", "com.acme.Fancy".
 std::string op_name(const Node& node);
 
-Cost analyze(const Graph& graph);
+// What one node costs: as its operator's table says, or as the reader of a format that has its own operators does.
+using MacsOf = int64_t (*)(const Graph&, const Node&);  // -1: not known
+int64_t macs_of(const Graph& graph, const Node& node);
+
+Cost analyze(const Graph& graph, MacsOf macs = macs_of);
 // In another order of the main block's nodes, each after what it uses.
-Cost analyze(const Graph& graph, std::span<const NodeId> order);
+Cost analyze(const Graph& graph, std::span<const NodeId> order, MacsOf macs = macs_of);
+
+// By ValueId: constants, and what nodes make of constants alone. Engines compute that once, when they load the model.
+std::vector<bool> fixed_values(const Graph& graph);
+// Does this constant count as a parameter?
+bool holds_parameters(const Value& constant);
 
 // The value whose memory this one is: itself unless a Reshape or the like made it.
 ValueId storage_of(const Graph& graph, ValueId value);

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "model/graph/print.h"
+#include "model/ops/costs.h"
 #include "model/ops/inference.h"
 
 namespace oree {
@@ -47,6 +48,15 @@ TEST_CASE("the order decides what is there at once") {
   std::vector<NodeId> o = g.order();
   std::swap(o[1], o[2]);
   CHECK(analyze(g, o).live_bytes_peak == 4 * (1 + 100 + 1));
+}
+
+TEST_CASE("what follows from constants alone is computed at load and takes no part") {
+  Graph g = read(
+      "main (float[4] x) => (y) <int32[4] w = {1, 2, 3, 4}> {"
+      " f = Cast <to = 1> (w) h = Neg (f) y = Add (x, h) }");
+  CHECK(live(analyze(g)) == std::vector<int64_t>{16, 16, 32});
+  CHECK(fixed_values(g)[static_cast<size_t>(g.find("h"))]);
+  CHECK_FALSE(fixed_values(g)[static_cast<size_t>(g.find("y"))]);
 }
 
 TEST_CASE("a view is its input and is not counted twice") {
@@ -105,6 +115,14 @@ TEST_CASE("what lies in a body is not in the sum") {
                    " t = MatMul (x, w) }, else_branch = b () => (e) { e = MatMul (x, w) }> (c) }"));
   CHECK(c.macs == 0);
   CHECK(c.macs_unknown.at("MatMul") == 2);
+}
+
+TEST_CASE("sums that would overflow become unknown") {
+  CHECK(cost_product(int64_t{1} << 40, int64_t{1} << 40) == -1);
+  CHECK(cost_product(-1, 5) == -1);
+  CHECK(cost_product(0, int64_t{1} << 62) == 0);
+  CHECK(volume(Shape{2, -1, 3}) == -1);
+  CHECK(volume(Shape{}) == 1);
 }
 
 TEST_CASE("parameters are weights, shared bytes counted once") {

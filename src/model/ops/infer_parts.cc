@@ -194,6 +194,12 @@ int64_t volume(const Graph& graph, ValueId value, size_t from) {
   return n;
 }
 
+int64_t volume(const Shape& shape, size_t from) {
+  int64_t n = 1;
+  for (size_t i = from; i < shape.size(); ++i) n = cost_product(n, shape[i]);
+  return n;
+}
+
 int64_t dim_at(const Graph& graph, ValueId value, int axis) {
   if (value == kNoValue || !graph.value(value).dims) return -1;
   const Dims& dims = *graph.value(value).dims;

@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 
+#include "model/ops/costs.h"
 #include "model/ops/op_def.h"
 
 namespace oree {
@@ -63,10 +64,5 @@ Result<std::optional<Dtype>> dtype_attribute(const Inference& in, std::string_vi
 Status infer_same(Inference& in);        // output 0 is as input 0
 Status infer_same_all(Inference& in);    // and all inputs have its type
 Status infer_arithmetic(Inference& in);  // inputs broadcast, all of one type, which the output has
-
-// --- costs
-int64_t volume(const Graph& graph, ValueId value, size_t from = 0);  // elements from that axis on; -1: not known
-int64_t cost_product(int64_t a, int64_t b);                          // -1: one is -1, or above 2^62
-int64_t dim_at(const Graph& graph, ValueId value, int axis);         // from the end when negative; -1: not known
 
 }  // namespace oree

@@ -67,8 +67,11 @@ struct Scope {
 
 class NodeReader {
  public:
-  NodeReader(const TfliteFile& file, size_t file_bytes, std::shared_ptr<const void> owner)
-      : file_(file), owner_(std::move(owner)), dense_budget_(kSparseExpansionMax * static_cast<int64_t>(file_bytes)) {
+  NodeReader(const TfliteFile& file, size_t file_bytes, std::shared_ptr<const void> owner, TfliteSizes sizes)
+      : file_(file),
+        owner_(std::move(owner)),
+        sizes_(sizes),
+        dense_budget_(kSparseExpansionMax * static_cast<int64_t>(file_bytes)) {
     size_t ops = 0;
     for (const TfliteSubgraph& graph : file.subgraphs) ops += graph.ops.size();
     // One subgraph may be the body of several operators: what comes of that is bounded here.
@@ -130,7 +133,7 @@ class NodeReader {
     const TfliteTensor& t = tensor(scope, index);
     OREE_TRY_ASSIGN(Dtype dtype, dtype_of(t));
     if (t.block_scales) return unsupported(fmt::format("tensor '{}', which is quantized in blocks", t.name));
-    std::optional<Dims> dims = to_dims(t.signature);
+    std::optional<Dims> dims = to_dims(sizes_ == TfliteSizes::kExported ? t.shape : t.signature);
     if (role == Role::kMade && t.signature.empty() && !t.has_rank) dims.reset();
     ValueId id = role == Role::kInput ? graph().add_input(std::string(t.name), dtype, std::move(dims), scope.block)
                                       : graph().add_value(std::string(t.name), dtype, std::move(dims));
@@ -448,6 +451,7 @@ class NodeReader {
 
   const TfliteFile& file_;
   std::shared_ptr<const void> owner_;
+  const TfliteSizes sizes_;
   Model model_;
   std::map<int32_t, std::string> signature_names_;  // by tensor of the first subgraph
   std::map<std::string, Variable> variables_;
@@ -458,9 +462,9 @@ class NodeReader {
 
 }  // namespace
 
-Result<Model> read_tflite_nodes(ByteView file, std::shared_ptr<const void> owner) {
+Result<Model> read_tflite_nodes(ByteView file, std::shared_ptr<const void> owner, TfliteSizes sizes) {
   OREE_TRY_ASSIGN(TfliteFile parsed, read_tflite(file));
-  return NodeReader(parsed, file.size(), std::move(owner)).read();
+  return NodeReader(parsed, file.size(), std::move(owner), sizes).read();
 }
 
 }  // namespace oree

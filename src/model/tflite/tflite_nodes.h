@@ -17,7 +17,12 @@
 
 namespace oree {
 
-Result<Model> read_tflite_nodes(ByteView file, std::shared_ptr<const void> owner);
+enum class TfliteSizes {
+  kSigned,   // what the file leaves free is free
+  kExported  // it has the size that it had at export, for counting costs
+};
+Result<Model> read_tflite_nodes(ByteView file, std::shared_ptr<const void> owner,
+                                TfliteSizes sizes = TfliteSizes::kSigned);
 // The way back; also what has no other node must be of these domains here. kUnsupported, naming the operator, for what
 // has no form in the file.
 Result<Bytes> write_tflite_nodes(const Model& model, const TfliteWriteOptions& options = {});
