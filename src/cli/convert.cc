@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cmath>
 #include <memory>
 
 #include "cli/context.h"
+#include "cli/convert_page.h"
+#include "cli/shape_options.h"
 #include "core/base/text.h"
 #include "model/convert/convert.h"
 #include "model/convert/self_check.h"
@@ -22,6 +23,7 @@ constexpr char kExamples[] =
 
 struct Options {
   std::string source, result;
+  std::string html;
   std::vector<std::string> dims, shapes;
   ConvertOptions convert;
   bool plain = false;
@@ -32,39 +34,9 @@ struct Options {
   double tolerance = 0;  // 0: by the kind of conversion
 };
 
-// "name=value" -> both parts; names may hold '=' themselves, values do not.
-Result<std::pair<std::string, std::string>> split_setting(const std::string& text, const char* option) {
-  size_t at = text.rfind('=');
-  if (at == std::string::npos || at == 0 || at + 1 == text.size()) {
-    return Error(Code::kUsage, fmt::format("{} {}: expected NAME=VALUE", option, text));
-  }
-  return std::pair(text.substr(0, at), text.substr(at + 1));
-}
-
-Result<int64_t> parse_size(const std::string& text, const std::string& where) {
-  int64_t n = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (error != std::errc() || end != text.data() + text.size() || n < 0) {
-    return Error(Code::kUsage, fmt::format("{}: '{}' is no size", where, text));
-  }
-  return n;
-}
-
 Status read_settings(Options& options) {
-  for (const std::string& text : options.dims) {
-    OREE_TRY_ASSIGN(auto setting, split_setting(text, "--dim"));
-    OREE_TRY_ASSIGN(int64_t size, parse_size(setting.second, "--dim " + text));
-    options.convert.symbols[setting.first] = size;
-  }
-  for (const std::string& text : options.shapes) {
-    OREE_TRY_ASSIGN(auto setting, split_setting(text, "--shape"));
-    Shape shape;
-    for (const std::string& part : split(setting.second, ',')) {
-      OREE_TRY_ASSIGN(int64_t size, parse_size(part, "--shape " + text));
-      shape.push_back(size);
-    }
-    options.convert.inputs[setting.first] = std::move(shape);
-  }
+  OREE_TRY_ASSIGN(options.convert.symbols, parse_dims(options.dims));
+  OREE_TRY_ASSIGN(options.convert.inputs, parse_shapes(options.shapes));
   options.convert.optimise = !options.plain;
   return {};
 }
@@ -156,6 +128,7 @@ Status convert(const Context& context, Options options) {
   }
   document.set("passes", passes).set("nodes", static_cast<int64_t>(model.graph.all_nodes().size()));
   std::optional<Error> verdict;
+  ConvertPage page{options.source, options.result, *steps, options.tolerance, {}, {}, {}};
   if (options.check) {
     SelfCheckPlan plan;
     plan.source = options.source;
@@ -173,10 +146,12 @@ Status convert(const Context& context, Options options) {
       verdict = Error(Code::kRefused, fmt::format("{} does not compute what {} does (bound {:.3g} of the range)",
                                                   options.result, options.source, options.tolerance));
     }
-    if (options.report || verdict) {
+    page.check = check;
+    if (options.report || verdict || !options.html.empty()) {
       OREE_TRY_ASSIGN(NamedTensors inputs, self_check_inputs(context.ports, model.graph, plan));
       Result<std::vector<LayerCheck>> layers = compare_layers(source.graph, model.graph, inputs);
       if (layers.ok()) {
+        page.layers = *layers;
         document.set("layers", layers_json(*layers));
         if (options.report) text += layers_text(*layers);
         for (const LayerCheck& l : *layers) {
@@ -186,9 +161,14 @@ Status convert(const Context& context, Options options) {
           break;
         }
       } else {
-        text += "no layers compared: " + layers.error().message() + "\n";
+        page.layers_refused = layers.error().message();
+        text += "no layers compared: " + page.layers_refused + "\n";
       }
     }
+  }
+  if (!options.html.empty()) {
+    OREE_TRY_ASSIGN(std::string html, convert_page(page, model.graph));
+    OREE_TRY(context.ports.files->write_atomic(options.html, as_bytes(html)));
   }
   print_result(context, document, text + fmt::format("{}: written\n", options.result));
   return verdict ? Status(*verdict) : Status();
@@ -214,6 +194,7 @@ void add_convert(CLI::App& app, Context& context) {
   command->add_option("--tolerance", options->tolerance,
                       "Largest difference over the output's range; 1e-4, with --fp16 or a quantized source 1e-2");
   command->add_flag("--report", options->report, "Agreement layer by layer, in our own interpreter");
+  command->add_option("--html", options->html, "Write that report as a page, with the result drawn by its errors");
 }
 
 }  // namespace oree::cli

@@ -116,6 +116,41 @@ std::string html_escape(std::string_view text) {
   return out;
 }
 
+namespace {
+
+// Bytes of the character that begins here; 0: none does, or XML does not have it.
+size_t character_bytes(std::string_view s) {
+  auto byte = [&](size_t i) { return i < s.size() ? static_cast<uint32_t>(static_cast<uint8_t>(s[i])) : 0U; };
+  const uint32_t first = byte(0);
+  if (first < 0x80) return first >= 0x20 || first == '\t' || first == '\n' || first == '\r' ? 1 : 0;
+  const size_t n = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  uint32_t code = first & (0xffU >> (n + 1));
+  for (size_t i = 1; i < n; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    code = code << 6 | (byte(i) & 0x3f);
+  }
+  constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool bad =
+      code < kLeast[n] || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff || (code & 0xfffe) == 0xfffe;
+  return bad ? 0 : n;
+}
+
+}  // namespace
+
+std::string utf8_text(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size());
+  while (!bytes.empty()) {
+    const size_t n = character_bytes(bytes);
+    out += n == 0 ? std::string_view("\xef\xbf\xbd") : bytes.substr(0, n);
+    bytes.remove_prefix(std::max<size_t>(n, 1));
+  }
+  return out;
+}
+
+std::string xml_escape(std::string_view text) { return html_escape(utf8_text(text)); }
+
 std::string utc_text(int64_t unix_ms) {
   constexpr int64_t kDayMs = 86'400'000;
   int64_t day = unix_ms / kDayMs;

@@ -19,7 +19,10 @@ std::vector<std::string> split(std::string_view text, char separator);  // "a,,b
 std::string_view trim(std::string_view text);
 std::string human_bytes(int64_t bytes);          // "9.5 MiB"
 std::string html_escape(std::string_view text);  // safe in element text and in quoted attributes
-std::string utc_text(int64_t unix_ms);           // RFC 3339: "2026-11-23T15:04:05.123Z"
+// The same for XML and for bytes from anywhere: what is no UTF-8, and what XML has no character for, becomes U+FFFD.
+std::string xml_escape(std::string_view text);
+std::string utf8_text(std::string_view bytes);  // that replacement alone
+std::string utc_text(int64_t unix_ms);          // RFC 3339: "2026-11-23T15:04:05.123Z"
 
 // Semantic-version order of "1.2.3" and "1.2.3-rc.1" (semver.org section 11); other texts compare by their
 // dot-separated parts, numeric parts as numbers. <0, 0, >0.

@@ -66,6 +66,17 @@ TEST_CASE("versions are ordered as semver.org section 11 says") {
   CHECK(compare_versions("99999999999999999999999", "100000000000000000000000") < 0);
 }
 
+TEST_CASE("bytes from anywhere become text that XML takes") {
+  CHECK(utf8_text("Orée \xf0\x9f\x8c\xb3\t") == "Orée \xf0\x9f\x8c\xb3\t");
+  for (const char* bad : {"\x01", "\xff", "\xc0", "\xed", "\xf5"}) CHECK(utf8_text(bad) == "\xef\xbf\xbd");
+  CHECK(utf8_text("\xc0\x80").find('\0') == std::string::npos);                // an overlong zero
+  CHECK(utf8_text("\xed\xa0\x80") == "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");  // a surrogate
+  CHECK(utf8_text("\xef\xbf\xbf") == "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");  // no character
+  CHECK(utf8_text("a\xe2\x82") == "a\xef\xbf\xbd\xef\xbf\xbd");                // cut short
+  CHECK(utf8_text(std::string_view("\0", 1)) == "\xef\xbf\xbd");
+  CHECK(xml_escape("<\x02>") == "&lt;\xef\xbf\xbd&gt;");
+}
+
 TEST_CASE("a table pads its columns, also those with accents, and leaves no trailing spaces") {
   TextTable t;
   t.header = {"name", "ms"};

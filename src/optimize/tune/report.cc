@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/html_page.h"
 #include "core/base/text.h"
 #include "optimize/tune/plan.h"
 #include "optimize/tune/report_parts.h"
@@ -168,12 +169,7 @@ std::string method(const TuneResult& result) {
 std::string tune_report_html(const TuneResult& result) {
   std::string models;
   for (const std::string& model : result.request.models) models += (models.empty() ? "" : ", ") + path_name(model);
-  std::string html =
-      R"(<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">)";
-  html += fmt::format("<title>{} tuned by Orée</title><style>{}</style></head><body><main>", html_escape(models),
-                      kReportStyle);
-  html += fmt::format(R"(<header><div class="kicker">Orée tune · {}</div><h1>{}</h1></header>)",
-                      html_escape(result.created), html_escape(models));
+  std::string html;
   if (tune_machine_busy(result)) {
     html += fmt::format(
         R"(<section class="warn">The machine was busy when this began (load {:.1f} on {} cores): other work slowed these figures. Compare them with care, and tune again when it rests.</section>)",
@@ -191,10 +187,7 @@ std::string tune_report_html(const TuneResult& result) {
         strips + "</div></section>";
   }
   html += table(result) + method(result);
-  return html +
-         fmt::format(
-             "<footer>oree {} · self-contained page, nothing is loaded from elsewhere</footer></main></body></html>\n",
-             OREE_VERSION);
+  return html_page({models + " tuned by Orée", "Orée tune · " + result.created, models, html, kReportStyle, ""});
 }
 
 }  // namespace oree
