@@ -88,10 +88,11 @@ Result<std::string> convert_page(const ConvertPage& page, const Graph& result) {
     note.error = std::max(note.error.value_or(0), l.max_relative_error);
     note.facts.emplace_back("SQNR", std::isinf(l.sqnr_db) ? "equal" : fmt::format("{:.1f} dB", l.sqnr_db));
   }
-  for (const NodeCost& cost : analyze(result).nodes) {
-    NodeNote& note = notes[cost.node];
-    note.macs = cost.macs;
-    note.live_bytes = cost.live_bytes;
+  const Cost cost = analyze(result);
+  for (const NodeCost& n : cost.nodes) {
+    NodeNote& note = notes[n.node];
+    note.macs = n.macs;
+    if (cost.values_unknown == 0) note.live_bytes = n.live_bytes;  // with free dimensions it would say nothing
   }
   OREE_TRY_ASSIGN(Pictures pictures, picture_of(result, notes));
   std::map<std::string, int> boxes;

@@ -152,7 +152,8 @@ std::vector<std::pair<std::string, std::string>> inspect_facts(const ModelSummar
   if (!s.values_by_dtype.empty()) out.emplace_back("values", values_text(s));
   out.emplace_back("quantization", quantization_text(s));
   for (const auto& [key, value] : s.metadata) out.emplace_back(key, value);
-  for (const auto& [symbol, where] : s.symbols) out.emplace_back("dimension", symbol + ": " + where);
+  for (const auto& [symbol, where] : s.symbols)
+    out.emplace_back("dimension", fmt::format("{}: {} (set it with --dim {}=N)", symbol, where, symbol));
   for (const std::string& text : s.assumptions) out.emplace_back("assumed", text);
   for (const std::string& op : s.custom_ops) out.emplace_back("custom op", op);
   if (!s.graph_refused.empty()) out.emplace_back("no graph", s.graph_refused);

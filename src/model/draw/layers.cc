@@ -2,12 +2,30 @@
 #include "model/draw/layers.h"
 
 #include <algorithm>
+#include <functional>
+#include <limits>
 #include <numeric>
 
 namespace oree {
 namespace {
 
 bool drawn(const Arc& arc, int boxes) { return arc.from >= 0 && arc.from < arc.to && arc.to < boxes; }
+
+// The longest way down from each box, and the longest to it, in lines.
+std::vector<int> heights(const std::vector<std::vector<int>>& below) {
+  std::vector<int> height(below.size(), 0);
+  for (size_t i = below.size(); i-- > 0;) {
+    for (int to : below[i]) height[i] = std::max(height[i], height[static_cast<size_t>(to)] + 1);
+  }
+  return height;
+}
+std::vector<int> depths(const std::vector<std::vector<int>>& below) {
+  std::vector<int> depth(below.size(), 0);
+  for (size_t i = 0; i < below.size(); ++i) {
+    for (int to : below[i]) depth[static_cast<size_t>(to)] = std::max(depth[static_cast<size_t>(to)], depth[i] + 1);
+  }
+  return depth;
+}
 
 }  // namespace
 
@@ -38,7 +56,8 @@ std::vector<int> rank_boxes(int boxes, std::span<const Arc> arcs) {
 }
 
 Layers make_layers(std::vector<int> ranks, std::span<const Arc> arcs, size_t bends_max) {
-  constexpr double kBoxes = 8, kBends = 2, kMixed = 1;  // chains of boxes are straight before anything else
+  // The longest way through the graph is straight before anything else, then chains, then long lines.
+  constexpr double kSpine = 2000, kChain = 10, kBoxes = 2, kBends = 2, kMixed = 1;
   Layers out;
   const size_t n = ranks.size();
   std::vector<int> last(n, 0);  // the lowest rank that a box's line reaches
@@ -48,6 +67,9 @@ Layers make_layers(std::vector<int> ranks, std::span<const Arc> arcs, size_t ben
     last[static_cast<size_t>(a.from)] = std::max(last[static_cast<size_t>(a.from)], ranks[static_cast<size_t>(a.to)]);
     targets[static_cast<size_t>(a.from)].push_back(a.to);
   }
+  const std::vector<int> height = heights(targets);
+  const std::vector<int> depth = depths(targets);
+  const int longest = n == 0 ? 0 : *std::ranges::max_element(height);
   out.places.resize(n);
   for (size_t i = 0; i < n; ++i) out.places[i].rank = ranks[i];
   out.chain.resize(n);
@@ -79,12 +101,52 @@ Layers make_layers(std::vector<int> ranks, std::span<const Arc> arcs, size_t ben
     targets[i].erase(std::unique(targets[i].begin(), targets[i].end()), targets[i].end());
     for (int to : targets[i]) {
       const int between = ranks[static_cast<size_t>(to)] - ranks[i] - 1;
-      if (between == 0) link(static_cast<int>(i), to, kBoxes);
+      const auto t = static_cast<size_t>(to);
+      const bool chain = height[t] + 1 == height[i] && depth[i] + 1 == depth[t];
+      const bool spine = chain && depth[t] + height[t] == longest;
+      if (between == 0) link(static_cast<int>(i), to, spine ? kSpine : chain ? kChain : kBoxes);
       if (between > 0 && fits) link(out.chain[i][static_cast<size_t>(between) - 1], to, kMixed);
     }
   }
   return out;
 }
+
+namespace {
+
+// A long line goes straight down as far as its neighbours leave room, then aside once, rather than a little everywhere.
+void straighten(Layers& layers, const std::vector<int>& chain, const std::vector<size_t>& index,
+                const std::function<double(int)>& width) {
+  auto x = [&](int id) -> double& { return layers.places[static_cast<size_t>(id)].x; };
+  double low = 0, high = 0, sum = 0;
+  size_t begin = 0;
+  auto settle = [&](size_t end) {
+    const double at = std::clamp(sum / static_cast<double>(end - begin), low, high);
+    for (size_t i = begin; i < end; ++i) x(chain[i]) = at;
+  };
+  for (size_t i = 0; i < chain.size(); ++i) {
+    const int id = chain[i];
+    const std::vector<int>& rank = layers.ranks[static_cast<size_t>(layers.places[static_cast<size_t>(id)].rank)];
+    const size_t k = index[static_cast<size_t>(id)];
+    auto room = [&](int other) { return (width(id) + width(other)) / 2; };
+    const double left = k == 0 ? std::numeric_limits<double>::lowest() : x(rank[k - 1]) + room(rank[k - 1]);
+    const double right = k + 1 == rank.size() ? std::numeric_limits<double>::max() : x(rank[k + 1]) - room(rank[k + 1]);
+    if (left > right) return;  // rounding left no room at all: it stays as it is
+    if (i > begin && std::max(low, left) <= std::min(high, right)) {
+      low = std::max(low, left);
+      high = std::min(high, right);
+    } else {
+      if (i > begin) settle(i);
+      begin = i;
+      sum = 0;
+      low = left;
+      high = right;
+    }
+    sum += x(id);
+  }
+  if (begin < chain.size()) settle(chain.size());
+}
+
+}  // namespace
 
 void place_across(Layers& layers, const LayoutOptions& options) {
   const double bend = 14;
@@ -138,13 +200,18 @@ void place_across(Layers& layers, const LayoutOptions& options) {
       }
     }
   };
-  const int rounds = layers.places.size() > 20000 ? 6 : 14;
+  const int rounds = layers.places.size() > 20000 ? 8 : layers.places.size() > 2000 ? 24 : 80;
   for (int round = 0; round < rounds; ++round) {
-    const bool both = round >= rounds - 4;
+    const bool both = round >= rounds / 4;
     for (const auto& rank : layers.ranks) settle(rank, true, both);
     for (size_t r = layers.ranks.size(); r-- > 0;) settle(layers.ranks[r], both, true);
   }
   for (const auto& rank : layers.ranks) settle(rank, true, true);
+  std::vector<size_t> index(layers.places.size(), 0);
+  for (const auto& rank : layers.ranks) {
+    for (size_t i = 0; i < rank.size(); ++i) index[static_cast<size_t>(rank[i])] = i;
+  }
+  for (const auto& chain : layers.chain) straighten(layers, chain, index, width);
 }
 
 }  // namespace oree

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "model/draw/layers.h"
@@ -62,7 +63,7 @@ Layout lay_out(int boxes, std::span<const Arc> arcs, const LayoutOptions& option
   order_ranks(layers);
   place_across(layers, options);
 
-  double left = 0, right = 0;
+  double left = std::numeric_limits<double>::max(), right = std::numeric_limits<double>::lowest();
   for (const Place& p : layers.places) {
     const double half = p.box ? options.box_width / 2 : 0;
     left = std::min(left, p.x - half);

@@ -31,7 +31,7 @@ struct Route {
 };
 
 struct LayoutOptions {
-  double box_width = 200, box_height = 64;
+  double box_width = 216, box_height = 64;
   double gap_x = 26, gap_y = 30;
   size_t bends_max = 60000;  // places that long lines take in ranks between, all together
 };

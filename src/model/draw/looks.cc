@@ -95,7 +95,16 @@ const Table& table() {
                  "TOPK_V2"});
     add("quantize", {"Cast", "CastLike", "DequantizeLinear", "DynamicQuantizeLinear", "QuantizeLinear", "CAST",
                      "DEQUANTIZE", "QUANTIZE"});
-    add("move", {"Resize",
+    add("move", {"Pad",
+                 "Expand",
+                 "Tile",
+                 "Shape",
+                 "Size",
+                 "Range",
+                 "ConstantOfShape",
+                 "OneHot",
+                 "Concat",
+                 "Resize",
                  "Upsample",
                  "BATCH_TO_SPACE_ND",
                  "BROADCAST_TO",

@@ -19,9 +19,13 @@ std::string shortened(std::string_view text) {
   return text.size() <= kDrawnTextMax ? std::string(text) : std::string(text.substr(0, kDrawnTextMax)) + "…";
 }
 
-std::string type_text(const Value& v) {
+std::string plain_type(const Value& v) {
   std::string out = v.dims ? v.dims->empty() ? "scalar" : dims_text(*v.dims) : "?";
-  if (v.dtype) out += std::string(" ") + dtype_name(*v.dtype);
+  return shortened(v.dtype ? out + " " + dtype_name(*v.dtype) : out);
+}
+
+std::string type_text(const Value& v) {
+  std::string out = plain_type(v);
   if (v.quantization && !v.quantization->scales.empty()) {
     const Quantization& q = *v.quantization;
     out += q.per_axis() ? fmt::format(", {} scales on axis {}", q.scales.size(), q.axis)
@@ -89,8 +93,8 @@ class Painter {
     box.op = what;
     box.look = "io";
     box.name = shortened(v.name);
-    box.type = type_text(v);
-    box.outputs.push_back({box.name, box.type, {}});
+    box.type = plain_type(v);
+    box.outputs.push_back({box.name, type_text(v), {}});
     maker_[id] = {next(), 0};
     out_.boxes.push_back(std::move(box));
   }
@@ -100,7 +104,7 @@ class Painter {
     box.op = what;
     box.look = "io";
     box.name = shortened(graph_.value(id).name);
-    box.type = type_text(graph_.value(id));
+    box.type = plain_type(graph_.value(id));
     box.inputs.push_back(port(id));
     out_.boxes.push_back(std::move(box));
   }
@@ -145,10 +149,10 @@ class Painter {
     for (ValueId v : node.outputs) {
       if (v == kNoValue) continue;
       maker_[v] = {next(), box.outputs.size()};
+      if (box.outputs.empty()) box.type = plain_type(graph_.value(v));
       box.outputs.push_back({shortened(graph_.value(v).name), type_text(graph_.value(v)), {}});
     }
     box.name = shortened(!node.name.empty() ? node.name : box.outputs.empty() ? "" : box.outputs[0].name);
-    if (!box.outputs.empty()) box.type = box.outputs[0].type;
     out_.boxes.push_back(std::move(box));
   }
 

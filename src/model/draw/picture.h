@@ -32,7 +32,8 @@ struct Port {
 
 struct Box {
   NodeId node = kNoNode;  // kNoNode: an input, an output, a state
-  std::string op, name, type;
+  std::string op, name;
+  std::string type;  // of the first output, without its quantization
   std::string look;  // "conv", "matrix", "recurrent", "activation", "norm", "pool", "arithmetic", "move", "quantize",
                      // "control", "io", "custom": a CSS class
   NodeNote note;

@@ -86,25 +86,43 @@ std::string box_svg(const Box& b, int number, const Placed& at, const LayoutOpti
   out += fmt::format(R"(<title>{}</title><rect class="card" width="{:.0f}" height="{:.0f}" rx="7"/>)", tooltip(b),
                      o.box_width, o.box_height);
   out += fmt::format(R"(<rect class="kind" width="5" height="{:.0f}" rx="2.5"/>)", o.box_height);
-  std::string right = b.note.error      ? fmt::format("{:.1e}", *b.note.error)
-                      : b.note.macs > 0 ? short_count(b.note.macs)
+  if (!b.note.error && b.look != "io") {
+    out += fmt::format(R"(<rect class="kind tint" width="{:.0f}" height="{:.0f}" rx="7"/>)", o.box_width, o.box_height);
+  }
+  std::string right = b.note.error      ? *b.note.error <= 0 ? "equal" : fmt::format("{:.1e}", *b.note.error)
+                           : b.note.macs > 0 ? short_count(b.note.macs)
                       : b.note.macs < 0 ? "? MACs"
                                         : "";
-  out += fmt::format(R"(<text class="op" x="12" y="17">{}</text>)", xml_escape(head(b.op, right.empty() ? 26 : 19)));
+  out += fmt::format(R"(<text class="op" x="12" y="17">{}</text>)", xml_escape(head(b.op, right.empty() ? 25 : 18)));
   if (!right.empty()) {
     out += fmt::format(R"(<text class="macs" x="{:.0f}" y="17">{}</text>)", o.box_width - 9, xml_escape(right));
   }
-  out += fmt::format(R"(<text class="name" x="12" y="32">{}</text>)", xml_escape(tail(b.name, 30)));
-  out += fmt::format(R"(<text class="type" x="12" y="47">{}</text>)", xml_escape(head(b.type, 32)));
+  out += fmt::format(R"(<text class="name" x="12" y="32">{}</text>)", xml_escape(tail(b.name, 29)));
+  out += fmt::format(R"(<text class="type" x="12" y="47">{}</text>)", xml_escape(head(b.type, 30)));
   out += bar("bar-macs", o.box_height - 11, o.box_width - 24, static_cast<double>(b.note.macs) / most.macs);
   out += bar("bar-live", o.box_height - 6, o.box_width - 24, static_cast<double>(b.note.live_bytes) / most.live);
   return out + "</g>\n";
 }
 
-std::string route_svg(const Route& route, const std::string& name, int from, int to) {
-  if (route.points.empty()) return "";
-  std::string path = fmt::format("M{:.1f} {:.1f}", route.points[0].x, route.points[0].y);
-  for (size_t i = 1; i < route.points.size(); ++i) {
+// Lines from one box share their way: each is drawn from where it leaves what is drawn already.
+class Drawn {
+ public:
+  size_t begin(int from, const Route& route) {
+    std::vector<Point>& known = longest_[from];
+    size_t same = 0;
+    auto equal = [&](size_t i) { return known[i].x == route.points[i].x && known[i].y == route.points[i].y; };
+    while (same < known.size() && same + 1 < route.points.size() && equal(same)) ++same;
+    if (route.points.size() > known.size()) known = route.points;
+    return same == 0 ? 0 : same - 1;
+  }
+
+ private:
+  std::map<int, std::vector<Point>> longest_;
+};
+
+std::string route_svg(const Route& route, size_t begin, const std::string& name, int from, int to) {
+  std::string path = fmt::format("M{:.1f} {:.1f}", route.points[begin].x, route.points[begin].y);
+  for (size_t i = begin + 1; i < route.points.size(); ++i) {
     const Point &a = route.points[i - 1], &b = route.points[i];
     if (std::abs(a.x - b.x) < 0.5) {
       path += fmt::format("L{:.1f} {:.1f}", b.x, b.y);
@@ -192,8 +210,12 @@ std::string svg_body(const Drawing& d) {
     const DrawnBlock& block = d.blocks[i];
     out += fmt::format(R"(<g class="block"{}>)", moved(block.x, block.y));
     if (!p.title.empty()) out += fmt::format(R"(<text class="op" x="0" y="-10">{}</text>)", xml_escape(p.title));
+    Drawn drawn;
     for (size_t k = 0; k < p.arcs.size(); ++k) {
-      out += route_svg(block.layout.routes[k], p.arc_names[k], p.first + p.arcs[k].from, p.first + p.arcs[k].to);
+      const Route& route = block.layout.routes[k];
+      if (route.points.empty()) continue;
+      out += route_svg(route, drawn.begin(p.arcs[k].from, route), p.arc_names[k], p.first + p.arcs[k].from,
+                       p.first + p.arcs[k].to);
     }
     for (size_t k = 0; k < p.boxes.size(); ++k) {
       out += box_svg(p.boxes[k], p.first + static_cast<int>(k), block.layout.boxes[k], d.options, most);

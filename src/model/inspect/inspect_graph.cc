@@ -27,15 +27,16 @@ std::string dtype_of(const Value& v) { return v.dtype ? dtype_name(*v.dtype) : "
 
 // Of which type are the numbers that a layer multiplies? What DequantizeLinear makes of integers is run as integers.
 std::string source_type(const Graph& graph, ValueId id) {
+  constexpr int kStepsMax = 16;  // exporters put no more movements between the two
   if (id == kNoValue) return "?";
-  const Value& v = graph.value(id);
-  if (v.producer != kNoNode) {
-    const Node& maker = graph.node(v.producer);
-    const bool views = maker.is("Transpose") || maker.is("Reshape") || maker.is("Unsqueeze") || maker.is("Squeeze");
-    if (maker.is("DequantizeLinear")) return source_type(graph, maker.input(0));
-    if (views) return source_type(graph, maker.input(0));
+  for (int step = 0; step < kStepsMax && graph.value(id).producer != kNoNode; ++step) {
+    const Node& maker = graph.node(graph.value(id).producer);
+    const bool moves = maker.is("Transpose") || maker.is("Reshape") || maker.is("Unsqueeze") || maker.is("Squeeze");
+    if ((!maker.is("DequantizeLinear") && !moves) || maker.input(0) == kNoValue) break;
+    id = maker.input(0);
   }
-  return v.dtype ? dtype_name(*v.dtype) : "?";
+  const std::optional<Dtype>& dtype = graph.value(id).dtype;
+  return dtype ? dtype_name(*dtype) : "?";
 }
 
 std::string arithmetic_of(const Graph& graph, const Node& node) {
