@@ -8,6 +8,7 @@
 
 #include "model/onnx/onnx_graph.h"
 #include "model/passes/passes.h"
+#include "model/tflite/tflite_graph.h"
 
 namespace oree {
 namespace {
