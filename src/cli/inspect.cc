@@ -59,8 +59,8 @@ Status inspect_command(const Context& context, const Options& options) {
   OREE_TRY_ASSIGN(how.symbols, parse_dims(options.dims));
   OREE_TRY_ASSIGN(how.inputs, parse_shapes(options.shapes));
   OREE_TRY_ASSIGN(Inspection inspection, inspect(options.model, how));
-  std::vector<Probe> probes;
-  if (!options.no_probe) probes = probe(options.model);
+  Probes probes;
+  if (!options.no_probe) probes = {probe(options.model), try_targets(options.model, inspection, how)};
   std::string written;
   if (!options.html.empty() || !options.svg.empty()) {
     Result<Drawing> drawing = inspect_drawing(inspection);
@@ -92,7 +92,7 @@ void add_inspect(CLI::App& app, Context& context) {
   command->add_option("--svg", options->svg, "Write the drawing alone");
   command->add_option("--dim", options->dims, "Set a free dimension: batch=1; may be given again");
   command->add_option("--shape", options->shapes, "Set an input's whole shape: image=1,3,320,320; may be given again");
-  command->add_flag("--no-probe", options->no_probe, "Read the file only; open it in no engine");
+  command->add_flag("--no-probe", options->no_probe, "Read the file only; open it in no engine, try no conversion");
 }
 
 }  // namespace oree::cli

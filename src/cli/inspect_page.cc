@@ -67,17 +67,24 @@ std::string layers(const ModelSummary& s, const Drawing& drawing) {
   return html + "</table></div></section>";
 }
 
-std::string engines(const std::vector<Probe>& probes) {
-  if (probes.empty()) return "";
+std::string engines(const Probes& probes) {
+  if (probes.engines.empty() && probes.targets.empty()) return "";
   std::string html =
       R"(<section><h2>Engines of this machine</h2><table><tr><th>engine</th><th>opens it</th><th></th></tr>)";
-  for (const Probe& p : probes) {
+  for (const Probe& p : probes.engines) {
     html +=
         fmt::format(R"(<tr><td>{}</td><td><span class="tag{}">{}</span></td><td>{}</td></tr>)", xml_escape(p.runtime),
                     p.verdict == "yes"  ? ""
                     : p.verdict == "no" ? " bad"
                                         : " plain",
                     p.verdict, xml_escape(p.why));
+  }
+  html += "</table></section>";
+  if (probes.targets.empty()) return html;
+  html += R"(<section><h2>Conversion</h2><table><tr><th>to</th><th>possible</th><th></th></tr>)";
+  for (const Target& t : probes.targets) {
+    html += fmt::format(R"(<tr><td>{}</td><td><span class="tag{}">{}</span></td><td>{}</td></tr>)", t.name,
+                        t.possible ? "" : " bad", t.possible ? "yes" : "no", xml_escape(t.why));
   }
   return html + "</table></section>";
 }
@@ -104,7 +111,7 @@ Result<Drawing> inspect_drawing(const Inspection& inspection) {
   return arrange(std::move(pictures));
 }
 
-std::string inspect_page(const std::string& path, const Inspection& inspection, const std::vector<Probe>& probes,
+std::string inspect_page(const std::string& path, const Inspection& inspection, const Probes& probes,
                          const Drawing& drawing) {
   const ModelSummary& s = inspection.summary;
   const std::string name = path_name(path);

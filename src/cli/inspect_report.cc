@@ -160,11 +160,15 @@ std::vector<std::pair<std::string, std::string>> inspect_facts(const ModelSummar
   return out;
 }
 
-Json inspect_json(const std::string& path, const ModelSummary& s, const std::vector<Probe>& probes) {
+Json inspect_json(const std::string& path, const ModelSummary& s, const Probes& probes) {
   Json runtimes = Json::array();
-  for (const Probe& p : probes) {
+  for (const Probe& p : probes.engines) {
     runtimes.push(
         Json().set("runtime", p.runtime).set("opens", p.verdict == "yes").set("verdict", p.verdict).set("why", p.why));
+  }
+  Json conversions = Json::array();
+  for (const Target& t : probes.targets) {
+    conversions.push(Json().set("to", t.name).set("possible", t.possible).set("why", t.why));
   }
   return Json()
       .set("model", path)
@@ -197,10 +201,11 @@ Json inspect_json(const std::string& path, const ModelSummary& s, const std::vec
       .set("metadata", texts(s.metadata))
       .set("graph_refused", s.graph_refused)
       .set("layers", layers_json(s.layers))
-      .set("runtimes", runtimes);
+      .set("runtimes", runtimes)
+      .set("conversions", conversions);
 }
 
-std::string inspect_text(const ModelSummary& s, const std::vector<Probe>& probes, bool layers) {
+std::string inspect_text(const ModelSummary& s, const Probes& probes, bool layers) {
   std::string out;
   for (const auto& [name, value] : inspect_facts(s)) out += fmt::format("{:<13} {}\n", name, value);
   TextTable io{{"", "name", "dtype", "shape"}, {}, {}};
@@ -208,10 +213,19 @@ std::string inspect_text(const ModelSummary& s, const std::vector<Probe>& probes
   for (const InspectedTensor& t : s.outputs) io.rows.push_back({"output", t.name, t.dtype, shape_of(t)});
   out += "\n" + io.text() + "\n" + ops_table(s);
   if (layers && !s.layers.empty()) out += "\n" + layers_table(s);
-  if (probes.empty()) return out;
-  TextTable opens{{"runtime", "opens it", ""}, {}, {}};
-  for (const Probe& p : probes) opens.rows.push_back({p.runtime, p.verdict, p.why.substr(0, 160)});
-  return out + "\n" + opens.text();
+  if (!probes.engines.empty()) {
+    TextTable opens{{"runtime", "opens it", ""}, {}, {}};
+    for (const Probe& p : probes.engines) opens.rows.push_back({p.runtime, p.verdict, p.why.substr(0, 160)});
+    out += "\n" + opens.text();
+  }
+  if (!probes.targets.empty()) {
+    TextTable table{{"convert to", "possible", ""}, {}, {}};
+    for (const Target& t : probes.targets) {
+      table.rows.push_back({t.name, t.possible ? "yes" : "no", utf8_text(t.why.substr(0, 160))});
+    }
+    out += "\n" + table.text();
+  }
+  return out;
 }
 
 }  // namespace oree::cli

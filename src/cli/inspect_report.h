@@ -8,6 +8,7 @@
 #include "core/codec/json.h"
 #include "model/draw/svg.h"
 #include "model/inspect/inspect.h"
+#include "model/inspect/targets.h"
 
 namespace oree::cli {
 
@@ -17,12 +18,17 @@ struct Probe {
   std::string why;      // facts, or the reason
 };
 
-Json inspect_json(const std::string& path, const ModelSummary& summary, const std::vector<Probe>& probes);
-std::string inspect_text(const ModelSummary& summary, const std::vector<Probe>& probes, bool layers);
+struct Probes {
+  std::vector<Probe> engines;
+  std::vector<Target> targets;
+};
+
+Json inspect_json(const std::string& path, const ModelSummary& summary, const Probes& probes);
+std::string inspect_text(const ModelSummary& summary, const Probes& probes, bool layers);
 
 // kUnsupported without a graph, kExhausted when it is too large.
 Result<Drawing> inspect_drawing(const Inspection& inspection);
-std::string inspect_page(const std::string& path, const Inspection& inspection, const std::vector<Probe>& probes,
+std::string inspect_page(const std::string& path, const Inspection& inspection, const Probes& probes,
                          const Drawing& drawing);
 
 // Lines of "name  value" that text and page share.

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -86,6 +87,23 @@ class Inspect(unittest.TestCase):
                 self.assertIn("default-src 'none'", html)
                 for outside in re.findall(r'(?:src|href)\s*=\s*["\']?([^"\'\s>]*)', html):
                     self.assertRegex(outside, r"^#b\d+$")
+
+    @unittest.skipUnless(shutil.which("chromium"), "no browser on this machine")
+    def test_the_script_of_a_page_runs_to_its_end(self):
+        page = self.dir / "m.html"
+        self.inspect("nmp.onnx", "--html", page)
+        # It selects what the search finds, and marks on the strip what is seen.
+        page.write_text(page.read_text().replace("</body>", """<script>
+            const find = document.getElementById("find");
+            find.value = "Softplus, of which there is none"; find.dispatchEvent(new Event("input"));
+            find.value = "reducemax"; find.dispatchEvent(new Event("input"));
+            document.getElementById("all").click();</script></body>"""))
+        dom = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={self.dir}/profile",
+                              "--dump-dom", f"file://{page}"], capture_output=True, text=True, timeout=100).stdout
+        self.assertRegex(dom, r'<i class="seen" style="top: 0%; height: \d')
+        self.assertIn('<span id="found" role="status">1 of 1</span>', dom)
+        self.assertRegex(dom, r'<g class="box pool hit on" id="b\d+"')
+        self.assertRegex(dom, r"<aside[^>]*><h3>ReduceMax</h3>")
 
     def test_convert_draws_its_result_by_errors(self):
         page = self.dir / "report.html"

@@ -22,6 +22,7 @@ inline constexpr int64_t kReferenceStepsMax = int64_t{1} << 38;        // of one
 inline constexpr int64_t kReferenceRunStepsMax = int64_t{1} << 42;     // of one run there: some hours
 inline constexpr int64_t kSparseExpansionMax = 64;  // a sparse tensor's dense bytes for each that is stored
 inline constexpr int64_t kReferenceElementsMax = int64_t{1} << 28;
+inline constexpr int64_t kTriedModelBytesMax = 256 << 20;  // of constants, for trying whether a model could be written
 inline constexpr size_t kDrawnNodesMax = 20000;         // of one drawing
 inline constexpr size_t kDrawnLinesMax = 100000;        // between them
 inline constexpr size_t kDrawnTextMax = 512;            // characters of a name or fact there

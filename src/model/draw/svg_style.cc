@@ -17,8 +17,8 @@ const char* const kSvgStyle = R"css(
 .graph .pool .kind{fill:#0b7a4b}.graph .arithmetic .kind{fill:#a07850}.graph .move .kind{fill:#9aa0a6}
 .graph .quantize .kind{fill:#6b8f23}.graph .control .kind{fill:#16181a}.graph .custom .kind{fill:#b3362a}
 .graph .custom .card{stroke:#b3362a;stroke-dasharray:4 3}.graph .io .card{fill:#ecece7;stroke:none}
-.graph .e0 .card{fill:#e4f4ec}.graph .e1 .card{fill:#f0f6dc}.graph .e2 .card{fill:#fbf1cf}
-.graph .e3 .card{fill:#fbdcc3}.graph .e4 .card{fill:#f6b5ac}
+.graph .e0 .card{fill:#cfeedd}.graph .e1 .card{fill:#e4efba}.graph .e2 .card{fill:#fae7a0}
+.graph .e3 .card{fill:#f8c495}.graph .e4 .card{fill:#f19a8d}
 @media(prefers-color-scheme:dark){
 .graph .page{fill:#121416}.graph text{fill:#eef0f1}.graph .name{fill:#7c848c}.graph .type,.graph .macs{fill:#a9b0b7}
 .graph .card{fill:#1b1e21;stroke:#3a4046}.graph .line{stroke:#666d74}.graph .io .card{fill:#282d31}

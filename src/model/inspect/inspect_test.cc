@@ -3,10 +3,32 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "model/graph/print.h"
 #include "model/inspect/summary_parts.h"
+#include "model/inspect/targets.h"
+#include "model/onnx/onnx_fixture.h"
+#include "model/ops/inference.h"
 
 namespace oree {
 namespace {
+
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const char* name) : path_(std::filesystem::temp_directory_path() / name) {}
+  ~TemporaryFile() { std::remove(path_.c_str()); }
+  std::string path() const { return path_; }
+  void write(const Bytes& bytes) const {
+    std::ofstream(path_, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  }
+
+ private:
+  std::string path_;
+};
 
 std::string seed(const char* name) { return std::string(OREE_SOURCE_DIR) + "/fuzz/corpus/" + name; }
 
@@ -77,6 +99,80 @@ TEST_CASE("an OpenVINO graph is summed from its ports") {
   ModelSummary torn;
   CHECK(summarise_openvino(as_bytes(xml), 431, torn).error().message().find(".bin") != std::string::npos);
   CHECK(summarise_openvino(as_bytes(xml), -1, torn).error().code() == Code::kInvalid);
+}
+
+Graph graph_of(std::string_view text) {
+  Result<Model> model = parse_graph_text(text);
+  REQUIRE_MESSAGE(model.ok(), (model.ok() ? "" : model.error().message()));
+  REQUIRE(infer_types(model->graph).ok());
+  return std::move(model->graph);
+}
+
+TEST_CASE("products of dequantized integers run as integers, of weights alone they do not") {
+  ModelSummary s;
+  summarise_graph(graph_of("main (int8[2,3] a, float[2,3] f) => (y, z) <float s = {0.5}, int8[3,4] w = {1, 2, 3, 4, 5, "
+                           "6, 7, 8, 9, 10, 11, 12}> {"
+                           " da = DequantizeLinear (a, s) dw = DequantizeLinear (w, s)"
+                           " y = MatMul (da, dw) z = MatMul (f, dw) }"),
+                  s);
+  CHECK(s.macs_by_arithmetic == std::map<std::string, int64_t>{{"int8", 24}, {"float32 x int8", 24}});
+  CHECK(s.layers.size() == 3);          // dw follows from constants
+  CHECK(s.layers[0].parameters == 1);   // the scale
+  CHECK(s.layers[1].parameters == 12);  // through dw
+  CHECK(s.layers[2].parameters == 0);   // counted already
+}
+
+TEST_CASE("free outermost dimensions become one item, the others stay and are named") {
+  Graph g = graph_of("main (float[N,T,3] x, float[N,2] c) => (y) { y = Relu (x) }");
+  ModelSummary s;
+  REQUIRE(assume_one_item(g, s).ok());
+  CHECK(dims_text(*g.value(g.find("y")).dims) == "1,T,3");
+  CHECK(s.symbols.at("N") == "dimension 0 of 'x', dimension 0 of 'c'");
+  CHECK(s.symbols.at("T") == "dimension 1 of 'x'");
+  CHECK(s.assumptions.size() == 2);
+  summarise_graph(g, s);
+  CHECK(s.live_values_unknown == 2);
+}
+
+TEST_CASE("a file that no graph holds is still described, its costs said to be unknown") {
+  using namespace onnx_fixture;
+  TemporaryFile file("oree_inspect_test.onnx");
+  // 'x' is a sequence: graphs have none. Field numbers are those of onnx.proto.
+  ProtoWriter w;
+  w.number(1, 8);
+  message(w, 8, [](ProtoWriter& o) { o.number(2, 17); });
+  message(w, 7, [](ProtoWriter& g) {
+    message(g, 1, [](ProtoWriter& n) { n.text(1, "x"), n.text(2, "m"), n.text(4, "SequenceAt"); });
+    message(g, 1, [](ProtoWriter& n) { n.text(1, "m"), n.text(1, "m"), n.text(2, "y"), n.text(4, "MatMul"); });
+    message(g, 11, [](ProtoWriter& v) {
+      v.text(1, "x");
+      message(v, 2, [](ProtoWriter& t) { message(t, 4, [](ProtoWriter& q) { message(q, 1, {}); }); });
+    });
+    message(g, 12, [](ProtoWriter& v) { v.text(1, "y"); });
+  });
+  Bytes bytes;
+  w.append_to(bytes);
+  file.write(bytes);
+  Result<Inspection> all = inspect(file.path());
+  REQUIRE_MESSAGE(all.ok(), (all.ok() ? "" : all.error().message()));
+  CHECK_FALSE(all->model.has_value());
+  CHECK(all->summary.graph_refused.find("'x'") != std::string::npos);
+  CHECK(all->summary.ops.at("SequenceAt") == 1);
+  CHECK(all->summary.macs_unknown == std::map<std::string, int64_t>{{"MatMul", 1}});
+  CHECK(all->summary.live_bytes_peak == -1);
+  CHECK(try_targets(file.path(), *all, {}).empty());
+  CHECK(inspect(file.path(), {{{"N", 1}}, {}}).error().code() == Code::kUnsupported);
+}
+
+TEST_CASE("who could take a graph is tried, and what stands in the way is named") {
+  Result<Inspection> odd = inspect(seed("onnx/odd.onnx"));
+  REQUIRE(odd.ok());
+  std::vector<Target> targets = try_targets(seed("onnx/odd.onnx"), *odd, {});
+  REQUIRE(targets.size() == 3);
+  CHECK_FALSE(targets[0].possible);
+  CHECK(targets[0].why.find("my.ops.Fancy") != std::string::npos);
+  CHECK(targets[1].possible);  // ONNX holds custom operators
+  CHECK_FALSE(targets[2].possible);
 }
 
 }  // namespace
