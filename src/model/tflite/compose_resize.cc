@@ -183,11 +183,12 @@ Tensor weights(const Plan& p, const AxisPlan& a) {
     for (auto i = static_cast<int64_t>(std::floor(at - reach)); i <= static_cast<int64_t>(std::ceil(at + reach)); ++i) {
       double w = kernel(p, (static_cast<double>(i) - at) / stretch);
       bool outside = i < 0 || i >= a.from;
-      if (w == 0 || (outside && (p.exclude_outside || p.antialias))) continue;
+      if (w == 0 || (outside && p.exclude_outside)) continue;
+      // Beyond the border an antialiasing filter, too, sees the border's element again.
       row.emplace_back(std::clamp<int64_t>(i, 0, a.from - 1), w);
       sum += w;
     }
-    bool normalise = p.exclude_outside || p.antialias;
+    bool normalise = p.exclude_outside || stretch != 1;
     for (const auto& [i, w] : row) {
       m.as<float>()[static_cast<size_t>(x * a.from + i)] += static_cast<float>(normalise ? w / sum : w);
     }
