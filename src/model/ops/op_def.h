@@ -17,8 +17,8 @@ namespace oree {
 
 enum class AttributeKind { kInt, kFloat, kText, kInts, kFloats, kTexts, kTensor };
 
-// Attributes of such names mean nothing to the operator: a reader keeps in them what its own format's writer wants back,
-// the other writers leave them out.
+// Attributes of such names mean nothing to the operator: a reader keeps in them what its own format's writer wants
+// back, the other writers leave them out.
 inline constexpr std::string_view kHintPrefix = "tflite.";
 
 struct AttributeDef {
