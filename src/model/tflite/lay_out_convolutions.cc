@@ -28,13 +28,12 @@ std::optional<Quantization> sum_scale(const Lower& r, int channel_axis) {
   return q;
 }
 
-// TFLite's bias is optional to some engines only: always one; but kernels of 16 bits round otherwise with it, be it
-// zero.
+// TFLite's bias is optional to some engines only: always one.
 ValueId bias_of(Lower& r, int64_t channels, int channel_axis) {
   if (r.has(2)) return r.in(2);
-  if (r.quantized() && r.dtype(r.in(0)) == Dtype::kInt16) return kNoValue;
   std::optional<Quantization> q = sum_scale(r, channel_axis);
-  ValueId bias = r.constant(Constant(Tensor(q ? Dtype::kInt32 : Dtype::kFloat32, {channels})), "bias");
+  Dtype dtype = !q ? Dtype::kFloat32 : r.dtype(r.in(0)) == Dtype::kInt16 ? Dtype::kInt64 : Dtype::kInt32;
+  ValueId bias = r.constant(Constant(Tensor(dtype, {channels})), "bias");
   r.graph().set_quantization(bias, std::move(q));
   return bias;
 }
