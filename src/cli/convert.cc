@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -109,6 +110,66 @@ class Scratch {
   std::string path_;
 };
 
+// What a run found, for the text, the JSON document and the page.
+struct Findings {
+  ConvertPage page;
+  std::string text;
+  Json document;
+  std::optional<Error> verdict;  // the result does not compute what its source does
+};
+
+Findings after_passes(const Options& options, const ConvertSteps& steps, const Graph& result) {
+  Findings f{{options.source, options.result, steps, options.tolerance, {}, {}, {}}, "", {}, {}};
+  Json passes = Json::object();
+  for (const auto& [name, places] : steps.passes) {
+    passes.set(name, places);
+    f.text += fmt::format("{}: {} places\n", name, places);
+  }
+  f.document = Json()
+                   .set("source", options.source)
+                   .set("result", options.result)
+                   .set("passes", passes)
+                   .set("nodes", static_cast<int64_t>(result.all_nodes().size()));
+  return f;
+}
+
+// A verdict names the first layer that differs.
+void add_layers(const Options& options, Result<std::vector<LayerCheck>> layers, Findings& f) {
+  if (!layers.ok()) {
+    f.page.layers_refused = layers.error().message();
+    f.text += "no layers compared: " + f.page.layers_refused + "\n";
+    return;
+  }
+  f.page.layers = std::move(*layers);
+  f.document.set("layers", layers_json(f.page.layers));
+  if (options.report) f.text += layers_text(f.page.layers);
+  auto differs = [&](const LayerCheck& l) { return l.max_relative_error > options.tolerance; };
+  auto first = std::ranges::find_if(f.page.layers, differs);
+  if (!f.verdict || first == f.page.layers.end()) return;
+  f.verdict = Error(Code::kRefused, fmt::format("{}; the first layer that differs is '{}' ({})", f.verdict->message(),
+                                                first->name, first->op));
+}
+
+Status add_check(const Context& context, const Options& options, const Model& source, const Model& result,
+                 Findings& f) {
+  Scratch scratch(*context.ports.files, options.result + ".check");
+  OREE_TRY(context.ports.files->make_dirs(scratch.path()));
+  const SelfCheckPlan plan{options.source, options.result,    options.check_input,
+                           options.seed,   options.tolerance, scratch.path()};
+  OREE_TRY_ASSIGN(SelfCheck check, self_check(context.ports, WorkerSettings{}, source, result, plan));
+  f.document.set("check", check_json(check));
+  f.text += check_text(check);
+  if (!check.agrees()) {
+    f.verdict = Error(Code::kRefused, fmt::format("{} does not compute what {} does (bound {:.3g} of the range)",
+                                                  options.result, options.source, options.tolerance));
+  }
+  if (options.report || f.verdict || !options.html.empty()) {
+    add_layers(options, compare_layers(source.graph, result.graph, check.inputs), f);
+  }
+  f.page.check = std::move(check);
+  return {};
+}
+
 Status convert(const Context& context, Options options) {
   OREE_TRY(read_settings(options));
   OREE_TRY(check_result_name(options.result));
@@ -118,60 +179,14 @@ Status convert(const Context& context, Options options) {
   Result<ConvertSteps> steps = prepare(model, options.convert);
   if (!steps.ok()) return steps.error().within(options.source);
   OREE_TRY(write_model(*context.ports.files, model, options.result, options.convert));
-
-  Json document = Json().set("source", options.source).set("result", options.result);
-  Json passes = Json::object();
-  std::string text;
-  for (const auto& [name, places] : steps->passes) {
-    passes.set(name, places);
-    text += fmt::format("{}: {} places\n", name, places);
-  }
-  document.set("passes", passes).set("nodes", static_cast<int64_t>(model.graph.all_nodes().size()));
-  std::optional<Error> verdict;
-  ConvertPage page{options.source, options.result, *steps, options.tolerance, {}, {}, {}};
-  if (options.check) {
-    SelfCheckPlan plan;
-    plan.source = options.source;
-    plan.result = options.result;
-    plan.input_npz = options.check_input;
-    plan.seed = options.seed;
-    plan.tolerance = options.tolerance;
-    Scratch scratch(*context.ports.files, options.result + ".check");
-    OREE_TRY(context.ports.files->make_dirs(scratch.path()));
-    plan.scratch = scratch.path();
-    OREE_TRY_ASSIGN(SelfCheck check, self_check(context.ports, WorkerSettings{}, source, model, plan));
-    document.set("check", check_json(check));
-    text += check_text(check);
-    if (!check.agrees()) {
-      verdict = Error(Code::kRefused, fmt::format("{} does not compute what {} does (bound {:.3g} of the range)",
-                                                  options.result, options.source, options.tolerance));
-    }
-    page.check = check;
-    if (options.report || verdict || !options.html.empty()) {
-      OREE_TRY_ASSIGN(NamedTensors inputs, self_check_inputs(context.ports, model.graph, plan));
-      Result<std::vector<LayerCheck>> layers = compare_layers(source.graph, model.graph, inputs);
-      if (layers.ok()) {
-        page.layers = *layers;
-        document.set("layers", layers_json(*layers));
-        if (options.report) text += layers_text(*layers);
-        for (const LayerCheck& l : *layers) {
-          if (!verdict || l.max_relative_error <= options.tolerance) continue;
-          verdict = Error(Code::kRefused, fmt::format("{}; the first layer that differs is '{}' ({})",
-                                                      verdict->message(), l.name, l.op));
-          break;
-        }
-      } else {
-        page.layers_refused = layers.error().message();
-        text += "no layers compared: " + page.layers_refused + "\n";
-      }
-    }
-  }
+  Findings f = after_passes(options, *steps, model.graph);
+  if (options.check) OREE_TRY(add_check(context, options, source, model, f));
   if (!options.html.empty()) {
-    OREE_TRY_ASSIGN(std::string html, convert_page(page, model.graph));
+    OREE_TRY_ASSIGN(std::string html, convert_page(f.page, model.graph));
     OREE_TRY(context.ports.files->write_atomic(options.html, as_bytes(html)));
   }
-  print_result(context, document, text + fmt::format("{}: written\n", options.result));
-  return verdict ? Status(*verdict) : Status();
+  print_result(context, f.document, f.text + fmt::format("{}: written\n", options.result));
+  return f.verdict ? Status(*f.verdict) : Status();
 }
 
 }  // namespace

@@ -28,20 +28,20 @@ std::string passes(const ConvertSteps& steps) {
 std::string engines(const ConvertPage& page) {
   if (!page.check) return "<section><h2>Agreement</h2><p class=\"lead\">Not checked.</p></section>";
   std::string html = fmt::format(
-      R"(<section><h2>Agreement</h2><p class="lead">Against the source in {}; the bound is {:.3g} of the range of an output.</p>)"
-      R"(<table><tr><th>engine</th><th>output</th><th class="n">largest difference</th><th class="n">over the range</th><th></th></tr>)",
-      xml_escape(page.check->reference), page.tolerance);
+      R"(<section><h2>Agreement</h2><p class="lead">With the source, run where the second column says; the bound is {:.3g} of the range of an output.</p>)"
+      R"(<table><tr><th>engine</th><th>source in</th><th>output</th><th class="n">largest difference</th><th class="n">over the range</th><th></th></tr>)",
+      page.tolerance);
   for (const EngineCheck& e : page.check->engines) {
     if (e.refused) {
       html += fmt::format(
-          R"(<tr><td>{}</td><td colspan="3">{}</td><td><span class="tag plain">cannot run it</span></td></tr>)",
+          R"(<tr><td>{}</td><td colspan="4">{}</td><td><span class="tag plain">cannot run it</span></td></tr>)",
           xml_escape(e.runtime), xml_escape(e.refused->message()));
     }
     for (const OutputCheck& o : e.outputs) {
       html += fmt::format(
-          R"(<tr><td>{}</td><td>{}</td><td class="n">{:.3g}</td><td class="n">{:.3g}</td><td><span class="tag{}">{}</span></td></tr>)",
-          xml_escape(e.runtime), xml_escape(o.name), o.max_abs_error, o.max_relative_error, o.agrees ? "" : " bad",
-          o.agrees ? "agrees" : "differs");
+          R"(<tr><td>{}</td><td>{}</td><td>{}</td><td class="n">{:.3g}</td><td class="n">{:.3g}</td><td><span class="tag{}">{}</span></td></tr>)",
+          xml_escape(e.runtime), xml_escape(e.reference), xml_escape(o.name), o.max_abs_error, o.max_relative_error,
+          o.agrees ? "" : " bad", o.agrees ? "agrees" : "differs");
     }
   }
   return html + "</table></section>";

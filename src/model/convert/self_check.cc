@@ -75,28 +75,6 @@ double natural_size(const Graph& graph, ValueId id) {
 
 constexpr double kNaturalRounding = 4 * 0x1p-23;
 
-// `graph`: the source's. Outputs by name, or by place where an engine or a format wants other names.
-// `rounding`: differences that are allowed besides, an output each; empty: none.
-Result<std::vector<OutputCheck>> compare(const Graph& graph, const NamedTensors& source, const NamedTensors& result,
-                                         double tolerance, const std::vector<double>& rounding = {}) {
-  std::vector<OutputCheck> checks;
-  for (size_t i = 0; i < source.size(); ++i) {
-    const NamedTensor* other = by_name(result, source[i].name);
-    if (!other && i < result.size()) other = &result[i];
-    if (!other) return Error(Code::kInvalid, fmt::format("the result has no output for '{}'", source[i].name));
-    if (other->tensor.shape() != source[i].tensor.shape()) {
-      return Error(Code::kInvalid,
-                   fmt::format("output '{}' has shape {}, and {} in the result", source[i].name,
-                               shape_text(source[i].tensor.shape()), shape_text(other->tensor.shape())));
-    }
-    Gap g = gap_of(source[i].tensor.to_doubles(), other->tensor.to_doubles());
-    const double allowed = std::max(kNaturalRounding * natural_size(graph, graph.find(source[i].name)),
-                                    i < rounding.size() ? rounding[i] : 0);
-    checks.push_back({source[i].name, g.max_abs, g.relative(), g.relative() <= tolerance || g.max_abs <= allowed});
-  }
-  return checks;
-}
-
 // One run of a file in one engine, in a child; `inputs` by name, or by place.
 Result<NamedTensors> run_file(const Ports& ports, const WorkerSettings& settings, const std::string& scratch,
                               const std::string& path, const std::string& runtime, const NamedTensors& inputs) {
@@ -144,10 +122,9 @@ std::vector<std::string> engines_for(const std::string& path) {
 }
 
 template <typename T>
-void move_by_a_step(std::span<T> values, uint64_t& seed) {
+void move_by_a_step(std::span<T> values, SeededRandom& random) {
   for (T& x : values) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    const bool up = seed >> 63 ? x < std::numeric_limits<T>::max() : x == std::numeric_limits<T>::min();
+    const bool up = random.below(2) == 1 ? x < std::numeric_limits<T>::max() : x == std::numeric_limits<T>::min();
     x = static_cast<T>(up ? x + 1 : x - 1);
   }
 }
@@ -155,166 +132,23 @@ void move_by_a_step(std::span<T> values, uint64_t& seed) {
 // Inputs with each number up or down by what rounding may have done to it: reals by sixteen units in the last place, in
 // a quantized model by half a step of 255 and its integers by one step.
 NamedTensors moved(NamedTensors inputs, uint64_t seed, bool quantized) {
+  SeededRandom random(seed);
   const float part = quantized ? 1.0F / 512 : 0x1p-19F;
   for (NamedTensor& t : inputs) {
     if (t.tensor.dtype() == Dtype::kFloat32) {
-      for (float& x : t.tensor.as<float>()) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        x *= seed >> 63 ? 1 + part : 1 - part;
-      }
+      for (float& x : t.tensor.as<float>()) x *= random.below(2) == 1 ? 1 + part : 1 - part;
     } else if (quantized && t.tensor.dtype() == Dtype::kInt8) {
-      move_by_a_step(t.tensor.as<int8_t>(), seed);
+      move_by_a_step(t.tensor.as<int8_t>(), random);
     } else if (quantized && t.tensor.dtype() == Dtype::kUint8) {
-      move_by_a_step(t.tensor.as<uint8_t>(), seed);
+      move_by_a_step(t.tensor.as<uint8_t>(), random);
     } else if (quantized && t.tensor.dtype() == Dtype::kInt16) {
-      move_by_a_step(t.tensor.as<int16_t>(), seed);
+      move_by_a_step(t.tensor.as<int16_t>(), random);
     }
   }
   return inputs;
 }
 
-// One self-check on its way: the source's outputs are asked of each engine once.
-class Checking {
- public:
-  Checking(const Ports& ports, const WorkerSettings& settings, const Model& source, const Model& result,
-           const SelfCheckPlan& plan)
-      : ports_(ports), settings_(settings), source_(source), result_(result), plan_(plan) {}
-
-  Result<SelfCheck> run() {
-    OREE_TRY_ASSIGN(inputs_, self_check_inputs(ports_, result_.graph, plan_));
-    OREE_TRY_ASSIGN(const NamedTensors* wanted, find_reference());
-    // Inputs that the result has and the source has not are states: they begin as the model says.
-    NamedTensors given = inputs_;
-    for (const State& s : result_.graph.states()) {
-      given.push_back({result_.graph.value(s.input).name, s.initial.to_tensor()});
-    }
-    std::string reasons;
-    for (const std::string& runtime : engines_for(plan_.result)) {
-      OREE_TRY_ASSIGN(EngineCheck engine, check_engine(runtime, given, *wanted));
-      if (engine.refused) reasons += fmt::format("; {}: {}", runtime, engine.refused->message());
-      check_.engines.push_back(std::move(engine));
-    }
-    if (std::ranges::all_of(check_.engines, [](const EngineCheck& e) { return e.refused.has_value(); })) {
-      return Error(Code::kUnsupported, fmt::format("no engine here runs {}{}", plan_.result, reasons));
-    }
-    return std::move(check_);
-  }
-
- private:
-  const Result<NamedTensors>& source_in(const std::string& runtime) {
-    auto it = source_outputs_.find(runtime);
-    if (it != source_outputs_.end()) return it->second;
-    return source_outputs_.emplace(runtime, run_source(runtime, inputs_)).first->second;
-  }
-
-  Result<NamedTensors> run_source(const std::string& runtime, const NamedTensors& inputs) {
-    return runtime == kInterpreter ? interpret(source_.graph, inputs)
-                                   : run_file(ports_, settings_, plan_.scratch, plan_.source, runtime, inputs);
-  }
-
-  Result<const NamedTensors*> find_reference() {
-    std::vector<std::string> runtimes = engines_for(plan_.source);
-    runtimes.push_back(kInterpreter);
-    std::string why;
-    for (const std::string& runtime : runtimes) {
-      const Result<NamedTensors>& outputs = source_in(runtime);
-      if (outputs.ok()) {
-        check_.reference = runtime;
-        return &outputs.value();
-      }
-      why += fmt::format("; {}: {}", runtime, outputs.error().message());
-    }
-    return Error(Code::kUnavailable, fmt::format("nothing here can run {}{}", plan_.source, why));
-  }
-
-  Result<EngineCheck> check_engine(const std::string& runtime, const NamedTensors& given, const NamedTensors& wanted) {
-    EngineCheck engine;
-    engine.runtime = runtime;
-    engine.reference = check_.reference;
-    Result<NamedTensors> outputs = run_file(ports_, settings_, plan_.scratch, plan_.result, runtime, given);
-    if (!outputs.ok()) {
-      engine.refused = outputs.error();
-      return engine;
-    }
-    OREE_TRY_ASSIGN(engine.outputs, compare(source_.graph, wanted, *outputs, plan_.tolerance));
-    if (engine.agrees()) return engine;
-    OREE_TRY_ASSIGN(bool excused, as_the_source_does(engine, *outputs));
-    if (!excused) OREE_TRY(within_rounding(engine, *outputs, wanted));
-    return engine;
-  }
-
-  // Is it the engine that computes this network otherwise? Then it does so with the source, too.
-  Result<bool> as_the_source_does(EngineCheck& engine, const NamedTensors& outputs) {
-    std::vector<std::string> opens = engines_for(plan_.source);
-    if (engine.runtime == check_.reference || std::ranges::count(opens, engine.runtime) == 0) return false;
-    const Result<NamedTensors>& source = source_in(engine.runtime);
-    if (!source.ok()) return false;
-    OREE_TRY_ASSIGN(std::vector<OutputCheck> own, compare(source_.graph, *source, outputs, plan_.tolerance));
-    return excuse(engine, std::move(own), engine.runtime);
-  }
-
-  // Or is it a network whose outputs move with every rounding? Then they do with its inputs' last bits, too.
-  Status within_rounding(EngineCheck& engine, const NamedTensors& outputs, const NamedTensors& wanted) {
-    OREE_TRY_ASSIGN(const std::vector<double>* rounding, rounding_of(wanted));
-    OREE_TRY_ASSIGN(std::vector<OutputCheck> again,
-                    compare(source_.graph, wanted, outputs, plan_.tolerance, *rounding));
-    (void)excuse(engine, std::move(again), check_.reference);
-    return {};
-  }
-
-  // What an output may move by rounding alone: four times what it moves when all inputs move by what long sums in
-  // another order do to the values inside; in a quantized model, where each layer rounds to a step, once.
-  Result<const std::vector<double>*> rounding_of(const NamedTensors& wanted) {
-    if (rounding_) return &*rounding_;
-    rounding_.emplace(wanted.size(), 0);
-    for (uint64_t seed = 1; seed <= 2; ++seed) {
-      Result<NamedTensors> outputs = run_source(check_.reference, moved(inputs_, seed, is_quantized(source_.graph)));
-      if (!outputs.ok()) return outputs.error();
-      OREE_TRY_ASSIGN(std::vector<OutputCheck> spread, compare(source_.graph, wanted, *outputs, plan_.tolerance));
-      for (size_t i = 0; i < spread.size(); ++i) {
-        const double times = is_quantized(source_.graph) ? 1 : 4;
-        (*rounding_)[i] = std::max((*rounding_)[i], times * spread[i].max_abs_error);
-      }
-    }
-    return &*rounding_;
-  }
-
-  static bool excuse(EngineCheck& engine, std::vector<OutputCheck> outputs, const std::string& reference) {
-    if (!std::ranges::all_of(outputs, [](const OutputCheck& o) { return o.agrees; })) return false;
-    engine.outputs = std::move(outputs);
-    engine.reference = reference;
-    return true;
-  }
-
-  static constexpr char kInterpreter[] = "reference";
-  const Ports& ports_;
-  const WorkerSettings& settings_;
-  const Model& source_;
-  const Model& result_;
-  const SelfCheckPlan& plan_;
-  NamedTensors inputs_;
-  std::map<std::string, Result<NamedTensors>> source_outputs_;
-  std::optional<std::vector<double>> rounding_;
-  SelfCheck check_;
-};
-
-}  // namespace
-
-bool EngineCheck::agrees() const {
-  return !refused && std::ranges::all_of(outputs, [](const OutputCheck& o) { return o.agrees; });
-}
-
-bool SelfCheck::agrees() const {
-  bool any = false;
-  for (const EngineCheck& e : engines) {
-    if (e.refused) continue;
-    any = true;
-    if (!e.agrees()) return false;
-  }
-  return any;
-}
-
-Result<NamedTensors> self_check_inputs(const Ports& ports, const Graph& graph, const SelfCheckPlan& plan) {
+Result<NamedTensors> inputs_of(const Ports& ports, const Graph& graph, const SelfCheckPlan& plan) {
   if (!plan.input_npz.empty()) {
     OREE_TRY_ASSIGN(Bytes bytes, ports.files->read(plan.input_npz, kModelBytesMax));
     Result<NamedTensors> tensors = read_npz(bytes);
@@ -336,6 +170,173 @@ Result<NamedTensors> self_check_inputs(const Ports& ports, const Graph& graph, c
     infos.push_back({value.name, *value.dtype, to_shape(*value.dims)});
   }
   return noise_tensors(infos, plan.seed);
+}
+
+// One self-check on its way. The source's outputs are asked of each engine once.
+class Checking {
+ public:
+  Checking(const Ports& ports, const WorkerSettings& settings, const Model& source, const Model& result,
+           const SelfCheckPlan& plan)
+      : ports_(ports),
+        settings_(settings),
+        source_(source),
+        result_(result),
+        plan_(plan),
+        source_engines_(engines_for(plan.source)),
+        quantized_(is_quantized(source.graph)) {}
+
+  Result<SelfCheck> run() {
+    OREE_TRY_ASSIGN(check_.inputs, inputs_of(ports_, result_.graph, plan_));
+    OREE_TRY_ASSIGN(const NamedTensors* wanted, find_reference());
+    // Inputs that the result has and the source has not are states: they begin as the model says.
+    NamedTensors given = check_.inputs;
+    for (const State& s : result_.graph.states()) {
+      given.push_back({result_.graph.value(s.input).name, s.initial.to_tensor()});
+    }
+    std::string reasons;
+    for (const std::string& runtime : engines_for(plan_.result)) {
+      OREE_TRY_ASSIGN(EngineCheck engine, check_engine(runtime, given, *wanted));
+      if (engine.refused) reasons += fmt::format("; {}: {}", runtime, engine.refused->message());
+      check_.engines.push_back(std::move(engine));
+    }
+    if (std::ranges::all_of(check_.engines, [](const EngineCheck& e) { return e.refused.has_value(); })) {
+      return Error(Code::kUnsupported, fmt::format("no engine here runs {}{}", plan_.result, reasons));
+    }
+    return std::move(check_);
+  }
+
+ private:
+  const Result<NamedTensors>& source_in(const std::string& runtime) {
+    auto it = source_outputs_.find(runtime);
+    if (it != source_outputs_.end()) return it->second;
+    return source_outputs_.emplace(runtime, run_source(runtime, check_.inputs)).first->second;
+  }
+
+  Result<NamedTensors> run_source(const std::string& runtime, const NamedTensors& inputs) {
+    return runtime == kInterpreter ? interpret(source_.graph, inputs)
+                                   : run_file(ports_, settings_, plan_.scratch, plan_.source, runtime, inputs);
+  }
+
+  Result<const NamedTensors*> find_reference() {
+    std::vector<std::string> runtimes = source_engines_;
+    runtimes.push_back(kInterpreter);
+    std::string why;
+    for (const std::string& runtime : runtimes) {
+      const Result<NamedTensors>& outputs = source_in(runtime);
+      if (outputs.ok()) {
+        check_.reference = runtime;
+        return &outputs.value();
+      }
+      why += fmt::format("; {}: {}", runtime, outputs.error().message());
+    }
+    return Error(Code::kUnavailable, fmt::format("nothing here can run {}{}", plan_.source, why));
+  }
+
+  // Outputs by name, or by place where an engine or a format wants other names. `rounding`: differences that are
+  // allowed besides, an output each; empty: none.
+  Result<std::vector<OutputCheck>> compare(const NamedTensors& source, const NamedTensors& result,
+                                           const std::vector<double>& rounding = {}) const {
+    std::vector<OutputCheck> checks;
+    for (size_t i = 0; i < source.size(); ++i) {
+      const auto& [name, wanted] = source[i];
+      const NamedTensor* other = by_name(result, name);
+      if (!other && i < result.size()) other = &result[i];
+      if (!other) return Error(Code::kInvalid, fmt::format("the result has no output for '{}'", name));
+      if (other->tensor.shape() != wanted.shape()) {
+        return Error(Code::kInvalid, fmt::format("output '{}' has shape {}, and {} in the result", name,
+                                                 shape_text(wanted.shape()), shape_text(other->tensor.shape())));
+      }
+      Gap g = gap_of(wanted.to_doubles(), other->tensor.to_doubles());
+      const double allowed = std::max(kNaturalRounding * natural_size(source_.graph, source_.graph.find(name)),
+                                      i < rounding.size() ? rounding[i] : 0);
+      checks.push_back({name, g.max_abs, g.relative(), g.relative() <= plan_.tolerance || g.max_abs <= allowed});
+    }
+    return checks;
+  }
+
+  Result<EngineCheck> check_engine(const std::string& runtime, const NamedTensors& given, const NamedTensors& wanted) {
+    EngineCheck engine;
+    engine.runtime = runtime;
+    engine.reference = check_.reference;
+    Result<NamedTensors> outputs = run_file(ports_, settings_, plan_.scratch, plan_.result, runtime, given);
+    if (!outputs.ok()) {
+      engine.refused = outputs.error();
+      return engine;
+    }
+    OREE_TRY_ASSIGN(engine.outputs, compare(wanted, *outputs));
+    if (engine.agrees()) return engine;
+    OREE_TRY_ASSIGN(bool excused, as_the_source_does(engine, *outputs));
+    if (!excused) OREE_TRY(within_rounding(engine, *outputs, wanted));
+    return engine;
+  }
+
+  // Is it the engine that computes this network otherwise? Then it does so with the source, too.
+  Result<bool> as_the_source_does(EngineCheck& engine, const NamedTensors& outputs) {
+    if (engine.runtime == check_.reference || std::ranges::count(source_engines_, engine.runtime) == 0) return false;
+    const Result<NamedTensors>& source = source_in(engine.runtime);
+    if (!source.ok()) return false;
+    OREE_TRY_ASSIGN(std::vector<OutputCheck> own, compare(*source, outputs));
+    return excuse(engine, std::move(own), engine.runtime);
+  }
+
+  // Or is it a network whose outputs move with every rounding? Then they do with its inputs' last bits, too.
+  Status within_rounding(EngineCheck& engine, const NamedTensors& outputs, const NamedTensors& wanted) {
+    OREE_TRY_ASSIGN(const std::vector<double>* rounding, rounding_of(wanted));
+    OREE_TRY_ASSIGN(std::vector<OutputCheck> again, compare(wanted, outputs, *rounding));
+    (void)excuse(engine, std::move(again), check_.reference);
+    return {};
+  }
+
+  // What an output may move by rounding alone: four times what it moves when all inputs move by what long sums in
+  // another order do to the values inside; in a quantized model, where each layer rounds to a step, once.
+  Result<const std::vector<double>*> rounding_of(const NamedTensors& wanted) {
+    if (rounding_) return &*rounding_;
+    rounding_.emplace(wanted.size(), 0);
+    for (uint64_t seed = 1; seed <= 2; ++seed) {
+      Result<NamedTensors> outputs = run_source(check_.reference, moved(check_.inputs, seed, quantized_));
+      if (!outputs.ok()) return outputs.error();
+      OREE_TRY_ASSIGN(std::vector<OutputCheck> spread, compare(wanted, *outputs));
+      for (size_t i = 0; i < spread.size(); ++i) {
+        (*rounding_)[i] = std::max((*rounding_)[i], (quantized_ ? 1 : 4) * spread[i].max_abs_error);
+      }
+    }
+    return &*rounding_;
+  }
+
+  static bool excuse(EngineCheck& engine, std::vector<OutputCheck> outputs, const std::string& reference) {
+    if (!std::ranges::all_of(outputs, [](const OutputCheck& o) { return o.agrees; })) return false;
+    engine.outputs = std::move(outputs);
+    engine.reference = reference;
+    return true;
+  }
+
+  static constexpr char kInterpreter[] = "reference";
+  const Ports& ports_;
+  const WorkerSettings& settings_;
+  const Model& source_;
+  const Model& result_;
+  const SelfCheckPlan& plan_;
+  const std::vector<std::string> source_engines_;
+  const bool quantized_;
+  std::map<std::string, Result<NamedTensors>> source_outputs_;
+  std::optional<std::vector<double>> rounding_;
+  SelfCheck check_;
+};
+
+}  // namespace
+
+bool EngineCheck::agrees() const {
+  return !refused && std::ranges::all_of(outputs, [](const OutputCheck& o) { return o.agrees; });
+}
+
+bool SelfCheck::agrees() const {
+  bool any = false;
+  for (const EngineCheck& e : engines) {
+    if (e.refused) continue;
+    any = true;
+    if (!e.agrees()) return false;
+  }
+  return any;
 }
 
 Result<SelfCheck> self_check(const Ports& ports, const WorkerSettings& settings, const Model& source,

@@ -34,6 +34,7 @@ struct SelfCheck {
   // gives when the inputs' last bits move: some networks move with every rounding, the conversion is not to blame.
   std::string reference;
   std::vector<EngineCheck> engines;
+  NamedTensors inputs;  // on which all this was run; for compare_layers
   bool agrees() const;  // at least one engine ran the result, and all that did agree
 };
 
@@ -50,9 +51,6 @@ struct SelfCheckPlan {
 // kUnavailable when nothing here can run the source; kUnsupported when no engine here runs the result.
 Result<SelfCheck> self_check(const Ports& ports, const WorkerSettings& settings, const Model& source,
                              const Model& result, const SelfCheckPlan& plan);
-
-// The inputs that it used, for compare_layers.
-Result<NamedTensors> self_check_inputs(const Ports& ports, const Graph& graph, const SelfCheckPlan& plan);
 
 // Layer by layer, in our own interpreter: values that have one name and shape in both graphs, in the source's order.
 struct LayerCheck {
