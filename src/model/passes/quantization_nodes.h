@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// QuantizeLinear and DequantizeLinear as the quantization that they say. Internal to model/passes.
+// QuantizeLinear and DequantizeLinear as the quantization that they say. Internal to model/passes and
+// TFLite's lowering.
 #pragma once
 
 #include <optional>

@@ -17,26 +17,8 @@ Result<Shape> weights_of(const Lower& r) {
   return *shape;
 }
 
-// The scale of sums of products: that of the bias.
-std::optional<Quantization> sum_scale(const Lower& r, int channel_axis) {
-  std::optional<Quantization> x = r.value(r.in(0)).quantization, w = r.value(r.in(1)).quantization;
-  if (!x || !w) return std::nullopt;
-  Quantization q = *w;
-  for (float& s : q.scales) s *= x->scales[0];
-  std::ranges::fill(q.zero_points, 0);
-  q.axis = w->axis == channel_axis ? 0 : -1;
-  return q;
-}
-
 // TFLite's bias is optional to some engines only: always one.
-ValueId bias_of(Lower& r, int64_t channels, int channel_axis) {
-  if (r.has(2)) return r.in(2);
-  std::optional<Quantization> q = sum_scale(r, channel_axis);
-  Dtype dtype = !q ? Dtype::kFloat32 : r.dtype(r.in(0)) == Dtype::kInt16 ? Dtype::kInt64 : Dtype::kInt32;
-  ValueId bias = r.constant(Constant(Tensor(dtype, {channels})), "bias");
-  r.graph().set_quantization(bias, std::move(q));
-  return bias;
-}
+ValueId bias_of(Lower& r, int64_t channels) { return r.has(2) ? r.in(2) : r.zero_bias(channels); }
 
 ValueId typed_output(Lower& r, std::string_view op, std::vector<ValueId> inputs, Attributes options) {
   return r.emit(op, std::move(inputs), std::move(options), *r.dtype(r.out()), channels_last(*r.dims(r.out())), r.out());
@@ -66,7 +48,7 @@ Result<bool> conv(Lower& r) {
   if (n == 3 && (groups != 1 || r.quantized())) return r.unsupported("groups or quantized values in three dimensions");
   if (groups < 1 || weights[0] % groups != 0) return r.invalid(fmt::format("{} groups", groups));
   int64_t padding = 0;
-  ValueId x = padded_channels_last(r, w, kNoValue, padding), bias = bias_of(r, weights[0], 0), y = kNoValue;
+  ValueId x = padded_channels_last(r, w, kNoValue, padding), bias = bias_of(r, weights[0]), y = kNoValue;
   int64_t activation = r.absorb_activation();
   Attributes options = window_options(w, padding);
   options.emplace("fused_activation_function", activation);
@@ -152,7 +134,7 @@ Result<bool> conv_transpose(Lower& r) {
   if (!r.dims(r.in(0)) || r.dims(r.in(0))->size() != 4) return r.unsupported("the rank of its input is not known");
   OREE_TRY_ASSIGN(Transposed t, transposed_size(r, w));
   std::vector<ValueId> inputs{output_shape(r, t, weights[1]), r.permute(r.in(1), {1, 2, 3, 0}),
-                              r.permute(r.in(0), {0, 2, 3, 1}), bias_of(r, weights[1], 1)};
+                              r.permute(r.in(0), {0, 2, 3, 1}), bias_of(r, weights[1])};
   Dims dims{(*r.dims(r.out()))[0], t.size[0], t.size[1], weights[1]};
   ValueId y = r.emit("TRANSPOSE_CONV", std::move(inputs),
                      {{"padding", t.padding},

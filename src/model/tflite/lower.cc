@@ -151,19 +151,32 @@ void Lower::finish_emit(std::string_view op, std::vector<ValueId> inputs, Attrib
 void Lower::finish_emit_many(std::string_view op, std::vector<ValueId> inputs, std::vector<ValueId> outputs,
                              Attributes attributes) {
   OREE_ASSERT(find_tflite_builtin(op) != nullptr);
-  Node node;
-  node.op = op;
-  node.domain = kTfliteDomain;
-  node.inputs = std::move(inputs);
-  node.outputs = std::move(outputs);
-  node.attributes = std::move(attributes);
-  put(std::move(node));
+  put({.op = std::string(op),
+       .domain = std::string(kTfliteDomain),
+       .inputs = std::move(inputs),
+       .outputs = std::move(outputs),
+       .attributes = std::move(attributes)});
 }
 
 NodeId Lower::add_tflite_node(std::string_view op, std::vector<ValueId> inputs, std::vector<ValueId> outputs) {
   NodeId id = add_node(op, std::move(inputs), std::move(outputs));
   graph_.set_op(id, std::string(op), std::string(kTfliteDomain));
   return id;
+}
+
+ValueId Lower::zero_bias(int64_t channels) {
+  const std::optional<Quantization> x = value(in(0)).quantization;
+  std::optional<Quantization> q = value(in(1)).quantization;
+  if (!x) q.reset();
+  if (q) {
+    for (float& s : q->scales) s *= x->scales[0];
+    std::ranges::fill(q->zero_points, 0);
+    if (q->per_axis()) q->axis = 0;
+  }
+  Dtype type = !q ? Dtype::kFloat32 : dtype(in(0)) == Dtype::kInt16 ? Dtype::kInt64 : Dtype::kInt32;
+  ValueId bias = constant(Constant(Tensor(type, {channels})), "bias");
+  graph_.set_quantization(bias, std::move(q));
+  return bias;
 }
 
 ValueId Lower::int32s(std::span<const int64_t> values) {

@@ -47,6 +47,8 @@ class Lower : public NodeRewrite {
   void finish_emit_many(std::string_view op, std::vector<ValueId> inputs, std::vector<ValueId> outputs,
                         Attributes attributes);
   NodeId add_tflite_node(std::string_view op, std::vector<ValueId> inputs, std::vector<ValueId> outputs);
+  // Zeros in the type and scale in which the products of operands 0 and 1 are summed.
+  ValueId zero_bias(int64_t channels);
   ValueId int32s(std::span<const int64_t> values);  // rank 1; what is beyond 32 bits becomes the nearest
   ValueId int32s(std::initializer_list<int64_t> values) { return int32s(std::span(values)); }
   ValueId int32(int64_t value);     // rank 0

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/passes/quantization_nodes.h"
 #include "model/tflite/activation_bound.h"
 #include "model/tflite/lower.h"
 #include "model/tflite/tflite_types.h"
@@ -184,22 +185,10 @@ Result<bool> cast(Lower& r) {
 // The integers with the scale and zero point that a node gives as operands: those are theirs, or become theirs.
 // Constants that stand for other reals elsewhere are copied.
 Result<ValueId> agreed(Lower& r, ValueId integers) {
-  std::optional<Constant> scale = r.constant_of(r.in(1));
-  std::optional<Constant> zero = r.constant_of(r.in(2));
-  if (!scale || (r.has(2) && !zero)) return r.unsupported("a scale that is no constant");
-  if (r.integer("block_size", 0) != 0) return r.unsupported("scales of blocks");
-  Quantization q;
-  for (double s : scale->to_doubles()) q.scales.push_back(static_cast<float>(s));
-  q.zero_points.assign(q.scales.size(), 0);
-  if (zero) q.zero_points = zero->to_ints();
-  if (q.zero_points.size() != q.scales.size()) return r.invalid("scales and zero points differ in number");
-  if (q.scales.size() > 1) {
-    OREE_TRY_ASSIGN(size_t rank, r.known_rank(integers));
-    OREE_TRY_ASSIGN(size_t axis, r.axis(r.integer("axis", 1), rank));
-    q.axis = static_cast<int>(axis);
-  }
+  std::optional<Quantization> q = parameters_of(r.graph(), r.node());
+  if (!q) return r.unsupported("a scale that is no constant, or that of a block");
   std::optional<Quantization> held = r.value(integers).quantization;
-  if (held && (held->scales != q.scales || held->zero_points != q.zero_points)) {
+  if (held && (held->scales != q->scales || held->zero_points != q->zero_points)) {
     std::optional<Constant> constant = r.constant_of(integers);
     if (!constant) return r.unsupported("integers that stand for other reals elsewhere");
     integers = r.constant(*constant, r.value(integers).name);

@@ -11,23 +11,6 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
-// A bias for each output, of the type that the operator sums in.
-ValueId zero_bias(Lower& r, int64_t outputs) {
-  std::optional<Quantization> x = r.value(r.in(0)).quantization, w = r.value(r.in(1)).quantization;
-  bool integers = x && w;
-  Dtype dtype = !integers ? Dtype::kFloat32 : r.dtype(r.in(0)) == Dtype::kInt16 ? Dtype::kInt64 : Dtype::kInt32;
-  std::optional<Quantization> q;
-  if (integers) {
-    q = *w;
-    for (float& s : q->scales) s *= x->scales[0];
-    std::ranges::fill(q->zero_points, 0);
-    if (q->per_axis()) q->axis = 0;
-  }
-  ValueId bias = r.constant(Constant(Tensor(dtype, {outputs})), "bias");
-  r.graph().set_quantization(bias, std::move(q));
-  return bias;
-}
-
 // A constant that adds one number to each output, as such a list; kNoValue when it is another shape.
 ValueId as_bias(Lower& r, ValueId c, int64_t outputs) {
   std::optional<Constant> constant = r.constant_of(c);
@@ -74,15 +57,19 @@ Result<bool> gemm(Lower& r) {
   }
   int64_t outputs = (*shape)[rows ? 0 : 1];
   ValueId w = rows ? r.in(1) : r.permute(r.in(1), {1, 0});
-  ValueId bias = !r.has(2) ? zero_bias(r, outputs) : r.quantized() ? r.in(2) : as_bias(r, r.in(2), outputs);
-  // Kernels of 16 bits round otherwise with a bias, be it zero.
-  const bool without = !r.has(2) && r.quantized() && r.dtype(r.in(0)) == Dtype::kInt16;
-  if (without) bias = kNoValue;
-  if (bias == kNoValue && !without) {  // another shape, or computed: added by itself
-    ValueId product = r.emit("FULLY_CONNECTED", {r.in(0), w, zero_bias(r, outputs)}, options_of(r, 0),
-                             *r.dtype(r.out()), *r.dims(r.out()));
-    r.finish("Add", {product, r.in(2)});
-    return true;
+  ValueId bias = kNoValue;
+  if (!r.has(2)) {
+    // Kernels of 16 bits round otherwise with a bias, be it zero.
+    const bool without = r.quantized() && r.dtype(r.in(0)) == Dtype::kInt16;
+    if (!without) bias = r.zero_bias(outputs);
+  } else {
+    bias = r.quantized() ? r.in(2) : as_bias(r, r.in(2), outputs);
+    if (bias == kNoValue) {  // another shape, or computed: added by itself
+      ValueId product = r.emit("FULLY_CONNECTED", {r.in(0), w, r.zero_bias(outputs)}, options_of(r, 0),
+                               *r.dtype(r.out()), *r.dims(r.out()));
+      r.finish("Add", {product, r.in(2)});
+      return true;
+    }
   }
   int64_t activation = r.absorb_activation();
   r.finish_emit("FULLY_CONNECTED", {r.in(0), w, bias}, options_of(r, activation));
@@ -132,7 +119,7 @@ Result<bool> matmul(Lower& r) {
     int64_t outputs = (*shape)[1];
     ValueId w = r.permute(r.in(1), {1, 0});
     ValueId bias = r.quantized() ? kNoValue : absorb_bias(r, outputs);
-    if (bias == kNoValue) bias = zero_bias(r, outputs);
+    if (bias == kNoValue) bias = r.zero_bias(outputs);
     int64_t activation = r.absorb_activation();
     Attributes options = options_of(r, activation);
     if (rank > 2) options.emplace("keep_num_dims", int64_t{1});

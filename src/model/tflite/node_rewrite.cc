@@ -171,19 +171,14 @@ std::vector<ValueId> NodeRewrite::add_many(std::string_view op, std::vector<Valu
 
 void NodeRewrite::finish_many(std::string_view op, std::vector<ValueId> inputs, std::vector<ValueId> outputs,
                               Attributes attributes) {
-  Node node;
-  node.op = op;
-  node.inputs = std::move(inputs);
-  node.outputs = std::move(outputs);
-  node.attributes = std::move(attributes);
-  put(std::move(node));
+  put({.op = std::string(op),
+       .inputs = std::move(inputs),
+       .outputs = std::move(outputs),
+       .attributes = std::move(attributes)});
 }
 
 NodeId NodeRewrite::add_node(std::string_view op, std::vector<ValueId> inputs, std::vector<ValueId> outputs) {
-  Node node;
-  node.op = op;
-  node.inputs = std::move(inputs);
-  node.outputs = std::move(outputs);
+  Node node{.op = std::string(op), .inputs = std::move(inputs), .outputs = std::move(outputs)};
   added_.push_back(graph_.add_node(std::move(node), node_.block));
   return added_.back();
 }
