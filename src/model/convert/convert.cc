@@ -107,10 +107,8 @@ Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options) {
 }
 
 bool is_quantized(const Graph& graph) {
-  for (ValueId v = 0; v < static_cast<ValueId>(graph.value_count()); ++v) {
-    if (graph.value(v).quantization) return true;
-  }
-  return std::ranges::any_of(graph.all_nodes(), [&](NodeId n) { return graph.node(n).is("DequantizeLinear"); });
+  return graph.has_quantization() ||
+         std::ranges::any_of(graph.all_nodes(), [&](NodeId n) { return graph.node(n).is("DequantizeLinear"); });
 }
 
 Status check_result_name(const std::string& path) {

@@ -147,6 +147,10 @@ bool Graph::is_output(ValueId id) const {
   return std::ranges::any_of(states_, [&](const State& s) { return s.output == id; });
 }
 
+bool Graph::has_quantization() const {
+  return std::ranges::any_of(values_, [](const Value& v) { return v.quantization.has_value(); });
+}
+
 ValueId Graph::find(std::string_view name) const {
   auto it = names_.find(name);
   return it == names_.end() ? kNoValue : it->second;

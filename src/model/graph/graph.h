@@ -123,6 +123,7 @@ class Graph {
   std::vector<NodeId> all_nodes() const;  // of all blocks, those around before those within
   bool is_output(ValueId id) const;       // of any block, or of a state
   bool unused(ValueId id) const { return value(id).users.empty() && !is_output(id); }
+  bool has_quantization() const;               // integers of some value stand for reals
   ValueId find(std::string_view name) const;   // kNoValue when there is none
   const Constant* constant(ValueId id) const;  // nullptr: absent or no constant
   // The node that alone uses this value, which is no output; kNoNode otherwise.

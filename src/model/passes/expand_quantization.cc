@@ -88,17 +88,17 @@ class Expander {
     }
     if (to_integers) return {};
     std::vector<ValueId> outputs = node.outputs;
+    std::vector<std::pair<ValueId, ValueId>> made;  // integers, and the reals that they are made of
     for (ValueId& out : outputs) {
       if (!is_quantized(graph_, out)) continue;
       ValueId real = graph_.add_value(graph_.unique_name(graph_.value(out).name + "_real"), Dtype::kFloat32,
                                       graph_.value(out).dims);
-      made_.emplace_back(out, real);
+      made.emplace_back(out, real);
       out = real;
     }
     if (outputs == node.outputs) return {};
     graph_.set_outputs(id, outputs);
-    for (const auto& [integers, real] : made_) OREE_TRY(quantize(real, integers, node.block));
-    made_.clear();
+    for (const auto& [integers, real] : made) OREE_TRY(quantize(real, integers, node.block));
     return {};
   }
 
@@ -108,7 +108,6 @@ class Expander {
     q.name = graph_.value(integers).name;
     q.outputs = {integers};
     graph_.add_node(std::move(q), block);
-
     return {};
   }
 
@@ -179,7 +178,6 @@ class Expander {
   Graph& graph_;
   std::map<ValueId, BlockId> home_;  // of blocks' inputs
   std::map<ValueId, ValueId> reals_;
-  std::vector<std::pair<ValueId, ValueId>> made_;
 };
 
 // Relu and Clip behind an operator whose result they cut: the rounding of both is one, so the pair between them goes.

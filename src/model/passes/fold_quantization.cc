@@ -329,9 +329,7 @@ PassResult fold_quantization(Graph& graph) {
   bool any = std::ranges::any_of(graph.all_nodes(), [&](NodeId id) { return graph.node(id).is("DequantizeLinear"); });
   if (!any) return 0;
   // A graph of TFLite's says what is quantized and what is not.
-  for (size_t i = 0; i < graph.value_count(); ++i) {
-    if (graph.value(static_cast<ValueId>(i)).quantization) return 0;
-  }
+  if (graph.has_quantization()) return 0;
   OREE_TRY(merge_common(graph));
   int changed = prefer_int8(graph);
   for (NodeId id : living_nodes(graph)) {

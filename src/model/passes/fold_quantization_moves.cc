@@ -174,11 +174,10 @@ bool cancel(Graph& graph, NodeId id) {
 
 }  // namespace
 
-// What it gives out are elements of its first input, or the largest or smallest of some.
 bool moves_elements(const Graph& graph, const Node& node) {
-  static constexpr std::array kMoving{"DepthToSpace", "Expand",    "Flatten",   "Gather",   "Identity",     "MaxPool",
-                                      "ReduceMax",    "ReduceMin", "Reshape",   "Slice",    "SpaceToDepth", "Split",
-                                      "Squeeze",      "Tile",      "Transpose", "Unsqueeze"};
+  static constexpr std::array kMoving{"DepthToSpace", "Expand",    "Flatten", "Gather",    "Identity",
+                                      "ReduceMax",    "ReduceMin", "Reshape", "Slice",     "SpaceToDepth",
+                                      "Split",        "Squeeze",   "Tile",    "Transpose", "Unsqueeze"};
   if (!node.domain.empty() || node.inputs.empty()) return false;
   if (node.op == "MaxPool") return node.output(1) == kNoValue && node.integers("dilations").empty();
   if (node.op == "Resize") return node.text("mode", "nearest") == "nearest" && node.input(1) == kNoValue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "model/passes/fold_quantization.h"
 
@@ -73,17 +74,17 @@ class Groups {
     if (joins(node) || node.is("Shape") || node.is("Size")) return;
     // Whoever else takes them takes integers.
     for (ValueId v : node.inputs) {
-      if (small_integers(graph_, v)) raw_.emplace(root(v), true);
+      if (small_integers(graph_, v)) raw_.insert(root(v));
     }
     for (ValueId v : node.outputs) {
-      if (small_integers(graph_, v)) raw_.emplace(root(v), true);
+      if (small_integers(graph_, v)) raw_.insert(root(v));
     }
   }
 
   Graph& graph_;
   std::vector<size_t> parent_;
   std::map<size_t, std::optional<Quantization>> scales_;  // nothing: they contradict each other
-  std::map<size_t, bool> raw_;
+  std::set<size_t> raw_;
 };
 
 }  // namespace

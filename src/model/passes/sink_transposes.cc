@@ -121,21 +121,31 @@ class Sinker {
   }
 
   int push_reshape(BlockId block, NodeId id, const ReshapePush& push) {
+    // Where whole blocks move, the same cost further down is welcome, too: there it may meet others.
+    return keep_if_cheaper(block, is_identity(push.before), [&] {
+      const ValueId out = graph_.node(id).outputs[0];
+      const Value made = graph_.value(out);
+      ValueId source = graph_.node(graph_.value(graph_.node(id).inputs[0]).producer).inputs[0];
+      if (!is_identity(push.before)) source = transposed(graph_, source, push.before, block);
+      ValueId shape = graph_.add_constant("shape", Constant::vector(push.target));
+      ValueId reshaped = graph_.add("Reshape", {source, shape}, {}, block);
+      graph_.set_type(reshaped, made.dtype, permuted(*made.dims, inverse(push.after)));
+      graph_.set_quantization(reshaped, made.quantization);
+      graph_.replace_keeping_name(out, transposed(graph_, reshaped, push.after, block));
+      if (graph_.unused(out)) graph_.remove_node(id);
+    });
+  }
+
+  // What a change seems to cost is an estimate: a neighbour may share or keep what it counts as gone. Only what really
+  // gets less is kept, or, `or_equal`, no more; and so the pass ends. 1 when it was kept.
+  template <typename Change>
+  int keep_if_cheaper(BlockId block, bool or_equal, Change change) {
     Graph before = graph_;
     const int64_t cost_before = cost(block);
-    const ValueId out = graph_.node(id).outputs[0];
-    const Value made = graph_.value(out);
-    ValueId source = graph_.node(graph_.value(graph_.node(id).inputs[0]).producer).inputs[0];
-    if (!is_identity(push.before)) source = transposed(graph_, source, push.before, block);
-    ValueId shape = graph_.add_constant("shape", Constant::vector(push.target));
-    ValueId reshaped = graph_.add("Reshape", {source, shape}, {}, block);
-    graph_.set_type(reshaped, made.dtype, permuted(*made.dims, inverse(push.after)));
-    graph_.set_quantization(reshaped, made.quantization);
-    graph_.replace_keeping_name(out, transposed(graph_, reshaped, push.after, block));
-    if (graph_.unused(out)) graph_.remove_node(id);
+    change();
     join_pairs(block);
     const int64_t now = cost(block);
-    if (now < cost_before || (now == cost_before && is_identity(push.before))) return 1;
+    if (now < cost_before || (or_equal && now == cost_before)) return 1;
     graph_ = std::move(before);
     return 0;
   }
@@ -280,15 +290,7 @@ class Sinker {
       }
     }
     if (!best) return 0;
-    // The border's cost is an estimate: a neighbour may share or keep what it counts as gone. Only what really gets
-    // less is kept, and so the pass ends.
-    Graph before = graph_;
-    int64_t cost_before = cost(region.block);
-    apply(region, *best);
-    join_pairs(region.block);
-    if (cost(region.block) < cost_before) return 1;
-    graph_ = std::move(before);
-    return 0;
+    return keep_if_cheaper(region.block, false, [&] { apply(region, *best); });
   }
 
   // Of all transposes of a block that somebody uses.
