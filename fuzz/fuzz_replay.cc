@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz target over the files of a folder and over mutations of them: always the same ones, so that a failure
+// Runs a fuzz target over the files of folders and over mutations of them: always the same ones, so that a failure
 // repeats. Says which input it was when the target dies.
 #include <signal.h>
 #include <unistd.h>
@@ -89,13 +89,16 @@ void run(const Input& in) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: %s FOLDER [MUTATIONS]\n", argv[0]);
+  char* end = nullptr;
+  const size_t mutations = argc > 1 ? std::strtoul(argv[1], &end, 10) : 0;
+  if (argc < 3 || *end != 0) {
+    std::fprintf(stderr, "usage: %s MUTATIONS FOLDER...\n", argv[0]);
     return 2;
   }
-  size_t mutations = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 2000;
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(argv[1])) files.push_back(entry.path());
+  for (int i = 2; i < argc; ++i) {
+    for (const auto& entry : std::filesystem::directory_iterator(argv[i])) files.push_back(entry.path());
+  }
   std::sort(files.begin(), files.end());
   std::vector<Input> seeds;
   for (const auto& file : files) {
@@ -103,10 +106,10 @@ int main(int argc, char** argv) {
     seeds.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
   }
   if (seeds.empty()) {
-    std::fprintf(stderr, "%s: no seeds in %s\n", argv[0], argv[1]);
+    std::fprintf(stderr, "%s: no seeds in %s\n", argv[0], argv[2]);
     return 1;
   }
-  for (int s : {SIGABRT, SIGFPE}) signal(s, died);
+  for (int s : {SIGABRT, SIGFPE, SIGSEGV}) signal(s, died);
   for (size_t i = 0; i < seeds.size(); ++i) {
     std::snprintf(g_now, sizeof g_now, "died on seed %s\n", files[i].c_str());
     run(seeds[i]);

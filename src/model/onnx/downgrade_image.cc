@@ -217,6 +217,9 @@ Status group_norm_21(Downgrade& d) {
   std::optional<size_t> rank = d.rank(0);
   int64_t groups = d.node().integer("num_groups", 0);
   if (!rank || *rank < 2 || groups <= 0 || groups > (1 << 20)) return d.unsupported("of unknown rank needs opset 21");
+  const Dims dims = d.graph.value(x).dims.value_or(Dims());
+  if (std::ranges::any_of(dims, [](const Dim& dim) { return dim.known() && dim.size == 0; }))
+    return d.unsupported("of no elements needs opset 21");
   float epsilon = d.node().real("epsilon", 1e-5f);
   ValueId shape = d.add("Shape", {x}, {}, kNoValue);
   d.graph.set_type(shape, Dtype::kInt64, Dims{Dim(static_cast<int64_t>(*rank))});

@@ -328,6 +328,10 @@ class OnnxReader {
           onnx_attribute_value(*a, [this](const OnnxTensor& t) { return tensor(t); });
       bool strange = !value.ok() && value.error().code() == Code::kUnsupported && !n.domain.empty();
       if (!value.ok() && !strange) return value.error();
+      if (!strange && !*value && n.domain.empty()) {
+        return invalid(
+            fmt::format("attribute '{}' is of kind {}, which its operator cannot hold", named.name, a->type));
+      }
       if (!strange && *value) {
         node.attributes.emplace(named.name, std::move(**value));
       } else {

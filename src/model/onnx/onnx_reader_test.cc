@@ -30,6 +30,15 @@ TEST_CASE("an old opset's attributes arrive as inputs") {
   }
 }
 
+TEST_CASE("an attribute of a kind that ONNX has not is refused") {
+  Fill strange = [](ProtoWriter& w) {
+    message(w, 5, [](ProtoWriter& a) { a.text(1, "axis"), a.number(3, 1), a.number(20, 255); });
+  };
+  Result<Model> model = read(file(12, {input("x", {"2", "3"}), output("y"), node("Softmax", {"x"}, {"y"}, {strange})}));
+  REQUIRE_FALSE(model.ok());
+  CHECK(model.error().message().find("attribute 'axis' is of kind 255") != std::string::npos);
+}
+
 TEST_CASE("softmax over several dimensions is flattened, over the last one it stays") {
   auto softmax = [](const std::string& rank4, int64_t axis) {
     std::vector<std::string> dims =

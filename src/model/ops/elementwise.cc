@@ -35,12 +35,7 @@ Status infer_pow(Inference& in) {  // the exponent's type is its own
 // The slope gives way to the input's shape, never the other way round.
 Status infer_prelu(Inference& in) {
   OREE_TRY(want_same_dtype(in, {0, 1}));
-  if (std::optional<Dims> x = in.dims(0), slope = in.dims(1); x && slope) {
-    Result<Dims> both = broadcast(*x, *slope);
-    if (!both.ok() || both.value().size() != x->size()) {
-      return in.fail(fmt::format("a slope of {} for an input of {}", dims_text(*slope), dims_text(*x)));
-    }
-  }
+  OREE_TRY(want_one_way(in, 1));
   return infer_same(in);
 }
 

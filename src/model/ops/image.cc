@@ -80,6 +80,10 @@ Status infer_resize(Inference& in) {
       OREE_TRY_ASSIGN(out[axes[i]], scaled(in, (*x)[axes[i]], (*scales)[i]));
     }
   }
+  for (size_t i = 0; i < out.size(); ++i) {
+    if ((*x)[i].known() && (*x)[i].size == 0 && out[i].known() && out[i].size > 0)
+      return in.fail(fmt::format("{} elements are made of none", out[i].size));
+  }
   in.set(0, in.dtype(0), std::move(out));
   return {};
 }

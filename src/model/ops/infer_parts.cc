@@ -125,6 +125,18 @@ Result<Dim> same_dim(const Inference& in, const Dim& a, const Dim& b, std::strin
   return b;
 }
 
+Status want_one_way(const Inference& in, size_t input) {
+  std::optional<Dims> x = in.dims(0), other = in.dims(input);
+  if (!x || !other) return {};
+  bool fits = other->size() <= x->size();
+  for (size_t i = 1; fits && i <= other->size(); ++i) {
+    const Dim &a = (*x)[x->size() - i], &b = (*other)[other->size() - i];
+    fits = !b.known() || b.size == 1 || !a.known() || a.size == b.size;
+  }
+  if (fits) return {};
+  return in.fail(fmt::format("input {} of {} does not broadcast to {}", input, dims_text(*other), dims_text(*x)));
+}
+
 Result<std::optional<Dims>> dims_from(const Inference& in, size_t input) {
   OREE_TRY(want_rank(in, input, 1));
   OREE_TRY(want_integers(in, input));

@@ -41,6 +41,7 @@ Status want_dtype(const Inference& in, size_t input, Dtype dtype);
 Status want_integers(const Inference& in, size_t input);                            // int32 or int64
 Status want_same_dtype(const Inference& in, std::initializer_list<size_t> inputs);  // quantized nodes excused
 Status want_all_same_dtype(const Inference& in);
+Status want_one_way(const Inference& in, size_t input);  // it broadcasts to input 0 and leaves its shape
 // `axis` within [-rank, rank), brought to [0, rank).
 Result<size_t> axis_of(const Inference& in, int64_t axis, size_t rank);
 // The same for several, none of them twice.

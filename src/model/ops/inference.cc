@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "core/base/limits.h"
 #include "model/ops/check_node.h"
@@ -23,11 +24,10 @@ Status check_dims(const Dims& dims) {
       return Error(Code::kInvalid, fmt::format("a dimension of {} is out of bounds", d.size));
     }
   }
-  if (std::optional<Shape> shape = known_shape(dims)) {
-    Result<int64_t> elements = shape_elements(*shape);
-    if (!elements.ok()) return elements.error();
-  }
-  return {};
+  Shape shape = to_shape(dims);
+  for (int64_t& d : shape) d = std::abs(d);  // what is not known is 1 at least, or there is nothing to compute
+  Result<int64_t> elements = shape_elements(shape);
+  return elements.ok() ? Status() : Status(elements.error());
 }
 
 using Type = InferenceState::Type;
@@ -128,7 +128,16 @@ void Inference::set_value(ValueId id, std::optional<Dtype> dtype, std::optional<
       return;
     }
   }
-  if (value.quantization && value.dtype) dtype = value.dtype;
+  if (value.quantization && value.dtype) {
+    // A step of another scale is an integer still; a real, a truth or an index is none.
+    if (dtype && *dtype != *value.dtype &&
+        (dtype_is_float(*dtype) || *dtype == Dtype::kBool || *dtype == Dtype::kInt64)) {
+      contradiction_ = fail(fmt::format("'{}' is {}, but the model says quantized {}", value.name, dtype_name(*dtype),
+                                        dtype_name(*value.dtype)));
+      return;
+    }
+    dtype = value.dtype;
+  }
   if (auto at = static_cast<size_t>(id); at < state_.declared.size()) {
     const InferenceState::Type& declared = state_.declared[at];
     InferenceState::Type merged{dtype, dims};

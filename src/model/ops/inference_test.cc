@@ -39,6 +39,17 @@ TEST_CASE("what a file declares fills gaps, and what it contradicts is refused")
   CHECK(type_of("main (float[2] x) => (float[2,1] y) { y = Relu (x) }").find("the model says") != std::string::npos);
 }
 
+TEST_CASE("a truth, an index or a real is no quantized value") {
+  auto quantized = [](const std::string& inputs, const std::string& node) {
+    return type_of("main (" + inputs + ") => (int8[2] y) {\n y = " + node + "  #: int8[2] scale 0.5 zero 3\n}");
+  };
+  const std::string x = "\n int8[2] x,  #: int8[2] scale 0.5 zero 3\n int8[2] z  #: int8[2] scale 0.25 zero 0\n";
+  CHECK(quantized(x, "Add (x, z)") == "int8 2");
+  CHECK(quantized(x, "Less (x, z)").find("'y' is bool, but the model says quantized int8") != std::string::npos);
+  CHECK(quantized(x, "Shape (x)").find("'y' is int64, but the model says quantized int8") != std::string::npos);
+  CHECK(quantized("float[2] x", "Relu (x)").find("'y' is float32, but the model") != std::string::npos);
+}
+
 TEST_CASE("what is declared in between reaches what follows") {
   CHECK(type_of("main (x) => (y) <float[N,3,8,8] h> { h = my.ops.Backbone (x) y = GlobalAveragePool (h) }") ==
         "float32 N,3,1,1");

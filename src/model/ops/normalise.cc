@@ -47,6 +47,7 @@ Status infer_group_normalization(Inference& in) {
 // Mean and inverse deviation have 1 where the normalised axes were.
 Status infer_layer_normalization(Inference& in) {
   OREE_TRY_ASSIGN(std::optional<Dtype> stash, dtype_attribute(in, "stash_type", Dtype::kFloat32));
+  for (size_t i = 1; i < in.inputs(); ++i) OREE_TRY(want_one_way(in, i));
   std::optional<Dims> x = in.dims(0), left = x;
   if (x) {
     OREE_TRY_ASSIGN(size_t axis, axis_of(in, in.node().integer("axis", -1), x->size()));
@@ -58,6 +59,7 @@ Status infer_layer_normalization(Inference& in) {
 }
 
 Status infer_rms_normalization(Inference& in) {
+  OREE_TRY(want_one_way(in, 1));
   if (std::optional<Dims> x = in.dims(0)) OREE_TRY(axis_of(in, in.node().integer("axis", -1), x->size()));
   in.set(0, in.dtype(1), in.dims(0));
   return {};

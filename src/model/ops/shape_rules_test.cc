@@ -29,7 +29,7 @@ TEST_CASE("elementwise operators broadcast, symbols included") {
   CHECK(refused(type_of_node("y = Add (a, b)", "float[3] a, float[4] b"), "do not broadcast"));
   CHECK(refused(type_of_node("y = Add (a, b)", "float[3] a, int32[3] b"), "int32 beside one of float32"));
   CHECK(refused(type_of_node("y = And (a, b)", "float[3] a, float[3] b"), "must be bool"));
-  CHECK(refused(type_of_node("y = PRelu (a, b)", "float[3] a, float[2,3] b"), "slope"));
+  CHECK(refused(type_of_node("y = PRelu (a, b)", "float[3] a, float[2,3] b"), "does not broadcast"));
   CHECK(refused(type_of_node("y = Cast <to = 99> (a)", "float[3] a"), "no element type"));
 }
 
@@ -95,6 +95,23 @@ TEST_CASE("a reshape divides what is left, symbols too") {
   CHECK(refused(reshape("float[2,3,4] x", "[2] s = {-2, 2}"), "a dimension of -2"));
   CHECK(refused(reshape("float[2,3] x", "[3] s = {0, 0, 0}"), "has not"));
   CHECK(refused(reshape("float[2,3] x", "[2] s = {4294967296, 4294967296}"), "cannot become"));
+}
+
+TEST_CASE("scales and slopes fit the tensor that they are for") {
+  CHECK(type_of_node("y = LayerNormalization (x, s)", "float[2,4,3] x, float[3] s") == "float32 2,4,3");
+  CHECK(type_of_node("y = LayerNormalization (x, s)", "float[2,N,3] x, float[1,3] s") == "float32 2,N,3");
+  CHECK(refused(type_of_node("y = LayerNormalization (x, s, b)", "float[2,3] x, float[3] s, float[2] b"),
+                "input 2 of 2"));
+  CHECK(refused(type_of_node("y = RMSNormalization (x, s)", "float[2,1] x, float[3] s"), "does not broadcast to 2,1"));
+  CHECK(refused(type_of_node("y = PRelu (x, s)", "float[3] x, float[1,3] s"), "does not broadcast to 3"));
+}
+
+TEST_CASE("an image of no pixels cannot grow") {
+  auto resize = [](const std::string& x, const std::string& sizes) {
+    return type_of_node("y = Resize (x, \"\", \"\", s)", x, "int64[4] s = " + sizes);
+  };
+  CHECK(resize("float[0,4,2,3] x", "{0, 4, 5, 2}") == "float32 0,4,5,2");
+  CHECK(refused(resize("float[1,4,2,0] x", "{1, 4, 5, 2}"), "2 elements are made of none"));
 }
 
 TEST_CASE("slices are cut to the tensor, forwards and backwards") {

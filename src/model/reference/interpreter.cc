@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "core/base/limits.h"
+#include "model/ops/op_def.h"
 #include "model/reference/kernel.h"
 
 namespace oree {
@@ -186,6 +187,24 @@ Result<const Tensor*> Interpreter::Impl::look_up(ValueId id, const Node& node) {
   return static_cast<const Tensor*>(&it->second);
 }
 
+namespace {
+
+// What no inference has gone over: an operator of TFLite's own, whose results are as the file says, or it is wrong.
+Status check_declared(const Graph& graph, const Node& node, ValueId id, const Tensor& made) {
+  const Value& v = graph.value(id);
+  bool same = (!v.dtype || *v.dtype == made.dtype()) && (!v.dims || v.dims->size() == made.shape().size());
+  for (size_t i = 0; same && v.dims && i < v.dims->size(); ++i) {
+    const Dim& d = (*v.dims)[i];
+    same = !d.known() || d.size == made.shape()[i];
+  }
+  if (same) return {};
+  return Error(Code::kInvalid, fmt::format("{}: '{}' is {} {}, but the model says {} {}", node_text(node), v.name,
+                                           dtype_name(made.dtype()), shape_text(made.shape()),
+                                           v.dtype ? dtype_name(*v.dtype) : "?", v.dims ? dims_text(*v.dims) : "?"));
+}
+
+}  // namespace
+
 Status Interpreter::Impl::run_step(const Plan::Step& step) {
   const Node& node = graph.node(step.node);
   std::vector<const Tensor*> inputs;
@@ -195,7 +214,9 @@ Status Interpreter::Impl::run_step(const Plan::Step& step) {
   }
   OREE_TRY_ASSIGN(std::vector<Tensor> outputs, call_kernel(graph, node, *step.entry, inputs, *this, left));
   for (size_t i = 0; i < node.outputs.size(); ++i) {
-    if (node.outputs[i] != kNoValue) OREE_TRY(put(node.outputs[i], std::move(outputs[i])));
+    if (node.outputs[i] == kNoValue) continue;
+    if (find_op(node) == nullptr) OREE_TRY(check_declared(graph, node, node.outputs[i], outputs[i]));
+    OREE_TRY(put(node.outputs[i], std::move(outputs[i])));
   }
   for (ValueId id : step.last) drop(id);
   return {};

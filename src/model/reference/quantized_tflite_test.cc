@@ -55,5 +55,15 @@ TEST_CASE("a SVDF whose filters are no multiple of its rank is refused") {
   CHECK(got.error().code() == Code::kInvalid);
 }
 
+TEST_CASE("a SVDF whose output is not as the file says is refused") {
+  Graph g = svdf(1);
+  g.set_type(g.find("y"), Dtype::kInt8, to_dims({48, 3}));
+  Result<Interpreter> interpreter = Interpreter::create(g);
+  REQUIRE(interpreter.ok());
+  Result<NamedTensors> got = interpreter->run({{"x", tensor_of(Dtype::kInt8, {1, 1}, {1})}});
+  REQUIRE_FALSE(got.ok());
+  CHECK(got.error().message().find("but the model says int8 48,3") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace oree

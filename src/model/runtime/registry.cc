@@ -47,7 +47,7 @@ Backend& backend(const std::string& name) {
     std::call_once(entry.once, [&] { entry.backend = entry.make().release(); });
     return *entry.backend;
   }
-  OREE_ASSERT(!"a name from backend_names()");
+  OREE_ASSERT(false && "a name from backend_names()");
   std::abort();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "model/ops/analyze.h"
 #include "model/ops/inference.h"
 #include "model/passes/passes.h"
 #include "model/tflite/lower.h"
@@ -27,11 +28,24 @@ Status check_inputs(const Graph& graph) {
   return {};
 }
 
+// A tensor of a file has a type.
+Status check_types(const Graph& graph) {
+  for (NodeId id : graph.all_nodes()) {
+    for (ValueId v : graph.node(id).outputs) {
+      if (v == kNoValue || graph.value(v).dtype) continue;
+      return Error(Code::kUnsupported,
+                   fmt::format("{} '{}': its type is not known", op_name(graph.node(id)), graph.value(v).name));
+    }
+  }
+  return {};
+}
+
 Result<Bytes> write(const Model& model, const TfliteWriteOptions& options, bool fold) {
   Model lowered = model;
   Graph& graph = lowered.graph;
   OREE_TRY(infer_types(graph));
   OREE_TRY(check_inputs(graph));
+  OREE_TRY(check_types(graph));
   OREE_TRY(widen_floats(graph));
   OREE_TRY(pass(fold_constants(graph, kTfliteFoldedBytesMax)));
   if (fold) OREE_TRY(pass(fold_quantization(graph)));
