@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `oree convert` does with a model that was read from outside bytes: the passes, then both writers. A pass refuses or
-// leaves a graph; a writer refuses or leaves a file that can be read again.
+// What `oree convert` does with a model that was read from outside bytes: the passes, then both writers. A pass refuses
+// or leaves a graph; a writer refuses or leaves a file that can be read again.
 #include <cstdio>
 #include <memory>
 

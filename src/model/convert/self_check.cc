@@ -117,7 +117,7 @@ std::vector<std::string> engines_for(const std::string& path) {
     if (info.available && std::ranges::count(info.formats, format_name(*format)) > 0) names.push_back(name);
   }
   Result<std::string> best = default_backend(*format);
-  if (best.ok()) std::ranges::stable_partition(names, [&](const std::string& n) { return n == *best; });
+  if (best.ok()) std::stable_partition(names.begin(), names.end(), [&](const std::string& n) { return n == *best; });
   return names;
 }
 

@@ -14,6 +14,7 @@
 #include "model/onnx/onnx_values.h"
 #include "model/ops/element_types.h"
 #include "model/ops/inference.h"
+#include "model/ops/op_def.h"
 #include "model/ops/validate.h"
 
 namespace oree {
@@ -308,6 +309,10 @@ class OnnxReader {
     }
   }
 
+  static bool has_attribute(const OpDef* def, std::string_view name) {
+    return def && std::ranges::any_of(def->attributes, [&](const AttributeDef& a) { return a.name == name; });
+  }
+
   Status read_attributes(const OnnxNode& n, const Origin& origin, Node& node,
                          std::vector<std::pair<std::string_view, const OnnxGraph*>>& bodies) {
     std::unordered_set<std::string_view> seen;
@@ -328,7 +333,7 @@ class OnnxReader {
           onnx_attribute_value(*a, [this](const OnnxTensor& t) { return tensor(t); });
       bool strange = !value.ok() && value.error().code() == Code::kUnsupported && !n.domain.empty();
       if (!value.ok() && !strange) return value.error();
-      if (!strange && !*value && n.domain.empty()) {
+      if (!strange && !*value && (onnx_kind(*a) == OnnxKind::kNone || has_attribute(find_op(node), named.name))) {
         return invalid(
             fmt::format("attribute '{}' is of kind {}, which its operator cannot hold", named.name, a->type));
       }
