@@ -17,8 +17,9 @@ constexpr BlockId kEverywhere = -2;  // a constant
 
 std::pair<int64_t, int64_t> integer_range(Dtype dtype) {
   const int bits = dtype_bits(dtype);
-  if (dtype_is_signed(dtype)) return {-(int64_t{1} << (bits - 2)) * 2, (int64_t{1} << (bits - 2)) * 2 - 1};
-  return {0, bits == 64 ? INT64_MAX : (int64_t{1} << bits) - 1};
+  const int64_t high = INT64_MAX >> (64 - bits);
+  if (dtype_is_signed(dtype)) return {-high - 1, high};
+  return {0, bits == 64 ? INT64_MAX : high * 2 + 1};
 }
 
 class Validator {

@@ -133,6 +133,7 @@ Curve curve_of(const Scale& in) {
   double q = std::frexp(wide(in.scale) * 0x1p27, &c.factor.shift);
   c.factor.m = static_cast<int32_t>(std::min(std::round(q * 0x1p31), 2147483647.0));
   c.radius = input_radius(4, c.factor.shift);
+  if (c.factor.shift < -31) c.factor = {};  // no integer reaches a step of the curve
   return c;
 }
 
@@ -185,6 +186,7 @@ Status run_hard_swish(KernelCall& call) {
   float hires = (1.0F / 128.0F) * u.in.scale;
   Multiplier16 to_output = halved(wide(hires) / wide(u.out.scale));
   Multiplier16 to_gate = halved(wide(hires) / wide(3.0F / 32768.0F));
+  if (to_output.shift > 0) return call.unsupported("an output with a scale far below that of its input");
   return each(call, u.range, [&](int32_t v) -> int64_t {
     auto x = static_cast<int16_t>((v - u.in.zero) * 128);
     int16_t y = rounding_doubling_high_mul16(x, to_output.m);

@@ -13,6 +13,7 @@ using Ints = std::vector<int64_t>;
 
 // The places along one axis of a tensor of that shape: {0, 1, 2, …} lying along it, as long everywhere else.
 ValueId grid(Lower& r, const Shape& shape, size_t axis) {
+  if (!r.affordable(Dtype::kInt64, shape)) return r.int_constant(0);
   Tensor t(Dtype::kInt64, shape);
   int64_t inner = 1;
   for (size_t d = axis + 1; d < shape.size(); ++d) inner *= shape[d];
@@ -51,7 +52,7 @@ Result<bool> scatter(Lower& r, ValueId places, ValueId updates, const std::strin
   if (!r.dims(updates)) return r.unsupported("updates of unknown shape");
   Attributes sum{{"reduction", std::string("add")}};
   auto over_zeros = [&](ValueId what) {
-    ValueId zeros = r.constant(Constant(Tensor(*r.dtype(what), shape)), "zeros");
+    ValueId zeros = r.zeros(*r.dtype(what), shape);
     return r.add("ScatterND", {zeros, places, what}, sum);
   };
   ValueId moved = over_zeros(updates);

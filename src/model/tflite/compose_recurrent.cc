@@ -165,8 +165,7 @@ Result<Trace> unroll(Lower& r, const Shared& s, int64_t direction, int64_t gates
   ValueId peepholes = lstm && r.has(7) ? u.at(r.in(7)) : kNoValue;
   std::vector<ValueId> parts{u.at(r.in(1)), u.at(r.in(2)), wb, rb, peepholes};
   auto first = [&](size_t input) {
-    return r.has(input) ? u.at(r.in(input))
-                        : r.constant(Constant(Tensor(Dtype::kFloat32, {s.batch, s.hidden})), "zeros");
+    return r.has(input) ? u.at(r.in(input)) : r.zeros(Dtype::kFloat32, {s.batch, s.hidden});
   };
   Trace t;
   t.h.resize(static_cast<size_t>(s.steps));

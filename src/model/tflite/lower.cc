@@ -174,7 +174,7 @@ ValueId Lower::zero_bias(int64_t channels) {
     if (q->per_axis()) q->axis = 0;
   }
   Dtype type = !q ? Dtype::kFloat32 : dtype(in(0)) == Dtype::kInt16 ? Dtype::kInt64 : Dtype::kInt32;
-  ValueId bias = constant(Constant(Tensor(type, {channels})), "bias");
+  ValueId bias = zeros(type, {channels});
   graph_.set_quantization(bias, std::move(q));
   return bias;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/base/limits.h"
 #include "model/ops/element_types.h"
 #include "model/ops/inference.h"
 
@@ -197,6 +198,17 @@ ValueId NodeRewrite::number_like(ValueId like, double value) {
   std::optional<Dtype> dtype = graph_.value(like).dtype;
   if (!dtype) fail(unsupported(fmt::format("the type of '{}' is not known", graph_.value(like).name)));
   return number(dtype.value_or(Dtype::kFloat32), value);
+}
+
+bool NodeRewrite::affordable(Dtype dtype, const Shape& shape) {
+  Result<int64_t> n = shape_elements(shape);
+  if (n.ok() && dtype_bytes(dtype, *n) <= kMadeConstantBytesMax) return true;
+  fail(unsupported(fmt::format("it takes a constant of shape {}", shape_text(shape))));
+  return false;
+}
+
+ValueId NodeRewrite::zeros(Dtype dtype, const Shape& shape) {
+  return constant(Constant(Tensor(dtype, affordable(dtype, shape) ? shape : Shape())), "zeros");
 }
 
 ValueId NodeRewrite::number(Dtype dtype, double value) {

@@ -68,10 +68,12 @@ class NodeRewrite {
   ValueId int_constant(int64_t value) { return constant(Constant::scalar(value)); }
   ValueId number_like(ValueId like, double value);  // a scalar of the value's type
   ValueId number(Dtype dtype, double value);
-  static Attributes cast_to(Dtype dtype);    // of Cast
-  ValueId cast(ValueId value, Dtype dtype);  // itself when it has that type
-  ValueId as_int64(ValueId value);           // constants converted, others Cast
-  ValueId as_vector(ValueId value);          // rank 0 becomes rank 1
+  bool affordable(Dtype dtype, const Shape& shape);  // as a constant that is made here; fails otherwise
+  ValueId zeros(Dtype dtype, const Shape& shape);    // a scalar when that is not affordable
+  static Attributes cast_to(Dtype dtype);            // of Cast
+  ValueId cast(ValueId value, Dtype dtype);          // itself when it has that type
+  ValueId as_int64(ValueId value);                   // constants converted, others Cast
+  ValueId as_vector(ValueId value);                  // rank 0 becomes rank 1
   // Axes in another order: constants at once, also behind a Cast.
   ValueId permute(ValueId value, std::span<const int64_t> order);
   ValueId permute(ValueId value, std::initializer_list<int64_t> order) { return permute(value, std::span(order)); }

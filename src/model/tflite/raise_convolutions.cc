@@ -93,6 +93,9 @@ Result<Conv2d> conv_of(const Raise& r) {
   std::optional<Dims> dims = r.dims(r.in(0));
   if (!dims || dims->size() != 4 || !(*dims)[3].known()) return r.unsupported("its input's channels are not known");
   c.channels = (*dims)[3].size;
+  if (c.channels < 1 || c.weights[3] < 1) {
+    return r.invalid(fmt::format("weights {} for {} channels", shape_text(c.weights), c.channels));
+  }
   return c;
 }
 
@@ -111,7 +114,7 @@ Status conv_2d(Raise& r) {
 
 Status depthwise_conv_2d(Raise& r) {
   OREE_TRY_ASSIGN(Conv2d c, conv_of(r));
-  if (c.weights[0] != 1 || c.channels < 1 || c.weights[3] % c.channels != 0) {
+  if (c.weights[0] != 1 || c.weights[3] % c.channels != 0) {
     return r.invalid(fmt::format("weights {} for {} channels", shape_text(c.weights), c.channels));
   }
   c.attributes.emplace("group", c.channels);

@@ -125,7 +125,7 @@ Status rnn(Raise& r) {
   r.drop_activation();
   bool time_major = sequence && r.flag("time_major");
   ValueId x = sequence ? (time_major ? r.in(0) : swap_time(r, r.in(0))) : unsqueeze(r, r.in(0), 0);
-  ValueId none = r.constant(Constant(Tensor(Dtype::kFloat32, {units})));
+  ValueId none = r.zeros(Dtype::kFloat32, {units});
   ValueId bias = unsqueeze(r, r.add("Concat", {r.in(3), none}, {{"axis", int64_t{0}}}), 0);
   std::vector<ValueId> out = r.add_many(
       "RNN", {x, unsqueeze(r, r.in(1), 0), unsqueeze(r, r.in(2), 0), bias, kNoValue, unsqueeze(r, r.in(4), 0)}, 2,

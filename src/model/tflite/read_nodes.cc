@@ -39,15 +39,6 @@ Shape known(Shape shape) {
   return shape;
 }
 
-// What a variable tensor holds before the first run: zeros, or what stands for zero.
-Constant at_rest(const Value& value, const Shape& shape) {
-  Tensor zeros(*value.dtype, shape);
-  if (value.quantization && value.dtype == Dtype::kInt8) {
-    std::ranges::fill(zeros.as<int8_t>(), static_cast<int8_t>(value.quantization->zero_points[0]));
-  }
-  return Constant(std::move(zeros));
-}
-
 // A resource variable: its content before the first run, what it holds when a run begins, and now.
 struct Variable {
   std::optional<Constant> initial;
@@ -186,6 +177,15 @@ class NodeReader {
     return value;
   }
 
+  // What a state holds before the first run, where the file does not say.
+  Result<Tensor> zeros(Dtype dtype, Shape shape) {
+    OREE_TRY_ASSIGN(int64_t n, shape_elements(shape));
+    state_budget_ -= static_cast<int64_t>(dtype_bytes(dtype, n));
+    if (state_budget_ < 0)
+      return Error(Code::kExhausted, fmt::format("states of more than {} bytes", kModelStateBytesMax));
+    return Tensor(dtype, std::move(shape));
+  }
+
   // A tensor that its operator changes in place, and that keeps its content from one run to the next.
   Result<ValueId> variable_tensor(Scope& scope, int32_t index) {
     const TfliteTensor& t = tensor(scope, index);
@@ -195,7 +195,10 @@ class NodeReader {
     graph().set_type(value, dtype, to_dims(known(t.shape)));
     Variable& variable = variables_[graph().value(value).name];
     variable.input = variable.now = value;
-    variable.initial = at_rest(graph().value(value), known(t.shape));
+    OREE_TRY_ASSIGN(Tensor rest, zeros(dtype, known(t.shape)));
+    const auto& q = graph().value(value).quantization;
+    if (q && dtype == Dtype::kInt8) std::ranges::fill(rest.as<int8_t>(), static_cast<int8_t>(q->zero_points[0]));
+    variable.initial = Constant(std::move(rest));
     scope.in_place[index] = graph().value(value).name;
     return scope.values[static_cast<size_t>(index)] = value;
   }
@@ -434,7 +437,10 @@ class NodeReader {
     for (auto& [name, v] : variables_) {
       if (v.input == kNoValue) continue;  // written, never read
       const Value& value = graph().value(v.input);
-      if (!v.initial) v.initial = Constant(Tensor(*value.dtype, *known_shape(*value.dims)));
+      if (!v.initial) {
+        OREE_TRY_ASSIGN(Tensor rest, zeros(*value.dtype, *known_shape(*value.dims)));
+        v.initial = Constant(std::move(rest));
+      }
       if (v.now == v.input) {
         graph().set_constant(v.input, *std::move(v.initial));
         continue;
@@ -456,6 +462,7 @@ class NodeReader {
   std::map<int32_t, std::string> signature_names_;  // by tensor of the first subgraph
   std::map<std::string, Variable> variables_;
   int64_t dense_budget_;
+  int64_t state_budget_ = kModelStateBytesMax;
   size_t node_budget_ = 0;
   size_t text_budget_ = 0;
 };
