@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reference interpreter against ONNX Runtime, on random numbers: single operators of odd shapes, and a real model.
 
-    tests/conformance/reference_parity_test.py --tool build/bin/reference_run [--deps .deps]
+    tests/conformance/reference_parity_test.py --tool build/bin/model_tool [--deps .deps]
 
 Reals must lie within 1e-5 of the output's range (a whole model's within 1e-4), float16 within 2e-3; integers and bool must
 be equal. What ONNX Runtime
@@ -274,7 +274,8 @@ def compare(tool, folder, model_bytes, inputs, names, near):
         wanted = session.run(None, {n: np.asarray(x) for n, x in zip(names, inputs)})
     except Exception as e:  # its own exception types are many
         raise Refused(str(e).splitlines()[0]) from e
-    done = subprocess.run([tool, folder / "m.onnx", folder / "in.npz", folder / "out.npz"], capture_output=True, text=True)
+    done = subprocess.run([tool, "run", folder / "m.onnx", folder / "in.npz", folder / "out.npz"], capture_output=True,
+                          text=True)
     if done.returncode != 0:
         return done.stderr.strip()
     with np.load(folder / "out.npz") as outputs:
