@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the tests of models in Python, until `oree convert` does it. IN and OUT are .onnx or .tflite:
+// For the tests of models in Python: the readers, the writers and the interpreter alone, without the passes and the
+// check of `oree convert`. IN and OUT are .onnx or .tflite, and not the same file:
 //   model_tool rewrite IN OUT [OPSET [BYTES]] [NAME=N …]  reads a model into a graph and writes it again; NAME is a
 //                                                         free dimension, or an input whose shape is N,N,…
 //   model_tool print IN                                   the graph as text
@@ -10,11 +11,12 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
-#include <memory>
+#include <map>
 #include <string>
 
 #include "core/codec/npy.h"
 #include "model/graph/print.h"
+#include "model/load/load.h"
 #include "model/onnx/onnx_file.h"
 #include "model/onnx/onnx_graph.h"
 #include "model/passes/passes.h"
@@ -29,9 +31,9 @@ using oree::Error;
 using oree::Result;
 using oree::Status;
 
-std::shared_ptr<const Bytes> load(const std::string& path) {
+Bytes load(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  return std::make_shared<const Bytes>(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  return Bytes(std::istreambuf_iterator<char>(in), {});
 }
 
 Status save(const std::string& path, const Bytes& bytes) {
@@ -41,24 +43,6 @@ Status save(const std::string& path, const Bytes& bytes) {
 }
 
 bool is_tflite(const std::string& path) { return path.ends_with(".tflite"); }
-
-Result<oree::Model> read(const std::string& path) {
-  std::shared_ptr<const Bytes> file = load(path);
-  if (is_tflite(path)) return oree::read_tflite_model(*file, file);
-  oree::OnnxReadOptions options;
-  std::map<std::string, std::shared_ptr<const Bytes>> beside;
-  std::string folder = path.substr(0, path.find_last_of('/') + 1);
-  options.external = [&](const std::string& name) -> Result<ByteView> {
-    auto& bytes = beside[name];
-    if (!bytes) bytes = load(folder + name);
-    return ByteView(*bytes);
-  };
-  // Constants are views into the files beside the model, too.
-  Result<oree::Model> model = oree::read_onnx_model(*file, file, options);
-  static std::vector<std::shared_ptr<const Bytes>> kept;
-  for (auto& [name, bytes] : beside) kept.push_back(bytes);
-  return model;
-}
 
 // NAME=N: a symbol; NAME=N,N,…: the shape of an input.
 Status freeze(oree::Model& model, int count, char** settings) {
@@ -107,7 +91,7 @@ Status rewrite(const std::string& from, const std::string& to, int count, char**
   for (int i = 0; i < 2 && count > 0 && std::string(*settings).find('=') == std::string::npos; ++i, --count) {
     numbers[i] = std::atoll(*settings++);
   }
-  OREE_TRY_ASSIGN(oree::Model model, read(from));
+  OREE_TRY_ASSIGN(oree::Model model, oree::load_model(from));
   OREE_TRY(freeze(model, count, settings));
   if (is_tflite(to)) {
     OREE_TRY_ASSIGN(Bytes file, oree::write_tflite_model(model));
@@ -116,8 +100,8 @@ Status rewrite(const std::string& from, const std::string& to, int count, char**
   OREE_TRY(oree::raise_quantized_tflite(model.graph));
   int64_t opset = numbers[0];
   if (opset == 0 && !is_tflite(from)) {
-    std::shared_ptr<const Bytes> file = load(from);
-    Result<oree::OnnxFile> raw = oree::read_onnx(*file);
+    const Bytes file = load(from);
+    Result<oree::OnnxFile> raw = oree::read_onnx(file);
     opset = std::clamp<int64_t>(raw.ok() ? raw->opsets[""] : 0, 7, 28);
   }
   if (opset == 0) opset = oree::OnnxWriteOptions().opset;
@@ -125,10 +109,10 @@ Status rewrite(const std::string& from, const std::string& to, int count, char**
 }
 
 Status run(const std::string& path, int pairs, char** files) {
-  OREE_TRY_ASSIGN(oree::Model model, read(path));
+  OREE_TRY_ASSIGN(oree::Model model, oree::load_model(path));
   OREE_TRY_ASSIGN(oree::Interpreter interpreter, oree::Interpreter::create(model.graph));
   for (int i = 0; i + 1 < pairs; i += 2) {
-    OREE_TRY_ASSIGN(oree::NamedTensors inputs, oree::read_npz(*load(files[i])));
+    OREE_TRY_ASSIGN(oree::NamedTensors inputs, oree::read_npz(load(files[i])));
     OREE_TRY_ASSIGN(oree::NamedTensors outputs, interpreter.run(inputs));
     OREE_TRY_ASSIGN(Bytes packed, oree::write_npz(outputs));
     OREE_TRY(save(files[i + 1], packed));
@@ -137,7 +121,7 @@ Status run(const std::string& path, int pairs, char** files) {
 }
 
 Status print(const std::string& path) {
-  OREE_TRY_ASSIGN(oree::Model model, read(path));
+  OREE_TRY_ASSIGN(oree::Model model, oree::load_model(path));
   std::fputs(oree::print(model).c_str(), stdout);
   return {};
 }
