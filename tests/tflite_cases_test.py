@@ -50,12 +50,6 @@ def tensors(folder, kind):
     return out
 
 
-def by_place(names, values, model_names):
-    """Values in the order of the file's names: the model's own, or in order."""
-    table = dict(zip(model_names, values))
-    return [table[n] if n in table else values[i] for i, n in enumerate(names)]
-
-
 def run_tflite(path, inputs, model):
     litert = Interpreter(str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
     litert.allocate_tensors()
@@ -153,7 +147,7 @@ def main():
     if not folders:
         print(f"skipped: no cases in {DATA}")
         sys.exit(77)
-    verdicts, reasons = collections.Counter(), {}
+    verdicts = collections.Counter()
     with tempfile.TemporaryDirectory() as scratch:
         for folder in folders:
             verdict, reason = one(args.tool, folder, pathlib.Path(scratch))

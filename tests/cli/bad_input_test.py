@@ -17,7 +17,7 @@ import zipfile
 BIN = pathlib.Path(os.environ["OREE_BIN"])
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENTED = {1, 2, 3, 4, 5, 6, 7, 8, 9}
-USAGE, INVALID, NOT_FOUND = 2, 3, 8
+USAGE, NOT_FOUND = 2, 8
 
 
 def npy(dtype, shape, raw):

@@ -83,8 +83,7 @@ def casts():
                TensorProto.INT64: np.int64, TensorProto.BOOL: np.bool_}
     for to in numbers:
         for dtype in numbers.values():
-            yield "Cast", [whole(3, 5, low=0, high=100).astype(dtype) if dtype == np.bool_ or to == TensorProto.BOOL
-                           else whole(3, 5, low=0, high=100).astype(dtype)], {"to": to}
+            yield "Cast", [whole(3, 5, low=0, high=100).astype(dtype)], {"to": to}
     yield "Cast", [real(50, low=-100, high=100)], {"to": TensorProto.INT8}
     yield "Cast", [whole(50, low=-1000, high=1000)], {"to": TensorProto.INT8}
 

@@ -2,7 +2,6 @@
 """QDQ models of ONNX, made here: one operator between DequantizeLinear and QuantizeLinear with random scales, and a
 small network that onnxruntime.quantization quantizes."""
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 N = helper.make_node

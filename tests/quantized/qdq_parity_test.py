@@ -20,7 +20,6 @@ try:
     import quantized_engines as engines
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from qdq_cases import CASES, float_network, pictures
-    from quantized_engines import Refused
 except ImportError as e:
     print(f"skipped: {e}")
     sys.exit(77)
