@@ -33,6 +33,7 @@ Status rms_norm_23(Downgrade& d) {
   ValueId x = d.in(0);
   bool wide = d.dtype(0) == Dtype::kFloat32 || d.dtype(0) == Dtype::kFloat64;
   if (!wide) return d.unsupported("of half precision needs opset 23");
+  if (d.dtype(0) != d.dtype(1)) return d.unsupported("of two types needs opset 23");
   std::vector<int64_t> axes = last_axes(d);
   if (axes.empty()) return d.unsupported("of unknown rank needs opset 23");
   ValueId mean = d.add("ReduceMean", {d.add("Mul", {x, x}, {}, x), d.ints(axes)}, {}, x, true);

@@ -129,9 +129,12 @@ void Inference::set_value(ValueId id, std::optional<Dtype> dtype, std::optional<
     }
   }
   if (value.quantization && value.dtype) {
-    // A step of another scale is an integer still; a real, a truth or an index is none.
-    if (dtype && *dtype != *value.dtype &&
-        (dtype_is_float(*dtype) || *dtype == Dtype::kBool || *dtype == Dtype::kInt64)) {
+    // What is computed may have other integers than its operands; a real, a truth or an index is none, and what is
+    // moved stays as it is.
+    const OpDef* def = find_op(node_);
+    bool moved = def != nullptr && def->has(kMoves);
+    bool other = dtype && (dtype_is_float(*dtype) || *dtype == Dtype::kBool || *dtype == Dtype::kInt64 || moved);
+    if (other && *dtype != *value.dtype) {
       contradiction_ = fail(fmt::format("'{}' is {}, but the model says quantized {}", value.name, dtype_name(*dtype),
                                         dtype_name(*value.dtype)));
       return;
@@ -201,8 +204,8 @@ void forget_types(Graph& graph) {
   for (NodeId id : graph.all_nodes()) {
     const Node& node = graph.node(id);
     if (find_op(node) == nullptr) continue;
-    auto forget = [&](ValueId v) {
-      if (v != kNoValue && !graph.value(v).quantization) graph.set_type(v, {}, {});
+    auto forget = [&](ValueId v) {  // which integers hold quantized numbers follows from nothing
+      if (v != kNoValue) graph.set_type(v, graph.value(v).quantization ? graph.value(v).dtype : std::nullopt, {});
     };
     std::ranges::for_each(node.outputs, forget);
     for (const auto& [name, body] : node.blocks) std::ranges::for_each(graph.block(body).inputs, forget);

@@ -47,6 +47,7 @@ TEST_CASE("a truth, an index or a real is no quantized value") {
   CHECK(quantized(x, "Add (x, z)") == "int8 2");
   CHECK(quantized(x, "Less (x, z)").find("'y' is bool, but the model says quantized int8") != std::string::npos);
   CHECK(quantized(x, "Shape (x)").find("'y' is int64, but the model says quantized int8") != std::string::npos);
+  CHECK(quantized("uint8[2] x", "Identity (x)").find("'y' is uint8, but the model") != std::string::npos);
   CHECK(quantized("float[2] x", "Relu (x)").find("'y' is float32, but the model") != std::string::npos);
 }
 

@@ -59,6 +59,10 @@ Status infer_layer_normalization(Inference& in) {
 }
 
 Status infer_rms_normalization(Inference& in) {
+  for (size_t i = 0; i < 2; ++i) {  // of two types, perhaps
+    if (in.dtype(i) && !dtype_is_float(*in.dtype(i)))
+      return in.fail(fmt::format("input {} is {}", i, dtype_name(*in.dtype(i))));
+  }
   OREE_TRY(want_one_way(in, 1));
   if (std::optional<Dims> x = in.dims(0)) OREE_TRY(axis_of(in, in.node().integer("axis", -1), x->size()));
   in.set(0, in.dtype(1), in.dims(0));

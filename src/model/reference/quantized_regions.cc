@@ -168,18 +168,19 @@ Status run_pad(KernelCall& call) {
 
 // A place of the result along one axis, with 10 bits after the point.
 struct Place {
-  int32_t at = 0, low = 0, high = 0;
+  int64_t at = 0, low = 0, high = 0;
 };
 
 std::vector<Place> places_along(int64_t in, int64_t out, bool corners, bool centres) {
-  auto scale = static_cast<int32_t>(((int64_t{1} << 10) * in + out / 2) / out);
-  if (corners && out > 1) scale = static_cast<int32_t>(((int64_t{1} << 10) * (in - 1) + (out - 1) / 2) / (out - 1));
+  constexpr int64_t kOne = 1 << 10;
+  int64_t scale = (kOne * in + out / 2) / out;
+  if (corners && out > 1) scale = (kOne * (in - 1) + (out - 1) / 2) / (out - 1);
   std::vector<Place> places;
   for (int64_t i = 0; i < out; ++i) {
     Place p;
-    p.at = static_cast<int32_t>(i) * scale + (centres ? scale / 2 - (1 << 9) : 0);
-    p.low = std::max(p.at / (1 << 10), 0);
-    p.high = std::min((p.at + (1 << 10) - 1) / (1 << 10), static_cast<int32_t>(in - 1));
+    p.at = i * scale + (centres ? scale / 2 - kOne / 2 : 0);
+    p.low = std::clamp<int64_t>(p.at / kOne, 0, in - 1);  // a scale that was rounded up leads beyond the last
+    p.high = std::min((p.at + kOne - 1) / kOne, in - 1);
     places.push_back(p);
   }
   return places;
@@ -204,7 +205,7 @@ Status run_resize(KernelCall& call) {
   Elements<int64_t> values(x);
   std::vector<int64_t> y;
   for (int64_t plane = 0; plane < in[0] * in[1]; ++plane) {
-    auto value = [&](int32_t r, int32_t c) { return values[(plane * in[2] + r) * in[3] + c]; };
+    auto value = [&](int64_t r, int64_t c) { return values[(plane * in[2] + r) * in[3] + c]; };
     for (const Place& r : rows) {
       for (const Place& c : columns) {
         int64_t below = r.at - (1 << 10) * r.low, right = c.at - (1 << 10) * c.low, one = 1 << 10;

@@ -4,12 +4,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "core/base/limits.h"
 #include "model/ops/element_types.h"
 #include "model/ops/inference.h"
 
 namespace oree {
+namespace {
+
+// Towards zero, within the type's range: a bound in steps of a tiny scale lies outside.
+template <typename T>
+T nearest(double value) {
+  using Range = std::numeric_limits<T>;
+  if (std::isnan(value)) return 0;
+  if (value <= static_cast<double>(Range::min())) return Range::min();
+  return value >= static_cast<double>(Range::max()) ? Range::max() : static_cast<T>(value);
+}
+
+}  // namespace
 
 std::vector<int64_t> channels_first_order(size_t rank) {
   std::vector<int64_t> order{0, static_cast<int64_t>(rank) - 1};
@@ -217,14 +231,14 @@ ValueId NodeRewrite::number(Dtype dtype, double value) {
     case Dtype::kFloat32: t.as<float>()[0] = static_cast<float>(value); break;
     case Dtype::kFloat64: t.as<double>()[0] = value; break;
     case Dtype::kFloat16: t.as<uint16_t>()[0] = float_to_half(static_cast<float>(value)); break;
-    case Dtype::kInt8: t.as<int8_t>()[0] = static_cast<int8_t>(value); break;
-    case Dtype::kUint8: t.as<uint8_t>()[0] = static_cast<uint8_t>(value); break;
-    case Dtype::kInt16: t.as<int16_t>()[0] = static_cast<int16_t>(value); break;
-    case Dtype::kUint16: t.as<uint16_t>()[0] = static_cast<uint16_t>(value); break;
-    case Dtype::kInt32: t.as<int32_t>()[0] = static_cast<int32_t>(value); break;
-    case Dtype::kUint32: t.as<uint32_t>()[0] = static_cast<uint32_t>(value); break;
-    case Dtype::kInt64: t.as<int64_t>()[0] = static_cast<int64_t>(value); break;
-    case Dtype::kUint64: t.as<uint64_t>()[0] = static_cast<uint64_t>(value); break;
+    case Dtype::kInt8: t.as<int8_t>()[0] = nearest<int8_t>(value); break;
+    case Dtype::kUint8: t.as<uint8_t>()[0] = nearest<uint8_t>(value); break;
+    case Dtype::kInt16: t.as<int16_t>()[0] = nearest<int16_t>(value); break;
+    case Dtype::kUint16: t.as<uint16_t>()[0] = nearest<uint16_t>(value); break;
+    case Dtype::kInt32: t.as<int32_t>()[0] = nearest<int32_t>(value); break;
+    case Dtype::kUint32: t.as<uint32_t>()[0] = nearest<uint32_t>(value); break;
+    case Dtype::kInt64: t.as<int64_t>()[0] = nearest<int64_t>(value); break;
+    case Dtype::kUint64: t.as<uint64_t>()[0] = nearest<uint64_t>(value); break;
     case Dtype::kBool: t.as<uint8_t>()[0] = value != 0; break;
     default: fail(unsupported(fmt::format("a number of type {}", dtype_name(dtype))));
   }

@@ -24,6 +24,7 @@ Status check_inputs(const Graph& graph) {
                    fmt::format("input '{}' has the shape {}: all but its first dimension must be known", v.name,
                                v.dims ? dims_text(*v.dims) : "?"));
     }
+    if (!v.dtype) return Error(Code::kUnsupported, fmt::format("input '{}': its type is not known", v.name));
   }
   return {};
 }
