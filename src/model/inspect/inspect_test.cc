@@ -175,5 +175,29 @@ TEST_CASE("who could take a graph is tried, and what stands in the way is named"
   CHECK_FALSE(targets[2].possible);
 }
 
+TEST_CASE("a quantized operator that only TFLite has can go to ONNX, as conversion makes floats of it first") {
+  Inspection difference;
+  difference.model.emplace();
+  difference.model->graph = graph_of(R"(main (
+    int8[1,4] a,  #: int8[1,4] scale 0.02 zero -22
+    int8[1,4] b  #: int8[1,4] scale 0.01 zero -14
+  ) => (int8[1,4] y)
+  {
+    y = tflite.SQUARED_DIFFERENCE (a, b)  #: int8[1,4] scale 0.2 zero -6
+  })");
+  std::vector<Target> targets = try_targets("", difference, {});
+  REQUIRE(targets.size() == 3);
+  CHECK_MESSAGE(targets[1].possible, targets[1].why);
+  CHECK_MESSAGE(targets[2].possible, targets[2].why);  // what is raised for ONNX stays as it is for TFLite
+
+  // Of a file. Its int16 state is what the opset lacks, not the operator.
+  Result<Inspection> svdf = inspect(seed("tflite_run/svdf.tflite"));
+  REQUIRE(svdf.ok());
+  targets = try_targets(seed("tflite_run/svdf.tflite"), *svdf, {});
+  REQUIRE(targets.size() == 3);
+  CHECK(targets[1].why.find("opset 21 would do") != std::string::npos);
+  CHECK_MESSAGE(targets[2].possible, targets[2].why);
+}
+
 }  // namespace
 }  // namespace oree

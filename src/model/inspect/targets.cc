@@ -27,9 +27,10 @@ Target reference(const Graph& graph) {
   return {"reference", without.empty(), why};
 }
 
-Target onnx(const Model& model) {
+Target onnx(Model model) {
   const OnnxSinks nowhere{[](ByteView) { return Status(); }, [](ByteView) { return Status(); }};
-  Status written = write_onnx_model(model, {}, nowhere);
+  Status written = raise_quantized_tflite(model.graph);
+  if (written.ok()) written = write_onnx_model(model, {}, nowhere);
   return {"onnx", written.ok(), written.ok() ? "" : written.error().message()};
 }
 

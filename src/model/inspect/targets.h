@@ -15,8 +15,8 @@ struct Target {
   std::string why;  // what stands in the way: for the reference all operators, for writers the first
 };
 
-// Tries it, after the cleaning that `oree convert` does first; nothing is written. Free dimensions are set as `options`
-// say, else as the inspection assumed. Empty without a graph.
+// Tries it, with the steps that `oree convert` cannot do without; nothing is written. Free dimensions are set as
+// `options` say, else as the inspection assumed. Empty without a graph.
 std::vector<Target> try_targets(const std::string& path, const Inspection& inspection, const InspectOptions& options);
 
 }  // namespace oree
