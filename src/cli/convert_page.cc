@@ -73,8 +73,7 @@ std::string layers(const ConvertPage& page, const std::map<std::string, int>& bo
 }
 
 constexpr const char* kStyle = R"css(
-a.box-link{color:inherit;overflow-wrap:anywhere}td{overflow-wrap:anywhere}th.bars{width:26%}
-td .meter.bad{background:var(--bad)}
+th.bars{width:26%}td .meter.bad{background:var(--bad)}
 )css";
 
 }  // namespace

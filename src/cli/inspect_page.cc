@@ -89,10 +89,6 @@ std::string engines(const Probes& probes) {
   return html + "</table></section>";
 }
 
-constexpr const char* kStyle = R"css(
-a.box-link{color:inherit;overflow-wrap:anywhere}td{overflow-wrap:anywhere}
-)css";
-
 }  // namespace
 
 Result<Drawing> inspect_drawing(const Inspection& inspection) {
@@ -135,7 +131,7 @@ std::string inspect_page(const std::string& path, const Inspection& inspection, 
   page.kicker = "Orée inspect";
   page.heading = name;
   page.body = head + viewer_html(drawing) + facts + by_op(s) + layers(s, drawing) + engines(probes);
-  page.style = std::string(kSvgStyle) + kViewerStyle + kStyle;
+  page.style = std::string(kSvgStyle) + kViewerStyle;
   page.script = kViewerScript;
   return html_page(page);
 }

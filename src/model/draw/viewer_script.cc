@@ -27,6 +27,7 @@ aside button{font:inherit;font-size:12px;border:1px solid var(--line);border-rad
 .hint{color:var(--soft);font-size:13px}.viewer>.hint{margin:0;padding:8px 14px;border-top:1px solid var(--line)}
 .graph .box{cursor:pointer}.graph .hit .card{stroke:var(--ink);stroke-width:2}.graph .on .card{stroke:#d9691e;stroke-width:3}
 .graph .line.near{stroke:#d9691e;stroke-width:2.4}
+td,a.box-link{overflow-wrap:anywhere}a.box-link{color:inherit}
 td .meter{display:block;height:5px;border-radius:3px;background:var(--soft);min-width:1px;margin-top:3px}td .meter.live{background:#d9691e}
 .key-facts{display:flex;flex-wrap:wrap;gap:12px 40px}.key-facts div{font-size:13px;color:var(--soft)}
 .key-facts b{display:block;font-size:18px;color:var(--ink);font-weight:620}
