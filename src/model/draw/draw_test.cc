@@ -3,19 +3,12 @@
 
 #include "core/codec/json.h"
 #include "model/draw/viewer.h"
-#include "model/graph/print.h"
-#include "model/ops/inference.h"
+#include "model/ops/infer_fixture.h"
 
 namespace oree {
 namespace {
 
-Graph read(std::string_view text) {
-  Result<Model> model = parse_graph_text(text);
-  REQUIRE_MESSAGE(model.ok(), (model.ok() ? "" : model.error().message()));
-  Status inferred = infer_types(model->graph);
-  REQUIRE_MESSAGE(inferred.ok(), (inferred.ok() ? "" : inferred.error().message()));
-  return std::move(model->graph);
-}
+using infer_fixture::graph_of;
 
 size_t count(std::string_view text, std::string_view what) {
   size_t n = 0;
@@ -32,7 +25,7 @@ Drawing draw(const Graph& graph, const NodeNotes& notes = {}) {
 std::string fmt_id(int i) { return " id=\"b" + std::to_string(i) + "\" transform"; }
 
 TEST_CASE("each node is one box, and lines join makers with users") {
-  Graph g = read(
+  Graph g = graph_of(
       "main (float[4] x) => (y, z) <float[4] w = {1.0, 2.0, 3.0, 4.0}> {"
       " a = Relu (x) b = Mul (a, w) y = Add (a, b) z = Neg (a) }");
   Drawing d = draw(g);
@@ -60,7 +53,7 @@ TEST_CASE("each node is one box, and lines join makers with users") {
 }
 
 TEST_CASE("what follows from constants is not drawn, and said to be hidden") {
-  Graph g = read("main (float[2] x) => (y) <int32[2] w = {1, 2}> { f = Cast <to = 1> (w) y = Add (x, f) }");
+  Graph g = graph_of("main (float[2] x) => (y) <int32[2] w = {1, 2}> { f = Cast <to = 1> (w) y = Add (x, f) }");
   Drawing d = draw(g);
   CHECK(d.pictures.hidden == 1);
   CHECK(d.pictures.boxes() == 3);
@@ -69,7 +62,7 @@ TEST_CASE("what follows from constants is not drawn, and said to be hidden") {
 }
 
 TEST_CASE("a body is a picture of its own beside the graph, and uses go through its owner") {
-  Graph g = read(
+  Graph g = graph_of(
       "main (bool c, float[2] x) => (y) { r = Relu (x) y = If <then_branch = a () => (t) { t = Neg (r) },"
       " else_branch = b () => (e) { e = Abs (r) }> (c) }");
   Drawing d = draw(g);
@@ -84,7 +77,7 @@ TEST_CASE("a body is a picture of its own beside the graph, and uses go through 
 
 TEST_CASE("no name of a model gets out of its text") {
   const std::string evil = "</script><svg onload=alert(1)>\"'&\x01\xff";
-  Graph g = read("main (float[2] x) => (y) { y = Relu (x) }");
+  Graph g = graph_of("main (float[2] x) => (y) { y = Relu (x) }");
   g.rename(g.find("x"), evil + "in");
   g.rename(g.find("y"), evil + "out");
   g.set_op(g.all_nodes()[0], evil, evil);
@@ -107,7 +100,7 @@ TEST_CASE("no name of a model gets out of its text") {
 }
 
 TEST_CASE("live memory is drawn along the run, its peak marked") {
-  Graph g = read("main (float[4] x) => (y) { a = Relu (x) b = Neg (a) y = Abs (b) }");
+  Graph g = graph_of("main (float[4] x) => (y) { a = Relu (x) b = Neg (a) y = Abs (b) }");
   NodeNotes notes;
   int64_t bytes = 100;
   for (NodeId id : g.order()) notes[id].live_bytes = bytes = bytes == 200 ? 50 : 2 * bytes;  // 200, 50, 100
@@ -122,7 +115,7 @@ TEST_CASE("live memory is drawn along the run, its peak marked") {
 }
 
 TEST_CASE("errors colour the boxes") {
-  Graph g = read("main (float[4] x) => (y) { a = Relu (x) y = Abs (a) }");
+  Graph g = graph_of("main (float[4] x) => (y) { a = Relu (x) y = Abs (a) }");
   NodeNotes notes;
   notes[g.order()[0]].error = 0;
   notes[g.order()[1]].error = 0.5;

@@ -7,14 +7,15 @@
 #include <filesystem>
 #include <fstream>
 
-#include "model/graph/print.h"
 #include "model/inspect/summary_parts.h"
 #include "model/inspect/targets.h"
 #include "model/onnx/onnx_fixture.h"
-#include "model/ops/inference.h"
+#include "model/ops/infer_fixture.h"
 
 namespace oree {
 namespace {
+
+using infer_fixture::graph_of;
 
 class TemporaryFile {
  public:
@@ -99,13 +100,6 @@ TEST_CASE("an OpenVINO graph is summed from its ports") {
   ModelSummary torn;
   CHECK(summarise_openvino(as_bytes(xml), 431, torn).error().message().find(".bin") != std::string::npos);
   CHECK(summarise_openvino(as_bytes(xml), -1, torn).error().code() == Code::kInvalid);
-}
-
-Graph graph_of(std::string_view text) {
-  Result<Model> model = parse_graph_text(text);
-  REQUIRE_MESSAGE(model.ok(), (model.ok() ? "" : model.error().message()));
-  REQUIRE(infer_types(model->graph).ok());
-  return std::move(model->graph);
 }
 
 TEST_CASE("products of dequantized integers run as integers, of weights alone they do not") {

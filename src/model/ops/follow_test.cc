@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shapes that exporters compute with nodes of the graph.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "model/ops/infer_fixture.h"
 

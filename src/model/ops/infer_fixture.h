@@ -2,8 +2,7 @@
 // Graphs as text, inferred.
 #pragma once
 
-#include <fmt/format.h>
-
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -11,6 +10,16 @@
 #include "model/ops/inference.h"
 
 namespace oree::infer_fixture {
+
+// What the text says, with the types that inference finds. Throws where there is none, which ends the test case: a
+// header with doctest's REQUIRE would be of use in this folder alone.
+inline Graph graph_of(std::string_view text) {
+  Result<Model> model = parse_graph_text(text);
+  if (!model.ok()) throw std::invalid_argument(model.error().message());
+  Status inferred = infer_types(model->graph);
+  if (!inferred.ok()) throw std::invalid_argument(inferred.error().message());
+  return std::move(model->graph);
+}
 
 // "float32 N,3": the type that inference finds for the output named y; its refusal, or the text's, otherwise.
 inline std::string type_of(std::string_view text, std::string_view value = "y") {
@@ -26,7 +35,9 @@ inline std::string type_of(std::string_view text, std::string_view value = "y") 
 // The same of one node: "y = Relu (x)" with inputs "float[2] x" and constants "int64[1] k = {1}".
 inline std::string type_of_node(std::string_view node, std::string_view inputs, std::string_view constants = "",
                                 std::string_view value = "y") {
-  return type_of(fmt::format("main ({}) => ({}) <{}> {{ {} }}", inputs, value, constants, node), value);
+  std::string text = "main (";
+  text.append(inputs).append(") => (").append(value).append(") <").append(constants).append("> { ");
+  return type_of(text.append(node).append(" }"), value);
 }
 
 }  // namespace oree::infer_fixture

@@ -2,6 +2,7 @@
 #include "model/ops/inference.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "model/ops/infer_fixture.h"
 #include "model/ops/op_def.h"
@@ -9,6 +10,7 @@
 namespace oree {
 namespace {
 
+using infer_fixture::graph_of;
 using infer_fixture::type_of;
 
 TEST_CASE("a small CNN gets all its types") {
@@ -57,13 +59,12 @@ TEST_CASE("what is declared in between reaches what follows") {
 }
 
 TEST_CASE("new inputs are inferred anew once the old types are forgotten") {
-  Model m = parse_graph_text("main (float[1,4] x) => (y) { h = Relu (x) y = Neg (h) }").value();
-  REQUIRE(infer_types(m.graph).ok());
-  m.graph.set_type(m.graph.find("x"), Dtype::kFloat16, Dims{2, 5});
-  CHECK_FALSE(infer_types(m.graph).ok());
-  forget_types(m.graph);
-  REQUIRE(infer_types(m.graph).ok());
-  CHECK(*m.graph.value(m.graph.find("y")).dims == Dims{2, 5});
+  Graph g = graph_of("main (float[1,4] x) => (y) { h = Relu (x) y = Neg (h) }");
+  g.set_type(g.find("x"), Dtype::kFloat16, Dims{2, 5});
+  CHECK_FALSE(infer_types(g).ok());
+  forget_types(g);
+  REQUIRE(infer_types(g).ok());
+  CHECK(*g.value(g.find("y")).dims == Dims{2, 5});
 }
 
 TEST_CASE("hostile types and graphs are refused, not computed with") {

@@ -3,19 +3,14 @@
 
 #include <algorithm>
 
-#include "model/graph/print.h"
+#include "model/ops/infer_fixture.h"
 #include "model/passes/passes.h"
 #include "model/passes/test_passes.h"
 
 namespace oree {
 namespace {
 
-Graph parsed(std::string_view text) {
-  Result<Model> model = parse_graph_text(text);
-  REQUIRE_MESSAGE(model.ok(), (model.ok() ? "" : model.error().message()));
-  REQUIRE(infer_types(model->graph).ok());
-  return std::move(model->graph);
-}
+using infer_fixture::graph_of;
 
 // Folded, valid, and off by no more than that many steps of `step` beside what the float graph computes.
 Graph folded(const Graph& before, double step, double steps_max) {
@@ -36,7 +31,7 @@ size_t count_quantized(const Graph& g, Dtype dtype) {
 }
 
 TEST_CASE("uint8 activations and weights a channel become quantized int8 values") {
-  Graph g = folded(parsed(R"(main (float[1,2,3,3] x) => (y)
+  Graph g = folded(graph_of(R"(main (float[1,2,3,3] x) => (y)
       <float s = {0.05}, uint8 z = {120}, float sw = {0.01}, int8 zw = {0}, float sy = {0.02}, uint8 zy = {10},
        int8[2,2,1,1] w = {90, -30, 20, 127}, float[2] b = {0.25, -0.5}> {
       q = QuantizeLinear (x, s, z)
@@ -56,7 +51,7 @@ TEST_CASE("uint8 activations and weights a channel become quantized int8 values"
 }
 
 TEST_CASE("operators that move elements do so among integers, whatever is between them and the quantizer") {
-  Graph g = folded(parsed(R"(main (float[1,2,4,4] x) => (y)
+  Graph g = folded(graph_of(R"(main (float[1,2,4,4] x) => (y)
       <float s = {0.05}, int8 z = {3}, int64[2] shape = {1, 8}> {
       a = Add (x, x)
       m = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (a)
@@ -75,7 +70,7 @@ TEST_CASE("operators that move elements do so among integers, whatever is betwee
 }
 
 TEST_CASE("an operator whose scale TFLite prescribes is brought to the one that is wanted") {
-  Graph g = folded(parsed(R"(main (float[1,5] x) => (y)
+  Graph g = folded(graph_of(R"(main (float[1,5] x) => (y)
       <float s = {0.05}, int8 z = {0}, float sy = {0.008}, int8 zy = {0}> {
       q = QuantizeLinear (x, s, z)
       d = DequantizeLinear (q, s, z)
@@ -94,7 +89,7 @@ TEST_CASE("an operator whose scale TFLite prescribes is brought to the one that 
 }
 
 TEST_CASE("joined tensors are brought to the scale of the result") {
-  Graph g = folded(parsed(R"(main (float[1,5] x) => (y)
+  Graph g = folded(graph_of(R"(main (float[1,5] x) => (y)
       <float s = {0.05}, int8 z = {0}, float s2 = {0.03}, int8 z2 = {9}> {
       q = QuantizeLinear (x, s, z)
       d = DequantizeLinear (q, s, z)
@@ -109,7 +104,7 @@ TEST_CASE("joined tensors are brought to the scale of the result") {
 }
 
 TEST_CASE("what TFLite has in float alone stays between the two") {
-  Graph before = parsed(R"(main (float[1,5] x) => (y) <float s = {0.05}, uint8 z = {128}> {
+  Graph before = graph_of(R"(main (float[1,5] x) => (y) <float s = {0.05}, uint8 z = {128}> {
       q = QuantizeLinear (x, s, z)
       d = DequantizeLinear (q, s, z)
       c = Sin (d)
@@ -124,7 +119,7 @@ TEST_CASE("what TFLite has in float alone stays between the two") {
 }
 
 TEST_CASE("weights that are off centre stay in float: TFLite's convolutions have no such") {
-  Graph g = folded(parsed(R"(main (float[1,1,2,2] x) => (y)
+  Graph g = folded(graph_of(R"(main (float[1,1,2,2] x) => (y)
       <float s = {0.05}, int8 z = {3}, float sw = {0.01}, uint8 zw = {100}, uint8[1,1,1,1] w = {90}> {
       q = QuantizeLinear (x, s, z)
       d = DequantizeLinear (q, s, z)
@@ -140,7 +135,7 @@ TEST_CASE("weights that are off centre stay in float: TFLite's convolutions have
 }
 
 TEST_CASE("inputs and outputs of uint8 keep their type") {
-  Graph g = parsed(R"(main (uint8[1,5] x) => (y) <float s = {0.05}, uint8 z = {128}> {
+  Graph g = graph_of(R"(main (uint8[1,5] x) => (y) <float s = {0.05}, uint8 z = {128}> {
       d = DequantizeLinear (x, s, z)
       c = Relu (d)
       y = QuantizeLinear (c, s, z)
@@ -152,7 +147,7 @@ TEST_CASE("inputs and outputs of uint8 keep their type") {
 }
 
 TEST_CASE("integers that are moved before they are dequantized get their scale, states too") {
-  Graph g = parsed(R"(main (int8[1,3,4] x) => (y) <float s = {0.05}, int8 z = {7}> {
+  Graph g = graph_of(R"(main (int8[1,3,4] x) => (y) <float s = {0.05}, int8 z = {7}> {
       t = Transpose <perm = [0, 2, 1]> (x)
       d = DequantizeLinear (t, s, z)
       r = Relu (d)
@@ -164,7 +159,7 @@ TEST_CASE("integers that are moved before they are dequantized get their scale, 
 }
 
 TEST_CASE("integers that anything computes with as such have no scale") {
-  Graph g = parsed(R"(main (float[4] x) => (y, n) <float s = {0.05}, int8 z = {7}> {
+  Graph g = graph_of(R"(main (float[4] x) => (y, n) <float s = {0.05}, int8 z = {7}> {
       q = QuantizeLinear (x, s, z)
       d = DequantizeLinear (q, s, z)
       r = LeakyRelu (d)
@@ -177,7 +172,7 @@ TEST_CASE("integers that anything computes with as such have no scale") {
 }
 
 TEST_CASE("integers of 32 bits that are off centre stay where they are") {
-  Graph g = parsed(R"(main (int32[1,4] x) => (y) <float s = {0.05}, int32 z = {7}, int64[1] shape = {4}> {
+  Graph g = graph_of(R"(main (int32[1,4] x) => (y) <float s = {0.05}, int32 z = {7}, int64[1] shape = {4}> {
       d = DequantizeLinear (x, s, z)
       y = Reshape (d, shape)
   })");
