@@ -21,6 +21,7 @@ inline constexpr size_t kMadeConstantBytesMax = 256 << 20;             // of one
 inline constexpr int64_t kReferenceLiveBytesMax = int64_t{8} << 30;    // of all values that are alive there at a time
 inline constexpr int64_t kReferenceStepsMax = int64_t{1} << 38;        // of one node there: some minutes
 inline constexpr int64_t kReferenceRunStepsMax = int64_t{1} << 42;     // of one run there: some hours
+inline constexpr int64_t kFoldStepsMax = int64_t{1} << 31;             // of all constants that a pass computes: seconds
 inline constexpr int64_t kSparseExpansionMax = 64;  // a sparse tensor's dense bytes for each that is stored
 inline constexpr int64_t kReferenceElementsMax = int64_t{1} << 28;
 inline constexpr int64_t kTriedModelBytesMax = 256 << 20;  // of constants, for trying whether a model could be written

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "core/base/limits.h"
 #include "model/passes/passes.h"
 #include "model/passes/rewrite.h"
 #include "model/reference/interpreter.h"
@@ -75,6 +76,8 @@ std::optional<Tensor> known_size(const Graph& graph, const Node& node) {
 
 PassResult fold_constants(Graph& graph, int64_t bytes_max) {
   int folded = 0;
+  ReferenceLimits left;
+  left.node_steps = left.run_steps = static_cast<double>(kFoldStepsMax);
   for (BlockId block = 0; block < static_cast<BlockId>(graph.block_count()); ++block) {
     NodeId owner = graph.block(block).owner;
     if (owner != kNoNode && graph.node(owner).removed) continue;
@@ -96,8 +99,10 @@ PassResult fold_constants(Graph& graph, int64_t bytes_max) {
         if (v != kNoValue) tensors.push_back(graph.constant(v)->to_tensor());
         inputs.push_back(v == kNoValue ? nullptr : &tensors.back());
       }
-      Result<std::vector<Tensor>> results = evaluate_node(graph, id, inputs);
-      if (!results.ok() && results.error().code() == Code::kUnsupported) continue;
+      Result<std::vector<Tensor>> results = evaluate_node(graph, id, inputs, left);
+      bool stays =
+          !results.ok() && (results.error().code() == Code::kUnsupported || results.error().code() == Code::kExhausted);
+      if (stays) continue;
       OREE_TRY(results.ok() ? Status() : Status(results.error()));
       std::vector<Tensor> outputs = std::move(results).value();
       for (size_t i = 0; i < outputs.size(); ++i) become_constant(graph, id, i, std::move(outputs[i]));

@@ -315,7 +315,8 @@ Status make_float(Graph& graph, NodeId id) {
   for (size_t i = 0, k = 0; i < node.inputs.size(); ++i) {
     inputs.push_back(node.inputs[i] == kNoValue ? nullptr : &operands[k++]);
   }
-  OREE_TRY_ASSIGN(std::vector<Tensor> made, evaluate_node(graph, id, inputs));
+  ReferenceLimits left;
+  OREE_TRY_ASSIGN(std::vector<Tensor> made, evaluate_node(graph, id, inputs, left));
   graph.remove_node(id);
   graph.set_constant(node.outputs[0], Constant(std::move(made.at(0))));
   return {};

@@ -132,7 +132,8 @@ TEST_CASE("an operator without a kernel is refused in a body, too, and a node wi
   NodeId choose = c.g.value(c.chosen).producer;
   Tensor condition = bools({}, {1});
   const Tensor* inputs[] = {&condition};
-  Result<std::vector<Tensor>> out = evaluate_node(c.g, choose, inputs);
+  ReferenceLimits left;
+  Result<std::vector<Tensor>> out = evaluate_node(c.g, choose, inputs, left);
   REQUIRE(!out.ok());
   CHECK(out.error().code() == Code::kUnsupported);
   c.g.set_op(c.g.value(c.inner).producer, "NoSuchOperator");

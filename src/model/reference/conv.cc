@@ -54,8 +54,8 @@ Result<Geometry> geometry(const KernelCall& call, const Tensor& x, const Tensor&
     g.shape.push_back(window.out);
   }
   OREE_TRY(call.fits(Dtype::kFloat64, g.shape));
-  double places = static_cast<double>(g.batch) * static_cast<double>(std::max(g.in, g.out));
-  OREE_TRY(call.affordable(places * static_cast<double>(w.elements())));
+  double places = static_cast<double>(std::max<int64_t>(g.batch, 1)) * static_cast<double>(std::max(g.in, g.out));
+  OREE_TRY(call.affordable(places * static_cast<double>(std::max(w.elements(), g.kernel))));
   return g;
 }
 

@@ -324,7 +324,8 @@ Result<NamedTensors> Interpreter::run(const NamedTensors& inputs) {
   return out;
 }
 
-Result<std::vector<Tensor>> evaluate_node(const Graph& graph, NodeId node, std::span<const Tensor* const> inputs) {
+Result<std::vector<Tensor>> evaluate_node(const Graph& graph, NodeId node, std::span<const Tensor* const> inputs,
+                                          ReferenceLimits& left) {
   struct NoBlocks : BlockRunner {
     Result<std::vector<Tensor>> run_block(BlockId, std::vector<Tensor>) override {
       return Error(Code::kUnsupported, "bodies are not run here");
@@ -333,8 +334,7 @@ Result<std::vector<Tensor>> evaluate_node(const Graph& graph, NodeId node, std::
   const Node& n = graph.node(node);
   if (!n.blocks.empty()) return Error(Code::kUnsupported, node_text(n) + ": has bodies");
   OREE_TRY_ASSIGN(const KernelEntry* entry, kernel_of(graph, n));
-  ReferenceLimits limits;
-  return call_kernel(graph, n, *entry, inputs, no_blocks, limits);
+  return call_kernel(graph, n, *entry, inputs, no_blocks, left);
 }
 
 }  // namespace oree

@@ -111,12 +111,13 @@ TEST_CASE("one node is evaluated from tensors") {
   ValueId y = g.add("Not", {x});
   Tensor in = bools({1}, {0});
   const Tensor* inputs[] = {&in};
-  Result<std::vector<Tensor>> out = evaluate_node(g, g.value(y).producer, inputs);
+  ReferenceLimits left;
+  Result<std::vector<Tensor>> out = evaluate_node(g, g.value(y).producer, inputs, left);
   REQUIRE(out);
   check_equal((*out)[0], bools({1}, {1}));
   const Tensor* none[] = {nullptr};
-  CHECK(!evaluate_node(g, g.value(y).producer, none).ok());
-  CHECK(!evaluate_node(g, g.value(y).producer, {}).ok());
+  CHECK(!evaluate_node(g, g.value(y).producer, none, left).ok());
+  CHECK(!evaluate_node(g, g.value(y).producer, {}, left).ok());
 }
 
 TEST_CASE("quantized values go to no plain kernel that computes") {

@@ -109,8 +109,8 @@ Result<Shapes> shapes_of(const KernelCall& call, bool transposed) {
     s.shape.push_back(window.out);
   }
   OREE_TRY(call.fits(Dtype::kInt64, s.shape));
-  OREE_TRY(call.affordable(static_cast<double>(s.batch) * static_cast<double>(std::max(s.in, s.out)) *
-                           static_cast<double>(call.need(1).elements())));
+  double places = static_cast<double>(std::max<int64_t>(s.batch, 1)) * static_cast<double>(std::max(s.in, s.out));
+  OREE_TRY(call.affordable(places * static_cast<double>(std::max(call.need(1).elements(), s.kernel))));
   return s;
 }
 

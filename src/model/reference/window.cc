@@ -53,7 +53,8 @@ Status bounded(const KernelCall& call, const Shape& x, const std::vector<AxisWin
     taps *= static_cast<double>(w.kernel);
   }
   if (places > static_cast<double>(kTensorElementsMax)) return call.invalid("an output that is too large");
-  return call.affordable(places * taps * static_cast<double>(x[0]) * static_cast<double>(x[1]));
+  // The taps of a place are found even where there are no planes.
+  return call.affordable(places * taps * std::max(1.0, static_cast<double>(x[0]) * static_cast<double>(x[1])));
 }
 
 }  // namespace
