@@ -228,18 +228,31 @@ case("requantize", "QUANTIZE", np.int8, None, None, "QuantizeOptions")(unary)
 case("requantize_int16", "QUANTIZE", np.int16, None, None, "QuantizeOptions")(unary)
 
 
-@case("neg_exp", "EXP")
-@case("gelu", "GELU")
-@case("log_softmax", "LOG_SOFTMAX")
-@case("rsqrt", "RSQRT")
-def curve(rng, op):
-    out = (16 / 256, 127) if op == "LOG_SOFTMAX" else None
-    if op == "RSQRT":
-        net = Net()
-        x, y = net.tensor([1, 20], np.int8, scale(rng), -128), net.tensor([1, 20], np.int8, scale(rng), 0)
-        net.op(op, [x], [y], None, 2)
-        return one(net, x, y)
-    return unary(rng, op, np.int8, None, out, {"GELU": "GeluOptions", "EXP": "ExpOptions"}.get(op, "LogSoftmaxOptions"))
+@case("neg_exp", "EXP", "ExpOptions")
+@case("gelu", "GELU", "GeluOptions")
+def curve(rng, op, options):
+    return unary(rng, op, np.int8, None, None, options)
+
+
+@case("log_softmax", 0.005, 0.1)
+@case("log_softmax_wide", 0.5, 20)
+@case("log_softmax_narrow", 1e-7, 1e-3)
+def log_softmax(rng, low, high):
+    return unary(rng, "LOG_SOFTMAX", np.int8, scale(rng, low, high), (16 / 256, 127), "LogSoftmaxOptions")
+
+
+@case("rsqrt", np.int8, 0.005, 0.1)
+@case("rsqrt_extreme", np.int8, 1e-6, 1e4)
+@case("rsqrt_int16", np.int16, 1e-6, 1e4)
+def rsqrt(rng, dtype, low, high):
+    """Of what RELU leaves: numbers from the zero point on, wherever that is."""
+    net = Net()
+    s, z = scale(rng, low, high), 0 if dtype == np.int16 else int(rng.choice([-128, 127, rng.integers(-128, 127)]))
+    x, middle = net.tensor([2, 40], dtype, s, z), net.tensor([2, 40], dtype, s, z)
+    y = net.tensor([2, 40], dtype, float(np.float32(rng.uniform(0.2, 3) / np.sqrt(s) / 100)), zero(rng, dtype))
+    net.op("RELU", [x], [middle], None, 2)
+    net.op("RSQRT", [middle], [y], None, 2)
+    return one(net, x, y)
 
 
 @case("leaky_relu", np.int8)

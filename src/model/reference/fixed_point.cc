@@ -10,13 +10,15 @@
 namespace oree {
 namespace {
 
-constexpr int32_t kOne = INT32_MAX;  // with no integer bits
+constexpr int32_t kOne = INT32_MAX;        // with no integer bits
+constexpr int32_t kSqrtHalf = 1518500250;  // likewise
 
 // x * 2^exponent for values with a point: saturates to the left, rounds to the right.
 int32_t rescale(int32_t x, int exponent) {
   return exponent >= 0 ? saturating_shift_left(x, exponent) : rounding_divide_by_pot(x, -exponent);
 }
 
+int32_t saturate(int64_t x) { return static_cast<int32_t>(std::clamp<int64_t>(x, INT32_MIN, INT32_MAX)); }
 int32_t wrap(int64_t x) { return static_cast<int32_t>(static_cast<uint32_t>(x)); }
 int32_t add(int32_t a, int32_t b) { return wrap(int64_t{a} + b); }
 
@@ -153,6 +155,54 @@ int32_t reciprocal(int32_t x, int integer_bits, int& bits_over_unit) {
   bits_over_unit = integer_bits - headroom;
   auto less_one = static_cast<int32_t>((static_cast<uint32_t>(x) << headroom) - (uint32_t{1} << 31));
   return one_over_one_plus(less_one);
+}
+
+Multiplier inverse_sqrt(int32_t x) {
+  if (x <= 1) return {INT32_MAX, 0};
+  // x becomes a number from 1/2 to 2 with 3 integer bits, by powers of four whose roots are shifts.
+  int right = 11;
+  for (; x >= 1 << 29; x /= 4) ++right;
+  const int pairs = (std::countl_zero(static_cast<uint32_t>(x)) - 1) / 2 - 1;
+  right -= pairs;
+  const int32_t half = rounding_divide_by_pot((x << (2 * pairs)) >> 1, 1);
+  constexpr int32_t kOneQ3 = 1 << 28, kThreeHalvesQ3 = kOneQ3 + kOneQ3 / 2;
+  int32_t y = kOneQ3;
+  for (int i = 0; i < 5; ++i) {  // Newton's method
+    int32_t cube = rescale(rounding_doubling_high_mul(rounding_doubling_high_mul(y, y), y), 6);
+    y = rescale(add(rounding_doubling_high_mul(kThreeHalvesQ3, y), -rounding_doubling_high_mul(half, cube)), 3);
+  }
+  y = rounding_doubling_high_mul(y, kSqrtHalf);
+  return right >= 0 ? Multiplier{y, -right} : Multiplier{wrap(int64_t{y} << -right), 0};
+}
+
+// x = r * 2^e with r around the fourth root of 1/2, where a quotient of polynomials is near to its logarithm. e is a
+// quarter beside a whole number; of the two candidates, one from x and one from x * sqrt(1/2), the larger e holds.
+int32_t log_q12_to_q5(int32_t x) {
+  // One more integer bit than the result has, so that e * log(2) does not saturate.
+  constexpr int kInBits = 12, kOutBits = 5, kBits = kOutBits + 1;
+  constexpr int32_t kLog2 = 1488522236, kFourthRootOfHalf = 1805811301, kQuarter = 1 << (31 - 2 - kBits);
+  // 11/240, 1/20, 1/4 times the fourth root of 2, q; and 2/q - q.
+  constexpr int32_t kNumerator = 117049297, kSquare = 127690142, kLinear = 638450708, kConstant = 1057819769;
+  auto exponent = [](int whole, int32_t quarter) {
+    return saturate(int64_t{saturating_shift_left(whole, 31 - kBits)} + quarter);
+  };
+  const int zeros_a = std::countl_zero(static_cast<uint32_t>(x));
+  const int32_t b = rounding_doubling_high_mul(x, kSqrtHalf);
+  const int zeros_b = std::countl_zero(static_cast<uint32_t>(b)) - 1;
+  const int32_t r_a = rescale(rounding_doubling_high_mul(rescale(x, zeros_a - 1), kSqrtHalf), 1);
+  const int32_t r_b = rescale(x, zeros_b);
+  const int32_t e = std::max(exponent(kInBits - zeros_a, kQuarter), exponent(kInBits - zeros_b, -kQuarter));
+  const int32_t r = std::min(r_a, r_b);
+
+  const int32_t mean = half_sum(r, kFourthRootOfHalf);
+  const int32_t half_off = add(r, -kFourthRootOfHalf), off = add(half_off, half_off);
+  const int32_t square = rounding_doubling_high_mul(off, off);
+  const int32_t above = add(rounding_doubling_high_mul(off, r),
+                            rounding_doubling_high_mul(rounding_doubling_high_mul(off, square), kNumerator));
+  const int32_t factor = add(add(kConstant, off), rounding_doubling_high_mul(kSquare, square));
+  const int32_t below = add(rounding_doubling_high_mul(mean, factor), rounding_doubling_high_mul(kLinear, off));
+  const int32_t rest = rounding_doubling_high_mul(rescale(above, -kBits), one_over_one_plus(below));
+  return rescale(add(rounding_doubling_high_mul(e, kLog2), rest), 1);
 }
 
 int32_t input_radius(int integer_bits, int left_shift) {

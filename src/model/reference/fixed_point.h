@@ -35,6 +35,10 @@ int32_t logistic_q4(int32_t a);  // operand with 4 integer bits
 int32_t tanh_q4(int32_t a);
 // 1 / x for x > 0 with `integer_bits`: the result is to be divided by 2^bits_over_unit.
 int32_t reciprocal(int32_t x, int integer_bits, int& bits_over_unit);
+// 1 / sqrt(x) for an integer x >= 0, where 0 counts as 1.
+Multiplier inverse_sqrt(int32_t x);
+// The natural logarithm of x >= 1 with 12 integer bits; the result has 5.
+int32_t log_q12_to_q5(int32_t x);
 // The largest operand that stays within `integer_bits` after a shift to the left.
 int32_t input_radius(int integer_bits, int left_shift);
 

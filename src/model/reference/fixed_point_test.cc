@@ -48,4 +48,17 @@ TEST_CASE("curves in fixed point follow the real ones") {
   CHECK(std::ldexp(static_cast<double>(r), -31 - over_unit) == doctest::Approx(1.0 / 3).epsilon(1e-6));
 }
 
+TEST_CASE("roots and logarithms in fixed point follow the real ones") {
+  for (int32_t x : {1, 2, 3, 7, 100, 255, 12345, 65535, 1 << 28, 1 << 29, INT32_MAX}) {
+    Multiplier root = inverse_sqrt(x);
+    CHECK(std::ldexp(static_cast<double>(root.m), root.shift - 31) ==
+          doctest::Approx(1 / std::sqrt(static_cast<double>(x))).epsilon(1e-6));
+  }
+  for (double x = 1; x < 4095; x *= 1.0173) {
+    auto q12 = static_cast<int32_t>(std::lround(x * 0x1p19));
+    double real = static_cast<double>(q12) * 0x1p-19;
+    CHECK(std::abs(static_cast<double>(log_q12_to_q5(q12)) * 0x1p-26 - std::log(real)) < 1e-6);
+  }
+}
+
 }  // namespace oree

@@ -37,8 +37,9 @@ const Registry& plain_kernels() {
 
 // Kernels for nodes that compute on quantized values as TFLite's do.
 const Registry& quantized_kernels() {
-  static const Registry registry = collect(
-      {kQuantizedCompareKernels, kQuantizedElementwiseKernels, kQuantizedLinearKernels, kQuantizedRegionKernels});
+  static const Registry registry =
+      collect({kQuantizedCompareKernels, kQuantizedElementwiseKernels, kQuantizedLinearKernels, kQuantizedRegionKernels,
+               kQuantizedSoftmaxKernels});
   return registry;
 }
 

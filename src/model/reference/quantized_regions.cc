@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quantized operators over more than one element: averages, softmax, padding, resizing.
+// Quantized operators over more than one element: averages, padding, resizing.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "model/reference/kernel_tables.h"
-#include "model/reference/quantized_curves.h"
+#include "model/reference/quantized.h"
 #include "model/reference/shapes.h"
 #include "model/reference/window.h"
 
@@ -110,49 +110,6 @@ Status run_global_average_pool(KernelCall& call) {
   return reduce(call, axes, true, true);
 }
 
-// int8 along one axis; differences from the largest with 5 integer bits, their sum with 12.
-Status run_softmax(KernelCall& call) {
-  const Tensor& x = call.need(0);
-  Dtype to = output_dtype(call);
-  if (x.dtype() == Dtype::kInt16 && to == Dtype::kInt16) return run_softmax_16(call);
-  if (x.dtype() != Dtype::kInt8 || (to != Dtype::kInt8 && to != Dtype::kInt16)) {
-    return call.unsupported(fmt::format("{} to {}", dtype_name(x.dtype()), dtype_name(to)));
-  }
-  OREE_TRY_ASSIGN(Scale in, input_scale(call, 0));
-  OREE_TRY_ASSIGN(IntRange range, output_range(call));
-  OREE_TRY_ASSIGN(size_t axis, normal_axis(call, call.node.integer("axis", -1), x.shape().size()));
-  const Multiplier factor = quantized_multiplier(std::min(static_cast<double>(in.scale) * 0x1p26, 0x1p31 - 1));
-  const int32_t lowest = -input_radius(5, factor.shift);
-  const int bits = to == Dtype::kInt8 ? 8 : 16;
-  AxisView view = view_at(x.shape(), axis);
-  OREE_TRY_ASSIGN(NewElements<int64_t> out, new_elements<int64_t>(call, to, x.shape()));
-  Elements<int64_t> values(x);
-  std::vector<int32_t> exps(static_cast<size_t>(view.length));
-  for (int64_t o = 0; o < view.outer; ++o) {
-    for (int64_t i = 0; i < view.inner; ++i) {
-      auto at = [&](int64_t k) { return (o * view.length + k) * view.inner + i; };
-      int64_t largest = INT64_MIN;
-      for (int64_t k = 0; k < view.length; ++k) largest = std::max(largest, values[at(k)]);
-      int32_t sum = 0;
-      for (int64_t k = 0; k < view.length; ++k) {
-        auto difference = static_cast<int32_t>(values[at(k)] - largest);
-        exps[static_cast<size_t>(k)] =
-            difference < lowest ? -1 : exp_on_negative_values(multiply(difference, factor), 5);
-        if (difference >= lowest) sum += rounding_divide_by_pot(exps[static_cast<size_t>(k)], 12);
-      }
-      int over_unit = 0;
-      int32_t scale = reciprocal(sum, 12, over_unit);
-      for (int64_t k = 0; k < view.length; ++k) {
-        int32_t e = exps[static_cast<size_t>(k)];
-        int64_t y = e < 0 ? 0 : rounding_divide_by_pot(rounding_doubling_high_mul(scale, e), over_unit + 31 - bits);
-        out[at(k)] = range.clamp(y + range.low);
-      }
-    }
-  }
-  call.set(0, std::move(out).take());
-  return {};
-}
-
 // Without a value the padding is real zero.
 Status run_pad(KernelCall& call) {
   OREE_TRY(want_same_scale(call));
@@ -228,7 +185,6 @@ constexpr KernelEntry kTable[] = {
     {"ReduceMean", run_mean},
     {"ReduceSum", run_sum},
     {"Resize", run_resize},
-    {"Softmax", run_softmax},
 };
 
 }  // namespace

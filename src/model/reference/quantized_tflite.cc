@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "model/reference/elementwise.h"
 #include "model/reference/kernel_tables.h"
@@ -30,6 +31,36 @@ Status run_squared_difference(KernelCall& call) {
     int32_t q = multiply((static_cast<int32_t>(y) - b.zero) * (1 << kLeft), right);
     return range.clamp(int64_t{multiply((p - q) * (p - q), back)} + out.zero);
   });
+}
+
+// The root has 20 bits after the point.
+Status run_rsqrt(KernelCall& call) {
+  OREE_TRY_ASSIGN(Scale in, input_scale(call, 0));
+  OREE_TRY_ASSIGN(Scale out, output_scale(call));
+  OREE_TRY_ASSIGN(IntRange range, output_range(call));
+  const Tensor& x = call.need(0);
+  if ((x.dtype() != Dtype::kInt8 && x.dtype() != Dtype::kInt16) || output_dtype(call) != x.dtype()) {
+    return call.unsupported(fmt::format("{} to {}", dtype_name(x.dtype()), dtype_name(output_dtype(call))));
+  }
+  constexpr int kAfterPoint = 20;
+  Multiplier factor = quantized_multiplier(1.0 / static_cast<double>(std::sqrt(in.scale) * out.scale));
+  factor.shift -= kAfterPoint;
+  if (factor.shift < -31) factor = {};  // no root reaches a step
+  OREE_TRY_ASSIGN(NewElements<int64_t> y, new_elements<int64_t>(call, x.dtype(), x.shape()));
+  Elements<int64_t> values(x);
+  for (int64_t i = 0; i < y.size(); ++i) {
+    const int64_t value = values[i] - in.zero;
+    if (value < 0) return call.invalid("the root of a number below zero");
+    if (value == 0) {
+      y[i] = range.high;
+      continue;
+    }
+    Multiplier root = inverse_sqrt(static_cast<int32_t>(std::min<int64_t>(value, INT32_MAX)));
+    root.shift += kAfterPoint;
+    y[i] = range.clamp(int64_t{multiply(multiply(1, root), factor)} + out.zero);
+  }
+  call.set(0, std::move(y).take());
+  return {};
 }
 
 struct Svdf {
@@ -97,6 +128,7 @@ Status run_svdf(KernelCall& call) {
 }
 
 constexpr KernelEntry kTable[] = {
+    {"RSQRT", run_rsqrt},
     {"SQUARED_DIFFERENCE", run_squared_difference, 2},
     {"SVDF", run_svdf, 3},
 };
