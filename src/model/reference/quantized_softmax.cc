@@ -13,6 +13,9 @@
 namespace oree {
 namespace {
 
+// Of sums, which run over with more than 4095 elements in the engines.
+int32_t saturated(int64_t x) { return static_cast<int32_t>(std::clamp<int64_t>(x, INT32_MIN, INT32_MAX)); }
+
 struct Differences {
   AxisView view;
   Multiplier factor;   // of an integer, to 5 integer bits
@@ -58,7 +61,7 @@ Status run_softmax(KernelCall& call) {
   Elements<int64_t> values(x);
   std::vector<int32_t> exps(static_cast<size_t>(d.view.length));
   each_line(d.view, values, [&](auto at, int64_t largest) {
-    int32_t sum = 0;
+    int64_t sum = 0;
     for (int64_t k = 0; k < d.view.length; ++k) {
       auto difference = static_cast<int32_t>(values[at(k)] - largest);
       int32_t& e = exps[static_cast<size_t>(k)];
@@ -66,18 +69,18 @@ Status run_softmax(KernelCall& call) {
       if (e >= 0) sum += rounding_divide_by_pot(e, 12);
     }
     int over_unit = 0;
-    int32_t scale = reciprocal(sum, 12, over_unit);
+    int32_t scale = reciprocal(saturated(sum), 12, over_unit);
+    // Engines end where it is more than 31: with many elements, all of which round to nothing then.
+    const int right = over_unit + 31 - bits;
     for (int64_t k = 0; k < d.view.length; ++k) {
       int32_t e = exps[static_cast<size_t>(k)];
-      int64_t y = e < 0 ? 0 : rounding_divide_by_pot(rounding_doubling_high_mul(scale, e), over_unit + 31 - bits);
+      int64_t y = e < 0 || right > 31 ? 0 : rounding_divide_by_pot(rounding_doubling_high_mul(scale, e), right);
       out[at(k)] = range.clamp(y + range.low);
     }
   });
   call.set(0, std::move(out).take());
   return {};
 }
-
-int32_t saturated(int64_t x) { return static_cast<int32_t>(std::clamp<int64_t>(x, INT32_MIN, INT32_MAX)); }
 
 // The logarithm of the sum is subtracted; an output with the one scale that the engines take has 4 bits after the
 // point.
@@ -100,7 +103,6 @@ Status run_log_softmax(KernelCall& call) {
       auto difference = static_cast<int32_t>(values[at(k)] - largest);
       if (difference >= d.lowest) sum += rounding_divide_by_pot(d.exp(difference), 12);
     }
-    // Of more than 4095 elements the engines' sum runs over.
     const int32_t log_sum = log_q12_to_q5(saturated(sum));
     // Below it the difference of difference and logarithm would not fit into 5 integer bits.
     const int32_t least = std::max(d.lowest - 1, multiply(saturated(int64_t{INT32_MIN} + log_sum), back));
