@@ -409,23 +409,42 @@ def svdf(rng):
     return one(net, x, y)
 
 
-@case("lstm", False)
-@case("lstm_time_major", True)
-def lstm(rng, time_major):
+@case("lstm", np.int8, False)
+@case("lstm_time_major", np.int8, True)
+@case("lstm_int16", np.int16, False)
+@case("lstm_int16_time_major", np.int16, True)
+@case("lstm_cell_clip", np.int8, False, "clip")
+@case("lstm_cut", np.int8, False, "cut")
+@case("lstm_cut_time_major", np.int8, True, "cut")
+@case("lstm_cut_int16", np.int16, False, "cut")
+@case("lstm_coarse", np.int8, False, "cut", 40)
+@case("lstm_coarse_int16", np.int16, False, "cut", 40)
+def lstm(rng, dtype, time_major, how="", coarser=1):
+    """`how`: "cut": gates and states would reach further than their scales do."""
     net = Net()
-    batch, time, depth, units = 1, int(rng.integers(1, 6)), int(rng.integers(1, 5)), int(rng.integers(1, 6))
-    x = net.tensor([time, batch, depth] if time_major else [batch, time, depth], np.int8, 0.04, int(rng.integers(-20, 20)))
-    wx = [net.constant(rng.integers(-127, 128, [units, depth]), np.int8, scale=0.008) for _ in range(4)]
-    wh = [net.constant(rng.integers(-127, 128, [units, units]), np.int8, scale=0.009) for _ in range(4)]
-    biases = [net.constant(rng.integers(-900, 900, units), np.int32, scale=0.04 * 0.008) for _ in range(4)]
-    zero_h = int(rng.integers(-10, 10))
-    hidden = net.tensor([batch, units], np.int8, 1 / 128, zero_h, variable=True)
-    cell = net.tensor([batch, units], np.int16, 2.0**-11, 0, variable=True)
-    y = net.tensor([time, batch, units] if time_major else [batch, time, units], np.int8, 1 / 128, zero_h)
-    inner = [net.tensor([], np.int16, 1e-3, 0) for _ in range(4)] + [net.tensor([], np.int8, 1 / 128, zero_h)]
+    batch, time, depth, units = (int(rng.integers(1, most)) for most in (4, 8, 9, 17))
+    narrow = dtype == np.int8
+    s_x, s_h, zero_x, zero_h = scale(rng, 0.002, 0.2), 1 / 127, zero(rng, dtype), 0
+    s_w = [rng.uniform(0.5, 1.5) / (74 * 74 * s_x * np.sqrt(depth)) for _ in range(4)]
+    s_w += [rng.uniform(0.5, 1.5) / (74 * np.sqrt(units)) for _ in range(4)]
+    if how == "cut":
+        s_h, s_w = scale(rng, 1 / 300, 1 / 60), [scale(rng, 0.0005, 0.05) * coarser for _ in range(8)]
+        zero_x, zero_h = ((int(rng.choice([-128, 127, rng.integers(-20, 20)])) if narrow else 0) for _ in range(2))
+    if not narrow:
+        s_x, s_h = s_x / 256, s_h / 256
+    x = net.tensor([time, batch, depth] if time_major else [batch, time, depth], dtype, s_x, zero_x)
+    wx = [net.constant(rng.integers(-127, 128, [units, depth]), np.int8, scale=s) for s in s_w[:4]]
+    wh = [net.constant(rng.integers(-127, 128, [units, units]), np.int8, scale=s) for s in s_w[4:]]
+    biases = [net.constant(rng.normal(0, 0.3, units) / (s_x * s), np.int32 if narrow else np.int64, scale=s_x * s) for s in s_w[:4]]
+    hidden = net.tensor([batch, units], dtype, s_h, zero_h, variable=True)
+    cell_scale = 2.0 ** int(rng.integers(-15, -8) if how else -12)
+    cell = net.tensor([batch, units], np.int16, cell_scale, 0, variable=True)
+    y = net.tensor([time, batch, units] if time_major else [batch, time, units], dtype, s_h, zero_h)
+    inner = [net.tensor([0], np.int16, 2.0**-12, 0) for _ in range(4)] + [net.tensor([0], dtype, s_h, zero_h)]
     net.op("UNIDIRECTIONAL_SEQUENCE_LSTM", [x, *wx, *wh, -1, -1, -1, *biases, -1, -1, hidden, cell, -1, -1, -1, -1], [y],
-           "UnidirectionalSequenceLSTMOptions", 3, inner, fusedActivationFunction=4, cellClip=0.0,
-           projClip=0.0, timeMajor=time_major, asymmetricQuantizeInputs=False)
+           "UnidirectionalSequenceLSTMOptions", 3, inner, fusedActivationFunction=4,
+           cellClip=float(np.float32(cell_scale * rng.uniform(50, 20000))) if how == "clip" else 0.0, projClip=0.0,
+           timeMajor=time_major, asymmetricQuantizeInputs=False)
     return one(net, x, y)
 
 

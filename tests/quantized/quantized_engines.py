@@ -8,6 +8,7 @@ import onnx
 import onnxruntime as ort
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from tflite_builder import TYPES
 from tflite_micro.python.tflite_micro import runtime
 
 
@@ -21,16 +22,14 @@ def tool(path, *arguments):
         raise Refused(done.stderr.strip() or f"exit status {done.returncode}")
 
 
+NUMPY = {code: dtype for dtype, code in TYPES.items()}
+
+
 def signature(data):
     """(name, shape, dtype) of inputs and outputs, in the file's order."""
-    kind = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(model_content=data, experimental_op_resolver_type=kind)
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0))
-    graph = model.subgraphs[0]
-    details = lambda list_: [(d["name"], tuple(d["shape"]), d["dtype"]) for d in list_]
-    names = lambda ids: [graph.tensors[i].name.decode() for i in ids]
-    ins, outs = details(interpreter.get_input_details()), details(interpreter.get_output_details())
-    return ([(n, *i[1:]) for n, i in zip(names(graph.inputs), ins)], [(n, *o[1:]) for n, o in zip(names(graph.outputs), outs)])
+    graph = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0)).subgraphs[0]
+    described = lambda t: (t.name.decode(), tuple(() if t.shape is None else t.shape), NUMPY[t.type])
+    return tuple([described(graph.tensors[i]) for i in ids] for ids in (graph.inputs, graph.outputs))
 
 
 def float_operators(data):

@@ -48,7 +48,7 @@ Conversion conversion_of(float scale, int shift_max) {
   return c;
 }
 
-int32_t sigmoid_16(int32_t x) {
+int32_t sigmoid_at(int32_t x) {
   uint32_t magnitude = static_cast<uint32_t>(std::abs(x)), at = magnitude >> 9, result = 0x7FFF << 10;
   if (at < 255) {
     uint32_t a = sigmoid_table()[at], b = sigmoid_table()[at + 1];
@@ -58,7 +58,7 @@ int32_t sigmoid_16(int32_t x) {
   return static_cast<int32_t>(result >> 10);
 }
 
-int32_t tanh_16(int32_t x) {
+int32_t tanh_at(int32_t x) {
   uint32_t magnitude = static_cast<uint32_t>(std::abs(x)), at = magnitude >> 8;
   int32_t result = 0xFFFF << 8;
   if (at < 255) {
@@ -120,8 +120,16 @@ const Table& reciprocal_table() {
 
 }  // namespace
 
-Status run_sigmoid_16(KernelCall& call) { return each_16(call, 0, sigmoid_16); }
-Status run_tanh_16(KernelCall& call) { return each_16(call, 1, tanh_16); }
+int32_t sigmoid_16(int32_t x) { return sigmoid_at(Conversion{}.apply(x)); }
+
+int32_t tanh_16(int32_t x, int power) {
+  OREE_ASSERT(power >= kTanhPowerMin && power <= kTanhPowerMax);
+  const int left = 12 + power;
+  return tanh_at((left >= 0 ? Conversion{3 << left, 0} : Conversion{3, -left}).apply(x));
+}
+
+Status run_sigmoid_16(KernelCall& call) { return each_16(call, 0, sigmoid_at); }
+Status run_tanh_16(KernelCall& call) { return each_16(call, 1, tanh_at); }
 
 Status run_softmax_16(KernelCall& call) {
   const Tensor& x = call.need(0);

@@ -7,7 +7,7 @@
 
 #include "model/reference/elementwise.h"
 #include "model/reference/kernel_tables.h"
-#include "model/reference/quantized.h"
+#include "model/reference/quantized_lstm.h"
 
 namespace oree {
 namespace {
@@ -131,6 +131,7 @@ constexpr KernelEntry kTable[] = {
     {"RSQRT", run_rsqrt},
     {"SQUARED_DIFFERENCE", run_squared_difference, 2},
     {"SVDF", run_svdf, 3},
+    {"UNIDIRECTIONAL_SEQUENCE_LSTM", run_quantized_lstm},
 };
 
 }  // namespace

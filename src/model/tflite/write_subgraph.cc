@@ -296,7 +296,8 @@ std::vector<int32_t> SubgraphWriter::intermediates(const Node& node) {
   for (size_t i = 0; i < types.size() && i < zeros.size() && i < scales.size(); ++i) {
     Quantization q{{scales[i]}, {zeros[i]}, -1};
     std::string name = fmt::format("{}/inside_{}", graph_.value(node.outputs[0]).name, i);
-    out.push_back(static_cast<int32_t>(add_tensor(name, static_cast<int>(types[i]), {}, 0, q, false)));
+    // Of no elements: TensorFlow Lite Micro refuses to open a file where such a tensor could hold something.
+    out.push_back(static_cast<int32_t>(add_tensor(name, static_cast<int>(types[i]), Dims{0}, 0, q, false)));
   }
   return out;
 }
