@@ -104,7 +104,6 @@ Status rewrite(const std::string& from, const std::string& to, int count, char**
     Result<oree::OnnxFile> raw = oree::read_onnx(file);
     opset = std::clamp<int64_t>(raw.ok() ? raw->opsets[""] : 0, 7, 28);
   }
-  if (opset == 0) opset = oree::OnnxWriteOptions().opset;
   return rewrite_onnx(model, to, static_cast<int>(opset), numbers[1]);
 }
 

@@ -198,7 +198,8 @@ void add_convert(CLI::App& app, Context& context) {
   command->add_option("source", options->source, "ONNX or TFLite file")->required();
   command->add_option("result", options->result, "ONNX or TFLite file (.onnx, .tflite); replaced atomically")
       ->required();
-  command->add_option("--opset", options->convert.opset, "Opset of an ONNX result")->capture_default_str();
+  command->add_option("--opset", options->convert.opset,
+                      "Opset of an ONNX result; 17, or the lowest above that the model needs");
   command->add_option("--dim", options->dims, "Set a free dimension: batch=1; may be given again");
   command->add_option("--shape", options->shapes, "Set an input's whole shape: image=1,3,320,320; may be given again");
   command->add_flag("--fp16", options->convert.float16, "Store weights as float16");

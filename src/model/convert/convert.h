@@ -16,7 +16,7 @@ namespace oree {
 struct ConvertOptions {
   std::map<std::string, int64_t> symbols;  // "batch" -> 1
   std::map<std::string, Shape> inputs;     // input -> shape
-  int opset = 17;                          // of an ONNX result
+  int opset = 0;                           // of an ONNX result; 0: 17, or the lowest above that can hold the model
   bool float16 = false;                    // weights
   bool optimise = true;  // fold batch norms, recognise activations and layer norms; false: what the format needs alone
 };

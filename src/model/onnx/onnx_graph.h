@@ -23,7 +23,9 @@ struct OnnxReadOptions {
 Result<Model> read_onnx_model(ByteView file, std::shared_ptr<const void> owner, const OnnxReadOptions& options = {});
 
 struct OnnxWriteOptions {
-  int opset = 17;                  // 7 to 28 (kUsage otherwise); operators are written in that opset's form
+  // 7 to 28 (kUsage otherwise); operators are written in that opset's form. 0: 17, or the lowest above that can hold
+  // the model.
+  int opset = 0;
   int64_t external_threshold = 0;  // constants of at least so many bytes go to the external file; 0: none does
   std::string external_name;       // of the file beside the model
 };

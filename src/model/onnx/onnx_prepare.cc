@@ -46,6 +46,7 @@ void settle_outputs(Graph& graph) {
 
 Result<PreparedOnnx> prepare(const Model& model, int opset) {
   PreparedOnnx out;
+  out.opset = opset;
   out.graph = model.graph;
   OREE_TRY(check_domains(out.graph));
   OREE_TRY(infer_types(out.graph));
@@ -63,12 +64,14 @@ Result<PreparedOnnx> prepare(const Model& model, int opset) {
 }  // namespace
 
 Result<PreparedOnnx> prepare_onnx(const Model& model, int opset) {
-  Result<PreparedOnnx> out = prepare(model, opset);
+  const int first = opset == 0 ? kOnnxWriteUsual : opset;
+  Result<PreparedOnnx> out = prepare(model, first);
   if (out.ok() || out.error().code() != Code::kUnsupported) return out;
-  for (int higher = opset + 1; higher <= kOnnxWriteMax; ++higher) {
-    if (prepare(model, higher).ok()) {
-      return unsupported(fmt::format("{} (opset {} would do)", out.error().message(), higher));
-    }
+  for (int higher = first + 1; higher <= kOnnxWriteMax; ++higher) {
+    Result<PreparedOnnx> able = prepare(model, higher);
+    if (!able.ok()) continue;
+    if (opset == 0) return able;
+    return unsupported(fmt::format("{} (opset {} would do)", out.error().message(), higher));
   }
   return out;
 }

@@ -29,7 +29,7 @@ class OnnxWriter {
 
   Status write() {
     find_homes();
-    w_.number(1, onnx_ir_version(options_.opset));
+    w_.number(1, onnx_ir_version(prepared_.opset));
     w_.text(2, model_.producer.empty() ? "oree" : model_.producer);
     if (!model_.producer_version.empty()) w_.text(3, model_.producer_version);
     if (!model_.domain.empty()) w_.text(4, model_.domain);
@@ -98,7 +98,7 @@ class OnnxWriter {
       auto custom = model_.custom_opsets.find(domain);
       w_.begin(8);
       w_.text(1, domain);
-      w_.number(2, domain.empty() ? options_.opset : custom == model_.custom_opsets.end() ? 1 : custom->second);
+      w_.number(2, domain.empty() ? prepared_.opset : custom == model_.custom_opsets.end() ? 1 : custom->second);
       w_.end();
     }
   }
@@ -141,7 +141,7 @@ class OnnxWriter {
     w_.text(4, n.op);
     for (const auto& [key, held] : n.attributes) {
       if (key.starts_with(kHintPrefix)) continue;
-      if (!n.domain.empty() || !onnx_needless(n, key, options_.opset)) attribute(key, held);
+      if (!n.domain.empty() || !onnx_needless(n, key, prepared_.opset)) attribute(key, held);
     }
     for (const auto& [key, body] : n.blocks) {
       w_.begin(5);
@@ -249,7 +249,7 @@ class OnnxWriter {
 };
 
 Status check_options(const OnnxWriteOptions& options) {
-  if (options.opset < kOnnxWriteMin || options.opset > kOnnxWriteMax) {
+  if (options.opset != 0 && (options.opset < kOnnxWriteMin || options.opset > kOnnxWriteMax)) {
     return Error(Code::kUsage,
                  fmt::format("opset {} is not among {} to {}", options.opset, kOnnxWriteMin, kOnnxWriteMax));
   }

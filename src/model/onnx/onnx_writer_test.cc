@@ -132,12 +132,26 @@ TEST_CASE("a resize of some axes is one of all where an opset has no axes") {
                       13, 2) == std::vector<double>{1, 1, 1.5, 1});
 }
 
+TEST_CASE("without an opset it is 17, or the lowest above that has the operators") {
+  auto opset_for = [](const std::string& op, int64_t version) {
+    Result<Model> model =
+        read(file(version, {input("x", {"3"}, 6), output("y", {"3"}, 6), node(op, {"x", "x"}, {"y"})}));
+    REQUIRE(model.ok());
+    Result<OnnxFiles> files = write_onnx_model(*model, {});
+    REQUIRE(files.ok());
+    return read_onnx(files->model)->opsets[""];
+  };
+  CHECK(opset_for("Add", 22) == 17);
+  CHECK(opset_for("BitwiseAnd", 22) == 18);
+}
+
 TEST_CASE("what an opset cannot say is refused with the node, the reason and an opset that can") {
   Result<Model> model = read(file(17, {input("x", {"3", "3"}), output("y"), node("Trilu", {"x"}, {"y"})}));
   REQUIRE(model.ok());
   std::string message = written_ops(*model, 11);
   CHECK(message.find("Trilu 'make_y'") != std::string::npos);
   CHECK(message.find("opset 14 would do") != std::string::npos);
+  CHECK(written_ops(*model, 0) == "Trilu");
   Result<Model> bytes = read(file(17, {input("x", {"3"}, 3), output("y", {"3"}, 3), node("Relu", {"x"}, {"y"})}));
   REQUIRE(bytes.ok());
   message = written_ops(*bytes, 13);

@@ -80,7 +80,7 @@ class Expander {
     bool from_integers = node.is("DequantizeLinear"), to_integers = node.is("QuantizeLinear");
     std::string name = node.output(0) == kNoValue ? node.op : graph_.value(node.outputs[0]).name;
     for (size_t i = 0; i < node.inputs.size() && !from_integers; ++i) {
-      ValueId v = node.inputs[i];
+      ValueId v = i == 2 ? bias_of(node) : node.inputs[i];
       if (!is_quantized(graph_, v)) continue;
       Result<ValueId> real = node.is("Clip") && i > 0 ? bound(v) : reals_of(v);
       if (!real.ok()) return real.error().within(fmt::format("{} '{}'", node.op, name));
@@ -100,6 +100,32 @@ class Expander {
     graph_.set_outputs(id, outputs);
     for (const auto& [integers, real] : made) OREE_TRY(quantize(real, integers, node.block));
     return {};
+  }
+
+  // The bias, or another input 2. A bias is added to sums of products as it is, whatever scale the file gives it: one
+  // that layers share has that of the first alone. Then it becomes a constant of its own, with the scale of the products.
+  ValueId bias_of(const Node& node) {
+    const ValueId v = node.inputs[2];
+    bool sums = node.is("Conv") || node.is("ConvTranspose") || node.is("Gemm");
+    if (!sums || !is_quantized(graph_, v) || !is_quantized(graph_, node.inputs[0]) ||
+        !is_quantized(graph_, node.inputs[1]) || graph_.constant(v) == nullptr) {
+      return v;
+    }
+    const Quantization &x = *graph_.value(node.inputs[0]).quantization, &w = *graph_.value(node.inputs[1]).quantization;
+    Quantization q = *graph_.value(v).quantization;
+    bool fits = q.scales.size() == w.scales.size();
+    for (size_t i = 0; i < w.scales.size() && fits; ++i)
+      fits = std::abs(x.scales[0] * w.scales[i] - q.scales[i]) <= 1e-3F * q.scales[i];
+    const Shape shape = graph_.constant(v)->shape();
+    bool channels = shape.size() == 1 && static_cast<size_t>(shape[0]) == w.scales.size();
+    if (fits || (w.scales.size() > 1 && !channels)) return v;
+    q.scales = w.scales;
+    for (float& scale : q.scales) scale *= x.scales[0];
+    q.zero_points.assign(q.scales.size(), 0);
+    q.axis = w.per_axis() ? 0 : -1;
+    const ValueId own = graph_.add_constant(graph_.value(v).name, *graph_.constant(v));
+    graph_.set_quantization(own, std::move(q));
+    return own;
   }
 
   Status quantize(ValueId real, ValueId integers, BlockId block) {

@@ -45,7 +45,8 @@ class Interpreter {
   std::unique_ptr<Impl> impl_;
 };
 
-// One node from tensors, for constant folding; what it takes is taken off `left`. kUnsupported for operators with bodies.
+// One node from tensors, for constant folding; what it takes is taken off `left`. kUnsupported for operators with
+// bodies.
 Result<std::vector<Tensor>> evaluate_node(const Graph& graph, NodeId node, std::span<const Tensor* const> inputs,
                                           ReferenceLimits& left);
 
