@@ -296,7 +296,7 @@ def reduce(rng, op, dtype):
     axes = [[1, 2], [3], [1]][int(rng.integers(0, 3))]
     out = [1 if i in axes else n for i, n in enumerate(shape) if keep or i not in axes]
     x = activation(net, rng, shape, dtype)
-    y = activation(net, rng, out, dtype, *(params(net, x) if op == "REDUCE_MAX" else (None, None)))
+    y = activation(net, rng, out, dtype, *(params(net, x) if op in ("REDUCE_MAX", "REDUCE_MIN") else (None, None)))
     net.op(op, [x, net.constant(axes)], [y], "ReducerOptions", 2, keepDims=keep)
     return one(net, x, y)
 

@@ -64,7 +64,10 @@ def run_micro(data, runs):
     for inputs in runs:
         for i, x in enumerate(inputs):
             interpreter.set_input(x, i)
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except RuntimeError as e:
+            raise Refused(f"TFLM: {e}") from e
         got.append([np.array(interpreter.get_output(i)) for i in range(outputs)])
     return got
 
@@ -84,7 +87,10 @@ def run_litert(data, runs):
     for inputs in runs:
         for d, x in zip(interpreter.get_input_details(), inputs):
             interpreter.set_tensor(d["index"], x)
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except RuntimeError as e:
+            raise Refused(f"LiteRT: {e}") from e
         got.append([interpreter.get_tensor(d["index"]).copy() for d in interpreter.get_output_details()])
     return got
 

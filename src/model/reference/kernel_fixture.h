@@ -77,6 +77,38 @@ inline Tensor run_op(std::string op, std::vector<std::optional<Tensor>> inputs, 
   return (*out)[0];
 }
 
+// An operand with its scale and zero point; without a scale it is a plain list of integers.
+struct Scaled {
+  Tensor tensor;
+  float scale = 0;
+  int64_t zero = 0;
+};
+
+// One node of quantized values; `out` has the result's type, shape and scale.
+inline Result<Tensor> run_scaled(std::string op, std::string domain, const std::vector<Scaled>& inputs,
+                                 const Scaled& out, Attributes attributes = {}) {
+  Graph g;
+  Node node;
+  node.op = std::move(op);
+  node.domain = std::move(domain);
+  node.attributes = std::move(attributes);
+  NamedTensors given;
+  for (const Scaled& in : inputs) {
+    ValueId v = g.add_input("x" + std::to_string(given.size()), in.tensor.dtype(), to_dims(in.tensor.shape()));
+    if (in.scale != 0) g.set_quantization(v, Quantization{{in.scale}, {in.zero}, -1});
+    given.push_back({g.value(v).name, in.tensor});
+    node.inputs.push_back(v);
+  }
+  ValueId y = g.add_value("y", out.tensor.dtype(), to_dims(out.tensor.shape()));
+  g.set_quantization(y, Quantization{{out.scale}, {out.zero}, -1});
+  node.outputs = {y};
+  g.add_node(std::move(node));
+  g.add_output(y);
+  OREE_TRY_ASSIGN(Interpreter interpreter, Interpreter::create(g));
+  OREE_TRY_ASSIGN(NamedTensors got, interpreter.run(given));
+  return got.at(0).tensor;
+}
+
 // The error of a node that must not run.
 inline Code code_of(std::string op, std::vector<std::optional<Tensor>> inputs, Attributes attributes = {}) {
   Result<std::vector<Tensor>> out = OneNode{std::move(op), std::move(inputs), std::move(attributes)}.run();

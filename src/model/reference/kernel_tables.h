@@ -43,6 +43,7 @@ extern const std::span<const KernelEntry> kQuantizedElementwiseKernels;
 extern const std::span<const KernelEntry> kQuantizedLinearKernels;
 extern const std::span<const KernelEntry> kQuantizedRegionKernels;
 extern const std::span<const KernelEntry> kQuantizedSoftmaxKernels;
+extern const std::span<const KernelEntry> kQuantizedSumKernels;
 extern const std::span<const KernelEntry> kQuantizedTfliteKernels;  // of nodes of domain "tflite"
 // With bodies.
 extern const std::span<const KernelEntry> kControlKernels;

@@ -39,7 +39,7 @@ const Registry& plain_kernels() {
 const Registry& quantized_kernels() {
   static const Registry registry =
       collect({kQuantizedCompareKernels, kQuantizedElementwiseKernels, kQuantizedLinearKernels, kQuantizedRegionKernels,
-               kQuantizedSoftmaxKernels});
+               kQuantizedSoftmaxKernels, kQuantizedSumKernels});
   return registry;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "model/reference/elementwise.h"
@@ -221,10 +222,19 @@ Status run_exp(KernelCall& call) {
   return by_reals(call, [](float x) { return std::exp(x); });
 }
 Status run_log(KernelCall& call) {
-  return by_reals(call, [](float x) { return std::log(x); });
+  return by_reals(call, [](float x) { return x > 0 ? std::log(x) : -INFINITY; });
 }
+// Alone among them it is cut, not rounded, and by LiteRT: TFLM has it in float only.
 Status run_sqrt(KernelCall& call) {
-  return by_reals(call, [](float x) { return std::sqrt(x); });
+  OREE_TRY(want_int8(call));
+  OREE_TRY_ASSIGN(Unary u, unary_of(call));
+  for (int8_t v : call.need(0).as<int8_t>()) {
+    if (v < u.in.zero) return call.invalid("the root of a number below zero");
+  }
+  return each(call, u.range, [&](int32_t v) {
+    float root = std::sqrt(u.in.scale * static_cast<float>(v - u.in.zero));
+    return quantized(std::trunc(root / u.out.scale) * u.out.scale, u.out);
+  });
 }
 Status run_gelu(KernelCall& call) {
   bool tanh = call.node.text("approximate", "none") == "tanh";
@@ -298,6 +308,38 @@ Status run_prelu(KernelCall& call) {
   });
 }
 
+// x * 2^left * m, to the right where `left` is below zero.
+int32_t shifted(int32_t x, int32_t m, int left) {
+  int32_t product = rounding_doubling_high_mul(x, m);
+  if (left >= 0) return saturating_shift_left(product, left);
+  return left < -31 ? 0 : rounding_divide_by_pot(product, -left);
+}
+
+// By the divisor's reciprocal, with all bits that the dividend leaves.
+Status run_div(KernelCall& call) {
+  OREE_TRY_ASSIGN(Binary s, binary_of(call));
+  if (call.need(0).dtype() != Dtype::kInt8 || call.need(1).dtype() != Dtype::kInt8)
+    return call.unsupported(dtype_name(call.need(0).dtype()));
+  for (int8_t v : call.need(1).as<int8_t>()) {
+    if (v == s.b.zero) return call.invalid("a division by zero");
+  }
+  Multiplier factor = quantized_multiplier(wide(s.a.scale) / (wide(s.b.scale) * wide(s.out.scale)));
+  return both(call, s.range, [&](int32_t x, int32_t y) -> int64_t {
+    int64_t dividend = int64_t{x} - s.a.zero, divisor = int64_t{y} - s.b.zero;
+    if (divisor < 0) {
+      dividend = -dividend;
+      divisor = -divisor;
+    }
+    auto p = static_cast<int32_t>(std::clamp<int64_t>(dividend, -INT32_MAX, INT32_MAX));
+    auto q = static_cast<int32_t>(std::min<int64_t>(divisor, INT32_MAX));
+    int over_unit = 0;
+    int32_t inverse = reciprocal(q, 31, over_unit);
+    int headroom = std::countl_zero(static_cast<uint32_t>(p < 0 ? -p : p)) - 1;
+    int32_t quotient = rounding_doubling_high_mul(p * (1 << headroom), inverse);
+    return int64_t{shifted(quotient, factor.m, factor.shift - over_unit - headroom)} + s.out.zero;
+  });
+}
+
 // --- order is the same among integers of one scale
 Status run_by_order(KernelCall& call) {
   for (size_t i = 0; i < call.inputs.size(); ++i) {
@@ -323,6 +365,7 @@ constexpr KernelEntry kTable[] = {
     {"ArgMin", run_by_order},
     {"Clip", run_clip},
     {"DequantizeLinear", run_dequantize},
+    {"Div", run_div, 2},
     {"Elu", run_elu},
     {"Exp", run_exp},
     {"Gelu", run_gelu},

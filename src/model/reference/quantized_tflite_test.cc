@@ -107,5 +107,37 @@ TEST_CASE("scales and zero points of a hostile file end a RSQRT in an error or i
   }
 }
 
+TEST_CASE("a quantized L2_NORMALIZATION equals that of TensorFlow Lite Micro") {
+  Scaled x{tensor_of(Dtype::kInt8, {2, 3}, {8, 9, 5, 127, -128, 5}), 0.1F, 5}, y{x.tensor, 1.0F / 128, 0};
+  Result<Tensor> got = run_scaled("L2_NORMALIZATION", "tflite", {x}, y);
+  REQUIRE(got.ok());
+  check_equal(*got, tensor_of(Dtype::kInt8, {2, 3}, {77, 102, 0, 87, -94, 0}));
+  y.scale = 1.0F / 64;
+  CHECK_FALSE(run_scaled("L2_NORMALIZATION", "tflite", {x}, y).ok());
+  for (int64_t zero : {int64_t{INT32_MIN}, int64_t{INT32_MAX}}) {
+    CHECK(run_scaled("L2_NORMALIZATION", "tflite", {{x.tensor, INFINITY, zero}}, {x.tensor, 1.0F / 128, 0}).ok());
+  }
+}
+
+TEST_CASE("a quantized SQUARED_DIFFERENCE of 16 bits equals that of TensorFlow Lite Micro") {
+  Scaled a{tensor_of(Dtype::kInt16, {3}, {5000, -3000, 32767}), 0.001F, 0},
+      b{tensor_of(Dtype::kInt16, {3}, {100, 2000, -32768}), 0.002F, 0};
+  Result<Tensor> got = run_scaled("SQUARED_DIFFERENCE", "tflite", {a, b}, {a.tensor, 0.05F, 0});
+  REQUIRE(got.ok());
+  check_equal(*got, tensor_of(Dtype::kInt16, {3}, {461, 980, 32767}));
+}
+
+TEST_CASE("a quantized DYNAMIC_UPDATE_SLICE moves a part back that would reach beyond the end") {
+  Scaled x{tensor_of(Dtype::kInt8, {2, 3}, {1, 2, 3, 4, 5, 6}), 0.5F, 1},
+      part{tensor_of(Dtype::kInt8, {1, 2}, {-1, -2}), 0.5F, 1};
+  Result<Tensor> got = run_scaled("DYNAMIC_UPDATE_SLICE", "tflite", {x, part, {list({-3, 2})}}, x);
+  REQUIRE(got.ok());
+  check_equal(*got, tensor_of(Dtype::kInt8, {2, 3}, {1, -1, -2, 4, 5, 6}));
+  CHECK_FALSE(run_scaled("DYNAMIC_UPDATE_SLICE", "tflite", {part, x, {list({0, 0})}}, part).ok());
+  CHECK_FALSE(run_scaled("DYNAMIC_UPDATE_SLICE", "tflite", {x, part, {list({0})}}, x).ok());
+  part.scale = 0.25F;
+  CHECK_FALSE(run_scaled("DYNAMIC_UPDATE_SLICE", "tflite", {x, part, {list({0, 0})}}, x).ok());
+}
+
 }  // namespace
 }  // namespace oree

@@ -43,7 +43,7 @@ constexpr Plain kPlain[] = {
     {"Sigmoid", "LOGISTIC", "fcCs"},
     {"Sign", "SIGN", "fi"},
     {"Sin", "SIN", "f"},
-    {"Sqrt", "SQRT", "f"},
+    {"Sqrt", "SQRT", "fc"},
     {"Tanh", "TANH", "fcCs"},
     {"Xor", "NOT_EQUAL", "b"},
 };
@@ -73,7 +73,15 @@ Result<bool> arithmetic(Lower& r, std::string_view op, std::string_view types) {
 Result<bool> add(Lower& r) { return arithmetic(r, "ADD", "filcCs"); }
 Result<bool> sub(Lower& r) { return arithmetic(r, "SUB", "filcCs"); }
 Result<bool> mul(Lower& r) { return arithmetic(r, "MUL", "filcCsI"); }
-Result<bool> div(Lower& r) { return arithmetic(r, "DIV", "fiC"); }
+Result<bool> div(Lower& r) { return arithmetic(r, "DIV", "ficC"); }
+
+// Of quantized values: others were added one by one before.
+Result<bool> add_n(Lower& r) {
+  OREE_TRY(r.want(1));
+  OREE_TRY(r.want_type(r.in(0), "c"));
+  r.finish_emit("ADD_N", r.node().inputs);
+  return true;
+}
 
 // --- bounds
 Result<bool> clip(Lower& r) {
@@ -297,6 +305,7 @@ constexpr LowerEntry kEntries[] = {
     {"Sin", plain},
     {"Softmax", softmax},
     {"Sqrt", plain},
+    {"Sum", add_n},
     {"Sub", sub},
     {"Tanh", plain},
     {"Where", where},

@@ -85,7 +85,7 @@ Result<bool> top_k(Lower& r) {
 
 Result<bool> cumsum(Lower& r) {
   OREE_TRY(r.want(2));
-  OREE_TRY(r.want_type(r.in(0), "fil"));
+  OREE_TRY(r.want_type(r.in(0), "filc"));
   OREE_TRY_ASSIGN(Ints axis, r.ints(1));
   if (axis.size() != 1) return r.invalid("needs one axis");
   r.finish_emit("CUMSUM", {r.in(0), r.int32(axis[0])},
