@@ -189,7 +189,8 @@ Result<const Tensor*> Interpreter::Impl::look_up(ValueId id, const Node& node) {
 
 namespace {
 
-// What no inference has gone over: an operator of TFLite's own, whose results are as the file says, or it is wrong.
+// What no inference has gone over: an operator of TFLite's own, and the type of a quantized value. Results are as the
+// file says, or it is wrong.
 Status check_declared(const Graph& graph, const Node& node, ValueId id, const Tensor& made) {
   const Value& v = graph.value(id);
   bool same = (!v.dtype || *v.dtype == made.dtype()) && (!v.dims || v.dims->size() == made.shape().size());
@@ -215,7 +216,8 @@ Status Interpreter::Impl::run_step(const Plan::Step& step) {
   OREE_TRY_ASSIGN(std::vector<Tensor> outputs, call_kernel(graph, node, *step.entry, inputs, *this, left));
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue) continue;
-    if (find_op(node) == nullptr) OREE_TRY(check_declared(graph, node, node.outputs[i], outputs[i]));
+    bool declared = find_op(node) == nullptr || graph.value(node.outputs[i]).quantization;
+    if (declared) OREE_TRY(check_declared(graph, node, node.outputs[i], outputs[i]));
     OREE_TRY(put(node.outputs[i], std::move(outputs[i])));
   }
   for (ValueId id : step.last) drop(id);

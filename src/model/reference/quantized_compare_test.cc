@@ -80,5 +80,12 @@ TEST_CASE("weights of integers are made real beside a real operand") {
   check_near((*got)[0].tensor, floats({1, 2}, {5, 3.3}));
 }
 
+TEST_CASE("quantized tensors that are joined are of the type that the file says, or refused") {
+  Scaled x{Tensor(Dtype::kInt16, {2}), 0.5F, 0}, y{Tensor(Dtype::kUint8, {4}), 0.5F, 0};
+  Result<Tensor> joined = run_scaled("Concat", "", {x, x}, y, {{"axis", int64_t{0}}});
+  REQUIRE_FALSE(joined.ok());
+  CHECK(joined.error().message().find("but the model says uint8 4") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace oree
