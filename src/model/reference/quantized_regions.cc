@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 
 #include "model/reference/kernel_tables.h"
 #include "model/reference/quantized.h"
