@@ -103,7 +103,8 @@ class Expander {
   }
 
   // The bias, or another input 2. A bias is added to sums of products as it is, whatever scale the file gives it: one
-  // that layers share has that of the first alone. Then it becomes a constant of its own, with the scale of the products.
+  // that layers share has that of the first alone. Then it becomes a constant of its own, with the scale of the
+  // products.
   ValueId bias_of(const Node& node) {
     const ValueId v = node.inputs[2];
     bool sums = node.is("Conv") || node.is("ConvTranspose") || node.is("Gemm");

@@ -70,6 +70,17 @@ TEST_CASE("a quantized graph becomes a float one between QuantizeLinear and Dequ
   CHECK(largest_step(before, g) <= kSteps);
 }
 
+TEST_CASE("a bias counts in steps of the products, whatever scale the file gives it") {
+  Graph before = quantized_conv();
+  Quantization q = *before.value(before.find("b")).quantization;
+  for (float& scale : q.scales) scale *= 7;
+  before.set_quantization(before.find("b"), q);
+  Graph g = before;
+  REQUIRE(infer_types(g).ok());
+  REQUIRE(expand_quantization(g).ok());
+  CHECK(largest_step(before, g) <= kSteps);
+}
+
 TEST_CASE("what only moves integers stays among integers") {
   Graph g = quantized_conv();
   REQUIRE(infer_types(g).ok());
