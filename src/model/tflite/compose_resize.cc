@@ -14,6 +14,9 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
+// Along one axis of a picture: each is looked at, and a hostile model has as many as it likes.
+constexpr int64_t kPlacesMax = 1 << 20;
+
 struct AxisPlan : ResizeLine {
   size_t axis = 0;
 };
@@ -66,6 +69,7 @@ Result<Plan> plan_of(const Lower& r) {
       if (scales.size() == axes.size() && scales[i] == 1) continue;
       return r.unsupported("the size of its image is not known");
     }
+    if (to.size > kPlacesMax) return r.unsupported(fmt::format("a picture of {} places along an axis", to.size));
     AxisPlan a{{from.size, to.size}, d};
     a.scale = scales.size() == axes.size() ? scales[i] : static_cast<double>(to.size) / static_cast<double>(from.size);
     if (crop && roi.size() == 2 * axes.size()) {
@@ -99,7 +103,6 @@ Result<Ints> picked(const Lower& r, const Plan& p, const AxisPlan& a) {
 Result<bool> pick(Lower& r, const Plan& p) {
   std::vector<Ints> wanted;
   for (const AxisPlan& a : p.axes) {
-    if (!r.affordable(Dtype::kInt64, {a.out})) return false;
     OREE_TRY_ASSIGN(Ints places, picked(r, p, a));
     wanted.push_back(std::move(places));
   }
