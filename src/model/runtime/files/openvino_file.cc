@@ -52,6 +52,8 @@ class IrParser {
   static constexpr std::string_view kLayer = "/net/layers/layer";
   static constexpr std::string_view kInput = "/net/layers/layer/input/port";
   static constexpr std::string_view kOutput = "/net/layers/layer/output/port";
+  static constexpr std::string_view kInputDim = "/net/layers/layer/input/port/dim";
+  static constexpr std::string_view kOutputDim = "/net/layers/layer/output/port/dim";
 
   Status count() {
     if (++parts_ > kModelPartsMax) return invalid(fmt::format("more than {} layers, ports and edges", kModelPartsMax));
@@ -134,9 +136,8 @@ class IrParser {
   }
 
   Status text(const std::string& text) {
-    bool input = path_.starts_with(kInput);
-    if (!input && !path_.starts_with(kOutput)) return {};
-    if (!path_.ends_with("/port/dim")) return {};
+    const bool input = path_ == kInputDim;
+    if (!input && path_ != kOutputDim) return {};
     OpenvinoLayer& layer = out_.layers.back();
     std::vector<OpenvinoPort>& ports = input ? layer.inputs : layer.outputs;
     Shape& shape = ports.back().shape;
