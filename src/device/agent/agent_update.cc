@@ -194,7 +194,7 @@ void Agent::watch() {
     rules.latency_ms_p95_max = active_.manifest->golden.latency_ms_p95_max * config_.probation_latency_factor;
   }
   if (!state_.update.drift_before) rules.drift = active_.reference;
-  probation_.emplace(std::move(rules));
+  probation_.emplace(rules);
   judge_due_ms_ = 0;
 }
 

@@ -28,7 +28,7 @@ struct ProbationVerdict {
 
 class Probation {
  public:
-  explicit Probation(ProbationRules rules) : rules_(std::move(rules)) {}
+  explicit Probation(const ProbationRules& rules) : rules_(rules) {}
   // nullopt: go on watching.
   std::optional<ProbationVerdict> on(const AppEvent& event, int64_t now_ms);
   std::optional<ProbationVerdict> on_time(int64_t now_ms);
