@@ -123,6 +123,7 @@ Result<std::vector<PendingEvent>> EventStore::pending(int64_t count_max) {
   OREE_TRY_ASSIGN(auto rows,
                   database_.query("SELECT id, json FROM events WHERE owed = 1 ORDER BY seq LIMIT ?", {count_max}));
   std::vector<PendingEvent> events;
+  events.reserve(rows.size());
   for (const DbRow& row : rows) events.push_back({row.text(0), row.text(1)});
   return events;
 }
@@ -130,6 +131,7 @@ Result<std::vector<PendingEvent>> EventStore::pending(int64_t count_max) {
 Result<std::vector<PendingEvent>> EventStore::latest(int64_t count_max) {
   OREE_TRY_ASSIGN(auto rows, database_.query("SELECT id, json FROM events ORDER BY seq DESC LIMIT ?", {count_max}));
   std::vector<PendingEvent> events;
+  events.reserve(rows.size());
   for (const DbRow& row : rows) events.push_back({row.text(0), row.text(1)});
   return events;
 }

@@ -15,8 +15,8 @@ namespace oree {
 
 // A grey I420 frame of its own memory. `brightness` is what FakeSession reads.
 inline Frame gray_frame(int width, int height, uint8_t brightness, int64_t stream_ms) {
-  auto pixels = std::make_shared<Bytes>(static_cast<size_t>(width * height), brightness);
-  auto chroma = static_cast<size_t>(((width + 1) / 2) * ((height + 1) / 2));
+  auto pixels = std::make_shared<Bytes>(static_cast<size_t>(width) * static_cast<size_t>(height), brightness);
+  auto chroma = static_cast<size_t>((width + 1) / 2) * static_cast<size_t>((height + 1) / 2);
   pixels->resize(pixels->size() + 2 * chroma, 128);
   Frame frame;
   const uint8_t* at = pixels->data();
