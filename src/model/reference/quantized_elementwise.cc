@@ -13,6 +13,11 @@
 namespace oree {
 namespace {
 
+// Wraps: a zero point that no validation has seen may be anything.
+int32_t from_zero(int32_t v, int32_t zero) {
+  return static_cast<int32_t>(static_cast<uint32_t>(v) - static_cast<uint32_t>(zero));
+}
+
 double wide(float v) { return static_cast<double>(v); }
 
 struct Unary {
@@ -81,7 +86,7 @@ Status run_relu(KernelCall& call) {
   OREE_TRY_ASSIGN(Unary u, unary_of(call));
   Multiplier factor = quantized_multiplier(wide(u.in.scale) / wide(u.out.scale));
   IntRange range{std::max(u.range.low, u.out.zero), u.range.high};
-  return each(call, range, [&](int32_t v) { return int64_t{u.out.zero} + multiply(v - u.in.zero, factor); });
+  return each(call, range, [&](int32_t v) { return int64_t{u.out.zero} + multiply(from_zero(v, u.in.zero), factor); });
 }
 
 Result<float> bound(const KernelCall& call, size_t input) {
@@ -104,7 +109,7 @@ Status run_clip(KernelCall& call) {
     range.high = std::min(range.high, u.range.clamp(quantized(high, u.out)));
   }
   Multiplier factor = quantized_multiplier(wide(u.in.scale) / wide(u.out.scale));
-  return each(call, range, [&](int32_t v) { return int64_t{u.out.zero} + multiply(v - u.in.zero, factor); });
+  return each(call, range, [&](int32_t v) { return int64_t{u.out.zero} + multiply(from_zero(v, u.in.zero), factor); });
 }
 
 Status run_leaky_relu(KernelCall& call) {
@@ -113,7 +118,7 @@ Status run_leaky_relu(KernelCall& call) {
   Multiplier same = quantized_multiplier(wide(u.in.scale) / wide(u.out.scale));
   Multiplier less = quantized_multiplier(wide(u.in.scale) * wide(alpha) / wide(u.out.scale));
   return each(call, u.range, [&](int32_t v) {
-    int32_t x = v - u.in.zero;
+    int32_t x = from_zero(v, u.in.zero);
     return int64_t{u.out.zero} + multiply(x, x >= 0 ? same : less);
   });
 }
@@ -148,7 +153,7 @@ Status run_sigmoid(KernelCall& call) {
   OREE_TRY_ASSIGN(Unary u, unary_of(call));
   Curve c = curve_of(u.in);
   return each(call, u.range, [&](int32_t v) -> int64_t {
-    int32_t x = v - u.in.zero;
+    int32_t x = from_zero(v, u.in.zero);
     if (x <= -c.radius) return -128;
     if (x >= c.radius) return 127;
     return int64_t{rounding_divide_by_pot(logistic_q4(multiply(x, c.factor)), 23)} - 128;
@@ -161,7 +166,7 @@ Status run_tanh(KernelCall& call) {
   OREE_TRY_ASSIGN(Unary u, unary_of(call));
   Curve c = curve_of(u.in);
   return each(call, u.range, [&](int32_t v) -> int64_t {
-    int32_t x = v - u.in.zero;
+    int32_t x = from_zero(v, u.in.zero);
     if (x <= -c.radius) return -128;
     if (x >= c.radius) return 127;
     return rounding_divide_by_pot(tanh_q4(multiply(x, c.factor)), 24);
@@ -189,7 +194,7 @@ Status run_hard_swish(KernelCall& call) {
   Multiplier16 to_gate = halved(wide(hires) / wide(3.0F / 32768.0F));
   if (to_output.shift > 0) return call.unsupported("an output with a scale far below that of its input");
   return each(call, u.range, [&](int32_t v) -> int64_t {
-    auto x = static_cast<int16_t>((v - u.in.zero) * 128);
+    auto x = static_cast<int16_t>(int64_t{from_zero(v, u.in.zero)} * 128);
     int16_t y = rounding_doubling_high_mul16(x, to_output.m);
     int16_t gate = x;
     if (to_gate.shift > 0) gate = saturating_shift_left16(gate, to_gate.shift - 1);
@@ -209,7 +214,7 @@ Status by_reals(KernelCall& call, F f) {
   OREE_TRY(want_int8(call));
   OREE_TRY_ASSIGN(Unary u, unary_of(call));
   return each(call, u.range, [&](int32_t v) {
-    float x = u.in.scale * static_cast<float>(v - u.in.zero);
+    float x = u.in.scale * static_cast<float>(from_zero(v, u.in.zero));
     return quantized(f(x), u.out);
   });
 }
@@ -232,7 +237,7 @@ Status run_sqrt(KernelCall& call) {
     if (v < u.in.zero) return call.invalid("the root of a number below zero");
   }
   return each(call, u.range, [&](int32_t v) {
-    float root = std::sqrt(u.in.scale * static_cast<float>(v - u.in.zero));
+    float root = std::sqrt(u.in.scale * static_cast<float>(from_zero(v, u.in.zero)));
     return quantized(std::trunc(root / u.out.scale) * u.out.scale, u.out);
   });
 }
@@ -248,7 +253,7 @@ Status run_abs(KernelCall& call) {
   Multiplier factor = quantized_multiplier(wide(u.in.scale) / wide(u.out.scale));
   bool same = u.in.scale == u.out.scale;
   return each(call, u.range, [&](int32_t v) {
-    int32_t x = std::abs(v - u.in.zero);
+    int32_t x = static_cast<int32_t>(std::abs(int64_t{from_zero(v, u.in.zero)}));
     return int64_t{u.out.zero} + (same ? x : multiply(x, factor));
   });
 }
