@@ -18,8 +18,6 @@ int32_t rescale(int32_t x, int exponent) {
   return exponent >= 0 ? saturating_shift_left(x, exponent) : rounding_divide_by_pot(x, -exponent);
 }
 
-int32_t saturate(int64_t x) { return static_cast<int32_t>(std::clamp<int64_t>(x, INT32_MIN, INT32_MAX)); }
-int32_t wrap(int64_t x) { return static_cast<int32_t>(static_cast<uint32_t>(x)); }
 int32_t add(int32_t a, int32_t b) { return wrap(int64_t{a} + b); }
 
 // exp(a) for a in [-1/4, 0): Taylor's series around -1/8.
@@ -72,6 +70,8 @@ Multiplier quantized_multiplier(double real) {
   out.m = static_cast<int32_t>(fixed);
   return out;
 }
+
+int32_t saturate(int64_t x) { return static_cast<int32_t>(std::clamp<int64_t>(x, INT32_MIN, INT32_MAX)); }
 
 int32_t rounding_doubling_high_mul(int32_t a, int32_t b) {
   if (a == INT32_MIN && b == INT32_MIN) return INT32_MAX;

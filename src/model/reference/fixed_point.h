@@ -21,6 +21,8 @@ int32_t rounding_doubling_high_mul(int32_t a, int32_t b);
 int16_t rounding_doubling_high_mul16(int16_t a, int16_t b);
 // x / 2^exponent, rounded half away from zero; exponent 0..31.
 int32_t rounding_divide_by_pot(int32_t x, int exponent);
+int32_t saturate(int64_t x);                                                               // the nearest of 32 bits
+inline int32_t wrap(int64_t x) { return static_cast<int32_t>(static_cast<uint32_t>(x)); }  // its low 32 bits
 // x * the real factor.
 int32_t multiply(int32_t x, Multiplier factor);
 // Of 64-bit sums (int16 activations): m is cut to 16 bits first.

@@ -14,9 +14,7 @@ namespace oree {
 namespace {
 
 // Wraps: a zero point that no validation has seen may be anything.
-int32_t from_zero(int32_t v, int32_t zero) {
-  return static_cast<int32_t>(static_cast<uint32_t>(v) - static_cast<uint32_t>(zero));
-}
+int32_t from_zero(int32_t v, int32_t zero) { return wrap(int64_t{v} - zero); }
 
 double wide(float v) { return static_cast<double>(v); }
 

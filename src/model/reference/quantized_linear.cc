@@ -21,7 +21,7 @@ struct Output {
   bool wide = false;  // sums of 64 bits
   int32_t store(int64_t sum, int64_t channel) const {
     Multiplier f = factors[factors.size() == 1 ? 0 : static_cast<size_t>(channel)];
-    int64_t y = wide ? multiply_wide(sum, f) : multiply(static_cast<int32_t>(static_cast<uint32_t>(sum)), f);
+    int64_t y = wide ? multiply_wide(sum, f) : multiply(wrap(sum), f);
     return range.clamp(y + scale.zero);
   }
 };

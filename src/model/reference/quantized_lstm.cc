@@ -52,7 +52,7 @@ class Lstm {
                             const std::vector<int64_t>& hidden) const;
   int32_t rescaled(int64_t sum, Multiplier factor) const {
     if (wide_) return multiply_wide(sum, factor);
-    return multiply(static_cast<int32_t>(static_cast<uint32_t>(sum)), factor);
+    return multiply(wrap(sum), factor);
   }
 
   Sizes sizes_;
@@ -146,7 +146,7 @@ Result<Lstm> Lstm::of(const KernelCall& call) {
                         factor(l.hidden_, recurrent)});
   }
   const double step = static_cast<double>(cell.scale);
-  l.forget_ = quantized_multiplier(kGateStep * step / step);
+  l.forget_ = quantized_multiplier(kGateStep);
   l.remember_ = quantized_multiplier(kGateStep * kGateStep / step);
   l.show_ = quantized_multiplier(kGateStep * kGateStep / static_cast<double>(l.hidden_.scale));
   float clip = call.node.real("cell_clip", 0);

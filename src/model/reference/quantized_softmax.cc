@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Quantized softmax and its logarithm, of int8. Differences from the largest of a line have 5 integer bits, the sum of
-// their exponentials 12.
+// their exponentials 12: with more than 4095 elements it runs over in the engines, and saturates here.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,9 +12,6 @@
 
 namespace oree {
 namespace {
-
-// Of sums, which run over with more than 4095 elements in the engines.
-int32_t saturated(int64_t x) { return static_cast<int32_t>(std::clamp<int64_t>(x, INT32_MIN, INT32_MAX)); }
 
 struct Differences {
   AxisView view;
@@ -69,7 +66,7 @@ Status run_softmax(KernelCall& call) {
       if (e >= 0) sum += rounding_divide_by_pot(e, 12);
     }
     int over_unit = 0;
-    int32_t scale = reciprocal(saturated(sum), 12, over_unit);
+    int32_t scale = reciprocal(saturate(sum), 12, over_unit);
     // Engines end where it is more than 31: with many elements, all of which round to nothing then.
     const int right = over_unit + 31 - bits;
     for (int64_t k = 0; k < d.view.length; ++k) {
@@ -103,15 +100,15 @@ Status run_log_softmax(KernelCall& call) {
       auto difference = static_cast<int32_t>(values[at(k)] - largest);
       if (difference >= d.lowest) sum += rounding_divide_by_pot(d.exp(difference), 12);
     }
-    const int32_t log_sum = log_q12_to_q5(saturated(sum));
+    const int32_t log_sum = log_q12_to_q5(saturate(sum));
     // Below it the difference of difference and logarithm would not fit into 5 integer bits.
-    const int32_t least = std::max(d.lowest - 1, multiply(saturated(int64_t{INT32_MIN} + log_sum), back));
+    const int32_t least = std::max(d.lowest - 1, multiply(saturate(int64_t{INT32_MIN} + log_sum), back));
     for (int64_t k = 0; k < d.view.length; ++k) {
       auto difference = static_cast<int32_t>(values[at(k)] - largest);
       if (difference <= least) {
         out[at(k)] = range.low;
       } else {
-        int32_t y = saturated(int64_t{d.of(difference)} - log_sum);
+        int32_t y = saturate(int64_t{d.of(difference)} - log_sum);
         out[at(k)] = range.clamp(int64_t{rounding_divide_by_pot(y, 31 - 5 - 4)} + to.zero);
       }
     }

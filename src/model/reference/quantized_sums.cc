@@ -25,10 +25,7 @@ struct Terms {
   }
   // What a sum begins with: TensorFlow Lite Micro counts the operand's zero point once too often.
   int64_t start() const { return of(0); }
-  int64_t result(int64_t sum) const {
-    auto wrapped = static_cast<int32_t>(static_cast<uint32_t>(sum));
-    return range.clamp(int64_t{multiply(wrapped, back)} + out.zero);
-  }
+  int64_t result(int64_t sum) const { return range.clamp(int64_t{multiply(wrap(sum), back)} + out.zero); }
 };
 
 Result<Terms> terms_of(const KernelCall& call) {

@@ -179,7 +179,7 @@ Status run_svdf(KernelCall& call) {
     for (int64_t m = 0; m < s.memory; ++m) sum += after[f * s.memory + m] * by_time[filter * s.memory + m];
   }
   for (int64_t i = 0; i < y.size(); ++i) {
-    auto sum = static_cast<int32_t>(static_cast<uint32_t>(sums[static_cast<size_t>(i)]));
+    auto sum = wrap(sums[static_cast<size_t>(i)]);
     y[i] = range.clamp(int64_t{multiply(sum, back)} + out.zero);
   }
   call.set(0, std::move(y).take());
