@@ -112,18 +112,13 @@ class Expander {
         !is_quantized(graph_, node.inputs[1]) || graph_.constant(v) == nullptr) {
       return v;
     }
-    const Quantization &x = *graph_.value(node.inputs[0]).quantization, &w = *graph_.value(node.inputs[1]).quantization;
-    Quantization q = *graph_.value(v).quantization;
-    bool fits = q.scales.size() == w.scales.size();
-    for (size_t i = 0; i < w.scales.size() && fits; ++i)
-      fits = std::abs(x.scales[0] * w.scales[i] - q.scales[i]) <= 1e-3F * q.scales[i];
+    Quantization q =
+        sum_quantization(*graph_.value(node.inputs[0]).quantization, *graph_.value(node.inputs[1]).quantization);
+    const std::vector<float>& given = graph_.value(v).quantization->scales;
+    bool fits = std::ranges::equal(q.scales, given, [](float a, float b) { return std::abs(a - b) <= 1e-3F * b; });
     const Shape shape = graph_.constant(v)->shape();
-    bool channels = shape.size() == 1 && static_cast<size_t>(shape[0]) == w.scales.size();
-    if (fits || (w.scales.size() > 1 && !channels)) return v;
-    q.scales = w.scales;
-    for (float& scale : q.scales) scale *= x.scales[0];
-    q.zero_points.assign(q.scales.size(), 0);
-    q.axis = w.per_axis() ? 0 : -1;
+    bool channels = shape.size() == 1 && static_cast<size_t>(shape[0]) == q.scales.size();
+    if (fits || (q.scales.size() > 1 && !channels)) return v;
     const ValueId own = graph_.add_constant(graph_.value(v).name, *graph_.constant(v));
     graph_.set_quantization(own, std::move(q));
     return own;

@@ -238,9 +238,7 @@ class Folder {
       }
     }
     if (static_cast<int64_t>(reals.size()) != channels) return std::nullopt;
-    Quantization q = w.q;
-    for (float& s : q.scales) s *= operands_[0]->q.scales[0];
-    q.axis = w.q.per_axis() ? 0 : -1;
+    Quantization q = sum_quantization(operands_[0]->q, w.q);
     Tensor narrow(Dtype::kInt32, {channels}), wide(Dtype::kInt64, {channels});
     for (size_t i = 0; i < reals.size(); ++i) {
       auto scale = static_cast<double>(q.scales[q.per_axis() ? i : 0]);

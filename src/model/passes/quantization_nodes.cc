@@ -87,4 +87,12 @@ bool same_parameters(const Graph& graph, const Node& a, const Node& b) {
   return (y ? y->dtype() : Dtype::kUint8) == (z ? z->dtype() : Dtype::kUint8);
 }
 
+Quantization sum_quantization(const Quantization& x, const Quantization& weights) {
+  Quantization q = weights;
+  for (float& s : q.scales) s *= x.scales[0];
+  q.zero_points.assign(q.scales.size(), 0);
+  q.axis = weights.per_axis() ? 0 : -1;
+  return q;
+}
+
 }  // namespace oree

@@ -9,6 +9,7 @@
 
 #include "model/ops/inference.h"
 #include "model/passes/passes.h"
+#include "model/passes/quantization_nodes.h"
 #include "model/tflite/activation_bound.h"
 
 namespace oree {
@@ -165,14 +166,9 @@ NodeId Lower::add_tflite_node(std::string_view op, std::vector<ValueId> inputs, 
 }
 
 ValueId Lower::zero_bias(int64_t channels) {
-  const std::optional<Quantization> x = value(in(0)).quantization;
-  std::optional<Quantization> q = value(in(1)).quantization;
-  if (!x) q.reset();
-  if (q) {
-    for (float& s : q->scales) s *= x->scales[0];
-    std::ranges::fill(q->zero_points, 0);
-    if (q->per_axis()) q->axis = 0;
-  }
+  const std::optional<Quantization>&x = value(in(0)).quantization, &w = value(in(1)).quantization;
+  std::optional<Quantization> q;
+  if (x && w) q = sum_quantization(*x, *w);
   Dtype type = !q ? Dtype::kFloat32 : dtype(in(0)) == Dtype::kInt16 ? Dtype::kInt64 : Dtype::kInt32;
   ValueId bias = zeros(type, {channels});
   graph_.set_quantization(bias, std::move(q));
