@@ -21,6 +21,8 @@ constexpr uint32_t kEnd64Magic = 0x06064b50;
 constexpr uint32_t kLocatorMagic = 0x07064b50;
 constexpr size_t kEndSize = 22;
 constexpr size_t kLocatorSize = 20;
+constexpr int64_t kEnd64Size = 56;
+constexpr uint64_t kDirectoryBytesMax = 16 << 20;
 constexpr uint64_t kDeflateRatioMax = 1032;
 constexpr uint32_t kIn64 = 0xffffffff;  // "the value stands in the zip64 record"
 constexpr int kVersion64 = 45;
@@ -33,33 +35,41 @@ struct Directory {
   uint64_t offset = 0;
 };
 
-Result<Directory> find_directory(ByteView file) {
-  if (file.size() < kEndSize) return bad("file is shorter than an end record");
+Result<Directory> read_end64(const ByteSource& file, uint64_t at) {
+  if (at > static_cast<uint64_t>(file.size)) return bad("zip64 end record lies outside the file");
+  OREE_TRY_ASSIGN(Bytes bytes, file.read_at(static_cast<int64_t>(at), kEnd64Size));
+  LittleEndianReader e(bytes);
+  if (e.u32() != kEnd64Magic) return bad("zip64 end record is missing");
+  e.skip(28);
+  Directory d;
+  d.entries = e.u64();
+  d.size = e.u64();
+  d.offset = e.u64();
+  if (e.bad()) return bad("zip64 end record is cut");
+  return d;
+}
+
+Result<Directory> find_directory(const ByteSource& file) {
+  if (file.size < static_cast<int64_t>(kEndSize)) return bad("file is shorter than an end record");
   // The end record may be followed by a comment of up to 65535 bytes.
-  size_t lowest = file.size() - std::min<size_t>(file.size(), kEndSize + 0xffff);
-  for (size_t at = file.size() - kEndSize + 1; at-- > lowest;) {
-    LittleEndianReader r(file, at);
+  int64_t tail_size = std::min<int64_t>(file.size, kLocatorSize + kEndSize + 0xffff);
+  OREE_TRY_ASSIGN(Bytes tail, file.read_at(file.size - tail_size, tail_size));
+  if (tail.size() < kEndSize) return bad("file is shorter than an end record");
+  size_t lowest = tail.size() - std::min<size_t>(tail.size(), kEndSize + 0xffff);
+  for (size_t at = tail.size() - kEndSize + 1; at-- > lowest;) {
+    LittleEndianReader r(tail, at);
     if (r.u32() != kEndMagic) continue;
     r.skip(6);
     Directory d;
     d.entries = r.u16();
     d.size = r.u32();
     d.offset = r.u32();
-    if (at + kEndSize + r.u16() != file.size()) continue;
-    if (at >= kLocatorSize && LittleEndianReader(file, at - kLocatorSize).u32() == kLocatorMagic) {
-      LittleEndianReader locator(file, at - kLocatorSize);
-      locator.skip(8);
-      uint64_t end64 = locator.u64();
-      if (end64 > file.size()) return bad("zip64 end record lies outside the file");
-      LittleEndianReader e(file, static_cast<size_t>(end64));
-      if (e.u32() != kEnd64Magic) return bad("zip64 end record is missing");
-      e.skip(28);
-      d.entries = e.u64();
-      d.size = e.u64();
-      d.offset = e.u64();
-      if (e.bad()) return bad("zip64 end record is cut");
-    }
-    return d;
+    if (at + kEndSize + r.u16() != tail.size()) continue;
+    if (at < kLocatorSize) return d;
+    LittleEndianReader locator(tail, at - kLocatorSize);
+    if (locator.u32() != kLocatorMagic) return d;
+    locator.skip(4);
+    return read_end64(file, locator.u64());
   }
   return bad("no end record: not a zip file, or cut short");
 }
@@ -85,44 +95,22 @@ Status read_extra64(ByteView extra, ZipEntry& entry) {
   return {};
 }
 
-Result<Bytes> inflate_exactly(ByteView packed, uint64_t size) {
-  Bytes out(static_cast<size_t>(size));
-  z_stream z{};
-  if (inflateInit2(&z, -MAX_WBITS) != Z_OK) return Error(Code::kExhausted, "zip: no memory to inflate");
-  uint8_t nothing = 0;  // zlib refuses a null pointer, even for no bytes
-  size_t in = 0;
-  size_t done = 0;
-  int status = Z_OK;
-  // zlib counts in 32 bits: feed it in pieces.
-  constexpr size_t kPiece = 1u << 30;
-  while (status == Z_OK) {
-    z.next_in = const_cast<uint8_t*>(packed.data()) + in;
-    z.avail_in = static_cast<uInt>(std::min(packed.size() - in, kPiece));
-    z.next_out = done < out.size() ? out.data() + done : &nothing;
-    z.avail_out = static_cast<uInt>(std::min(out.size() - done, kPiece));
-    uInt in_before = z.avail_in;
-    uInt out_before = z.avail_out;
-    status = inflate(&z, Z_NO_FLUSH);
-    in += in_before - z.avail_in;
-    done += out_before - z.avail_out;
-    if (status == Z_OK && in_before == z.avail_in && out_before == z.avail_out) status = Z_BUF_ERROR;
-  }
-  inflateEnd(&z);
-  if (status != Z_STREAM_END || done != out.size() || in != packed.size()) return bad("deflated content is damaged");
-  return out;
-}
-
 uint32_t crc_of(ByteView bytes) { return static_cast<uint32_t>(crc32_z(0, bytes.data(), bytes.size())); }
 
 }  // namespace
 
-Result<std::vector<ZipEntry>> read_zip_index(ByteView file) {
+Result<std::vector<ZipEntry>> read_zip_index(const ByteSource& file) {
+  const auto file_size = static_cast<uint64_t>(file.size);
   OREE_TRY_ASSIGN(Directory d, find_directory(file));
   if (d.entries > static_cast<uint64_t>(kNpzEntriesMax)) {
     return bad(fmt::format("{} entries are above the limit of {}", d.entries, kNpzEntriesMax));
   }
-  if (d.offset > file.size() || d.size > file.size() - d.offset) return bad("directory lies outside the file");
-  LittleEndianReader r(file.subspan(static_cast<size_t>(d.offset), static_cast<size_t>(d.size)));
+  if (d.offset > file_size || d.size > file_size - d.offset) return bad("directory lies outside the file");
+  if (d.size > kDirectoryBytesMax) {
+    return bad(fmt::format("a directory of {} bytes is above the limit of {}", d.size, kDirectoryBytesMax));
+  }
+  OREE_TRY_ASSIGN(Bytes directory, file.read_at(static_cast<int64_t>(d.offset), static_cast<int64_t>(d.size)));
+  LittleEndianReader r(directory);
   std::vector<ZipEntry> entries;
   std::unordered_set<std::string> names;
   uint64_t packed_total = 0;
@@ -147,9 +135,9 @@ Result<std::vector<ZipEntry>> read_zip_index(ByteView file) {
     if (r.bad()) return bad("directory is cut");
     OREE_TRY(read_extra64(extra, e));
     // Entries that share bytes would let a small file unpack into a huge one.
-    if (e.packed_size > file.size() - packed_total) return bad("entries hold more bytes than the file");
+    if (e.packed_size > file_size - packed_total) return bad("entries hold more bytes than the file");
     packed_total += e.packed_size;
-    if (e.header_offset > file.size()) return bad("entry lies outside the file");
+    if (e.header_offset > file_size) return bad("entry lies outside the file");
     if (e.method == 0 ? e.size != e.packed_size : e.size / kDeflateRatioMax > e.packed_size) {
       return bad("an entry's sizes contradict each other");
     }
@@ -157,27 +145,6 @@ Result<std::vector<ZipEntry>> read_zip_index(ByteView file) {
     entries.push_back(std::move(e));
   }
   return entries;
-}
-
-Result<Bytes> read_zip_entry(ByteView file, const ZipEntry& entry) {
-  LittleEndianReader r(file, static_cast<size_t>(entry.header_offset));
-  if (r.u32() != kLocalMagic) return bad("local header is missing");
-  r.skip(22);
-  uint16_t name_size = r.u16();
-  uint16_t extra_size = r.u16();
-  r.skip(uint64_t{name_size} + extra_size);
-  ByteView packed = r.view(entry.packed_size);
-  if (r.bad()) return bad("entry is cut");
-  Bytes out;
-  if (entry.method == 0) {
-    out.assign(packed.begin(), packed.end());
-  } else if (entry.method == 8) {
-    OREE_TRY_ASSIGN(out, inflate_exactly(packed, entry.size));
-  } else {
-    return Error(Code::kUnsupported, fmt::format("zip: compression method {}", entry.method));
-  }
-  if (crc_of(out) != entry.crc) return Error(Code::kIntegrity, "zip: CRC-32 does not match the content");
-  return out;
 }
 
 void ZipWriter::add(const std::string& name, ByteView content) {
