@@ -4,15 +4,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/base/limits.h"
-#include "core/codec/npy.h"
+#include "core/codec/npy_file.h"
 #include "model/eval/dataset_parts.h"
 #include "model/eval/noise.h"
 
 namespace oree {
 
-static Status check_array(const Tensor& tensor, const TensorInfo& info, bool drop_axis) {
-  Shape shape = tensor.shape();
+static Status check_array(const ArrayFile::Array& array, const TensorInfo& info, bool drop_axis) {
+  Shape shape = array.shape;
   if (drop_axis && !shape.empty()) shape.erase(shape.begin());
   // A stored sample may lack the batch axis of 1 that the model wants.
   Shape wanted = info.shape;
@@ -20,9 +19,9 @@ static Status check_array(const Tensor& tensor, const TensorInfo& info, bool dro
     wanted.erase(wanted.begin());
   bool fits = shape.size() == wanted.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) fits = wanted[i] < 0 || wanted[i] == shape[i];
-  if (fits && tensor.dtype() == info.dtype) return {};
+  if (fits && array.dtype == info.dtype) return {};
   return Error(Code::kInvalid, fmt::format("input '{}': expected {} {}, found {} {}", info.name, dtype_name(info.dtype),
-                                           shape_text(info.shape), dtype_name(tensor.dtype()), shape_text(shape)));
+                                           shape_text(info.shape), dtype_name(array.dtype), shape_text(shape)));
 }
 
 Status check_finite(const Tensor& tensor, const std::string& name) {
@@ -36,44 +35,32 @@ Status check_finite(const Tensor& tensor, const std::string& name) {
   return {};
 }
 
-static Result<NamedTensors> read_arrays(Files& files, const std::string& path, const std::vector<TensorInfo>& inputs) {
-  OREE_TRY_ASSIGN(Bytes file, files.read(path, kModelBytesMax));
-  if (path_extension(path) == ".npz") {
-    auto tensors = read_npz(file);
-    return tensors.ok() ? std::move(tensors) : tensors.error().within(path);
-  }
-  auto tensor = read_npy(file);
-  if (!tensor.ok()) return tensor.error().within(path);
-  NamedTensors tensors;
-  tensors.push_back({inputs.empty() ? "" : inputs[0].name, std::move(tensor).value()});
-  return tensors;
+static Result<std::unique_ptr<ArrayFile>> open_arrays(Files& files, const std::string& path) {
+  OREE_TRY_ASSIGN(std::shared_ptr<ReadFile> file, files.open(path));
+  ByteSource source{[file](int64_t offset, int64_t size) { return file->read_at(offset, size); }, file->size()};
+  auto arrays =
+      path_extension(path) == ".npz" ? ArrayFile::open_npz(std::move(source)) : ArrayFile::open_npy(std::move(source));
+  return arrays.ok() ? std::move(arrays) : arrays.error().within(path);
 }
 
 namespace {
 
-const Tensor* find_tensor(const NamedTensors& tensors, std::string_view name) {
-  for (const NamedTensor& tensor : tensors) {
-    if (tensor.name == name) return &tensor.tensor;
+std::optional<size_t> find_array(const ArrayFile& file, std::string_view name) {
+  for (size_t i = 0; i < file.arrays().size(); ++i) {
+    if (file.arrays()[i].name == name) return i;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
-// One sample out of an array that counts them along its first axis, with a batch axis of 1 where the model has one.
-Tensor row_of(const Tensor& all, size_t index, size_t rank) {
-  Shape shape(all.shape().begin() + 1, all.shape().end());
-  if (shape.size() + 1 == rank) shape.insert(shape.begin(), 1);
-  Tensor one(all.dtype(), shape);
-  std::copy_n(all.data() + index * one.byte_size(), one.byte_size(), one.data());
-  return one;
-}
-
-// One file that holds every sample: arrays by input, the first axis counts them unless the file is one sample.
+// One file that holds every sample: arrays by input, the first axis counts them unless the file is one sample. In
+// memory is the sample that is being read, no other.
 class ArrayDataset : public Dataset {
  public:
-  ArrayDataset(std::string path, NamedTensors tensors, std::vector<TensorInfo> infos, std::vector<int> labels,
-               bool stacked, size_t count)
+  ArrayDataset(std::string path, std::unique_ptr<ArrayFile> file, std::vector<size_t> arrays,
+               std::vector<TensorInfo> infos, std::vector<int> labels, bool stacked, size_t count)
       : path_(std::move(path)),
-        tensors_(std::move(tensors)),
+        file_(std::move(file)),
+        arrays_(std::move(arrays)),
         infos_(std::move(infos)),
         labels_(std::move(labels)),
         stacked_(stacked),
@@ -87,18 +74,27 @@ class ArrayDataset : public Dataset {
     Sample sample;
     sample.name = stacked_ ? fmt::format("{}[{}]", path_, index) : path_;
     for (size_t i = 0; i < infos_.size(); ++i) {
-      Tensor one = stacked_ ? row_of(tensors_[i].tensor, index, infos_[i].shape.size()) : tensors_[i].tensor;
-      Status finite = check_finite(one, infos_[i].name);
+      auto one = stacked_ ? row(arrays_[i], index, infos_[i].shape.size()) : file_->read(arrays_[i]);
+      if (!one.ok()) return one.error().within(sample.name);
+      Status finite = check_finite(*one, infos_[i].name);
       if (!finite.ok()) return finite.error().within(sample.name);
-      sample.inputs.push_back({infos_[i].name, std::move(one)});
+      sample.inputs.push_back({infos_[i].name, std::move(*one)});
     }
     if (!labels_.empty()) sample.label = labels_[index];
     return sample;
   }
 
  private:
+  // One sample, with a batch axis of 1 where the model has one.
+  Result<Tensor> row(size_t array, size_t index, size_t rank) {
+    OREE_TRY_ASSIGN(Tensor one, file_->read_rows(array, static_cast<int64_t>(index), 1));
+    if (one.shape().size() != rank) one.reshape(Shape(one.shape().begin() + 1, one.shape().end()));
+    return one;
+  }
+
   std::string path_;
-  NamedTensors tensors_;
+  std::unique_ptr<ArrayFile> file_;
+  std::vector<size_t> arrays_;  // by input
   std::vector<TensorInfo> infos_;
   std::vector<int> labels_;
   bool stacked_;
@@ -149,40 +145,39 @@ class NoiseDataset : public Dataset {
   uint64_t seed_;
 };
 
-}  // namespace
-
-namespace {
-
-// The model's inputs among the arrays of a file, in the model's order.
-Result<NamedTensors> arrays_for(const NamedTensors& found, const std::vector<TensorInfo>& infos) {
-  NamedTensors ordered;
+// The model's inputs among the arrays of a file, in the model's order. An .npy has one, for the first input.
+Result<std::vector<size_t>> arrays_for(const ArrayFile& file, const std::vector<TensorInfo>& infos) {
+  std::vector<size_t> ordered;
   for (const TensorInfo& info : infos) {
-    const Tensor* tensor = find_tensor(found, info.name);
-    if (tensor == nullptr && infos.size() == 1) {
-      tensor = find_tensor(found, "inputs");
-      if (tensor == nullptr && found.size() == 1) tensor = &found[0].tensor;
+    std::optional<size_t> array = find_array(file, info.name);
+    if (!array && infos.size() == 1) {
+      array = find_array(file, "inputs");
+      if (!array && file.arrays().size() == 1) array = 0;
     }
-    if (tensor == nullptr) {
+    if (!array) {
       std::string names;
-      for (const NamedTensor& array : found) names += fmt::format("{}'{}'", names.empty() ? "" : ", ", array.name);
+      for (const auto& found : file.arrays()) names += fmt::format("{}'{}'", names.empty() ? "" : ", ", found.name);
       return Error(Code::kInvalid,
                    fmt::format("expected an array '{}'{}, found {}", info.name,
                                infos.size() == 1 ? " or 'inputs' (and 'labels')" : "", names.empty() ? "none" : names));
     }
-    ordered.push_back({info.name, *tensor});
+    ordered.push_back(*array);
   }
   if (ordered.empty()) return Error(Code::kInvalid, "the model takes no input");
   return ordered;
 }
 
-Result<std::vector<int>> class_indices(const Tensor* tensor, size_t count) {
+Result<std::vector<int>> class_indices(ArrayFile& file, std::optional<size_t> array, int64_t count) {
   std::vector<int> labels;
-  if (tensor == nullptr) return labels;
-  if (tensor->elements() != static_cast<int64_t>(count)) {
-    return Error(Code::kInvalid, fmt::format("expected labels of {}, one class index a sample, found {}", count,
-                                             shape_text(tensor->shape())));
+  if (!array) return labels;
+  const Shape& shape = file.arrays()[*array].shape;
+  auto elements = shape_elements(shape);
+  if (!elements.ok() || *elements != count) {
+    return Error(Code::kInvalid,
+                 fmt::format("expected labels of {}, one class index a sample, found {}", count, shape_text(shape)));
   }
-  for (double v : tensor->to_doubles()) {
+  OREE_TRY_ASSIGN(Tensor tensor, file.read(*array));
+  for (double v : tensor.to_doubles()) {
     if (!(v >= 0 && v <= 1e6) || v != std::floor(v))
       return Error(Code::kInvalid, fmt::format("label {} is no class index", v));
     labels.push_back(static_cast<int>(v));
@@ -191,41 +186,46 @@ Result<std::vector<int>> class_indices(const Tensor* tensor, size_t count) {
 }
 
 // How many samples arrays hold that count them along their first axis.
-Result<size_t> stacked_count(const NamedTensors& arrays, const std::vector<TensorInfo>& infos, bool labelled) {
-  size_t count = 0;
+Result<int64_t> stacked_count(const ArrayFile& file, const std::vector<size_t>& arrays,
+                              const std::vector<TensorInfo>& infos, bool labelled) {
+  int64_t count = 0;
   for (size_t i = 0; i < infos.size(); ++i) {
-    Status fits = check_array(arrays[i].tensor, infos[i], true);
+    const ArrayFile::Array& array = file.arrays()[arrays[i]];
+    Status fits = check_array(array, infos[i], true);
     // Without labels it may have been meant as one sample: then that is what it is told to be.
-    if (!fits.ok() && infos.size() == 1 && !labelled) fits = check_array(arrays[i].tensor, infos[i], false);
+    if (!fits.ok() && infos.size() == 1 && !labelled) fits = check_array(array, infos[i], false);
     if (!fits.ok()) return fits.error();
-    size_t here = arrays[i].tensor.shape().empty() ? 0 : static_cast<size_t>(arrays[i].tensor.shape()[0]);
+    int64_t here = array.shape.empty() ? 0 : array.shape[0];
     if (i > 0 && here != count) return Error(Code::kInvalid, "the inputs hold different numbers of samples");
     count = here;
   }
-  if (count == 0 || count > kDatasetSamplesMax) return Error(Code::kInvalid, fmt::format("holds {} samples", count));
+  if (count == 0) return Error(Code::kInvalid, "holds 0 samples");
   return count;
 }
 
-Result<std::unique_ptr<Dataset>> dataset_of(const std::string& path, const NamedTensors& found,
+Result<std::unique_ptr<Dataset>> dataset_of(const std::string& path, std::unique_ptr<ArrayFile> file,
                                             const std::optional<Recipe>& recipe, const std::vector<TensorInfo>& infos) {
-  OREE_TRY_ASSIGN(NamedTensors arrays, arrays_for(found, infos));
-  const Tensor* label_tensor = find_tensor(found, "labels");
+  OREE_TRY_ASSIGN(std::vector<size_t> arrays, arrays_for(*file, infos));
+  std::optional<size_t> label_array = find_array(*file, "labels");
   // With labels the leading axis counts; else the file is one sample when its arrays fit the model as they are.
-  bool stacked = label_tensor != nullptr;
-  for (size_t i = 0; i < infos.size() && !stacked; ++i) stacked = !check_array(arrays[i].tensor, infos[i], false).ok();
-  const Tensor& first = arrays[0].tensor;
-  if (stacked && recipe && recipe->kind == "image" && holds_pictures(first) &&
-      !check_array(first, infos[0], true).ok()) {
-    OREE_TRY_ASSIGN(auto labels, class_indices(label_tensor, static_cast<size_t>(first.shape()[0])));
-    return picture_array(path, first, std::move(labels), *recipe, infos);
+  bool stacked = label_array.has_value();
+  for (size_t i = 0; i < infos.size() && !stacked; ++i)
+    stacked = !check_array(file->arrays()[arrays[i]], infos[i], false).ok();
+  const ArrayFile::Array& first = file->arrays()[arrays[0]];
+  bool pictures =
+      stacked && recipe && recipe->kind == "image" && holds_pictures(first) && !check_array(first, infos[0], true).ok();
+  int64_t count = pictures ? first.shape[0] : 1;
+  if (stacked && !pictures) {
+    OREE_TRY_ASSIGN(count, stacked_count(*file, arrays, infos, label_array.has_value()));
   }
-  size_t count = 1;
-  if (stacked) {
-    OREE_TRY_ASSIGN(count, stacked_count(arrays, infos, label_tensor != nullptr));
-  }
-  OREE_TRY_ASSIGN(auto labels, class_indices(label_tensor, count));
-  return std::unique_ptr<Dataset>(
-      std::make_unique<ArrayDataset>(path, std::move(arrays), infos, std::move(labels), stacked, count));
+  if (count > static_cast<int64_t>(kDatasetSamplesMax))
+    return Error(Code::kExhausted, fmt::format("{} samples, more than {}", count, kDatasetSamplesMax));
+  OREE_TRY_ASSIGN(auto labels, class_indices(*file, label_array, count));
+  // Rows are read without their array's sum being looked at, so all of it is checked once.
+  for (size_t i = 0; i < arrays.size() && stacked; ++i) OREE_TRY(file->verify(arrays[i]));
+  if (pictures) return picture_array(path, std::move(file), arrays[0], std::move(labels), *recipe, infos);
+  return std::unique_ptr<Dataset>(std::make_unique<ArrayDataset>(
+      path, std::move(file), std::move(arrays), infos, std::move(labels), stacked, static_cast<size_t>(count)));
 }
 
 }  // namespace
@@ -233,8 +233,8 @@ Result<std::unique_ptr<Dataset>> dataset_of(const std::string& path, const Named
 Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string& path,
                                                  const std::optional<Recipe>& recipe,
                                                  const std::vector<TensorInfo>& infos) {
-  OREE_TRY_ASSIGN(NamedTensors found, read_arrays(files, path, infos));
-  auto dataset = dataset_of(path, found, recipe, infos);
+  OREE_TRY_ASSIGN(std::unique_ptr<ArrayFile> found, open_arrays(files, path));
+  auto dataset = dataset_of(path, std::move(found), recipe, infos);
   return dataset.ok() ? std::move(dataset) : dataset.error().within(path);
 }
 

@@ -2,6 +2,7 @@
 // What the files of dataset_*.cc share; for no one else.
 #pragma once
 
+#include "core/codec/npy_file.h"
 #include "model/eval/dataset.h"
 
 namespace oree {
@@ -20,8 +21,9 @@ Result<Sample> image_sample(const std::string& name, const ImageView& image, con
                             const TensorInfo& input);
 
 // Bytes that may be pictures, N x H x W or N x H x W x 1 or 3; their labels as many or none.
-bool holds_pictures(const Tensor& tensor);
-Result<std::unique_ptr<Dataset>> picture_array(const std::string& path, Tensor pictures, std::vector<int> labels,
-                                               const Recipe& recipe, const std::vector<TensorInfo>& inputs);
+bool holds_pictures(const ArrayFile::Array& array);
+Result<std::unique_ptr<Dataset>> picture_array(const std::string& path, std::unique_ptr<ArrayFile> file, size_t array,
+                                               std::vector<int> labels, const Recipe& recipe,
+                                               const std::vector<TensorInfo>& inputs);
 
 }  // namespace oree

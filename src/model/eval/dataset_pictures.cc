@@ -39,33 +39,39 @@ Result<Sample> image_sample(const std::string& name, const ImageView& image, con
 
 namespace {
 
-// One array of bytes that holds every picture.
+// One array of bytes that holds every picture, read one at a time.
 class PictureArray : public Dataset {
  public:
-  PictureArray(std::string path, Tensor pictures, std::vector<int> labels, Recipe recipe, TensorInfo input)
+  PictureArray(std::string path, std::unique_ptr<ArrayFile> file, size_t array, std::vector<int> labels, Recipe recipe,
+               TensorInfo input)
       : path_(std::move(path)),
-        pictures_(std::move(pictures)),
+        file_(std::move(file)),
+        array_(array),
         labels_(std::move(labels)),
         recipe_(std::move(recipe)),
         input_(std::move(input)) {}
-  size_t size() const override { return static_cast<size_t>(pictures_.shape()[0]); }
+  size_t size() const override { return static_cast<size_t>(file_->arrays()[array_].shape[0]); }
   bool has_labels() const override { return !labels_.empty(); }
   bool has_boxes() const override { return false; }
 
   Result<Sample> read(size_t index) override {
     OREE_ASSERT(index < size());
-    const Shape& shape = pictures_.shape();
-    int64_t channels = shape.size() == 4 ? shape[3] : 1, stride = shape[2] * channels;
-    ImageView view{pictures_.data() + static_cast<int64_t>(index) * shape[1] * stride, static_cast<int>(shape[2]),
-                   static_cast<int>(shape[1]), stride, channels == 1 ? Image::Order::kGray : Image::Order::kRgb};
-    OREE_TRY_ASSIGN(Sample sample, image_sample(fmt::format("{}[{}]", path_, index), view, recipe_, input_));
+    std::string name = fmt::format("{}[{}]", path_, index);
+    auto picture = file_->read_rows(array_, static_cast<int64_t>(index), 1);
+    if (!picture.ok()) return picture.error().within(name);
+    const Shape& shape = picture->shape();
+    int64_t channels = shape.size() == 4 ? shape[3] : 1;
+    ImageView view{picture->data(), static_cast<int>(shape[2]), static_cast<int>(shape[1]), shape[2] * channels,
+                   channels == 1 ? Image::Order::kGray : Image::Order::kRgb};
+    OREE_TRY_ASSIGN(Sample sample, image_sample(name, view, recipe_, input_));
     if (!labels_.empty()) sample.label = labels_[index];
     return sample;
   }
 
  private:
   std::string path_;
-  Tensor pictures_;
+  std::unique_ptr<ArrayFile> file_;
+  size_t array_;
   std::vector<int> labels_;
   Recipe recipe_;
   TensorInfo input_;
@@ -73,21 +79,19 @@ class PictureArray : public Dataset {
 
 }  // namespace
 
-bool holds_pictures(const Tensor& tensor) {
-  const Shape& shape = tensor.shape();
+bool holds_pictures(const ArrayFile::Array& array) {
+  const Shape& shape = array.shape;
   bool axes = shape.size() == 3 || (shape.size() == 4 && (shape[3] == 1 || shape[3] == 3));
-  return tensor.dtype() == Dtype::kUint8 && axes && tensor.elements() > 0 && shape[1] <= INT32_MAX &&
-         shape[2] <= INT32_MAX;
+  return array.dtype == Dtype::kUint8 && axes && shape[0] > 0 && shape[1] > 0 && shape[2] > 0 &&
+         shape[1] <= INT32_MAX && shape[2] <= INT32_MAX;
 }
 
-Result<std::unique_ptr<Dataset>> picture_array(const std::string& path, Tensor pictures, std::vector<int> labels,
-                                               const Recipe& recipe, const std::vector<TensorInfo>& inputs) {
-  if (pictures.shape()[0] > static_cast<int64_t>(kDatasetSamplesMax)) {
-    return Error(Code::kExhausted, fmt::format("{} samples, more than {}", pictures.shape()[0], kDatasetSamplesMax));
-  }
+Result<std::unique_ptr<Dataset>> picture_array(const std::string& path, std::unique_ptr<ArrayFile> file, size_t array,
+                                               std::vector<int> labels, const Recipe& recipe,
+                                               const std::vector<TensorInfo>& inputs) {
   OREE_TRY_ASSIGN(TensorInfo input, image_input(recipe, inputs));
   return std::unique_ptr<Dataset>(
-      std::make_unique<PictureArray>(path, std::move(pictures), std::move(labels), recipe, std::move(input)));
+      std::make_unique<PictureArray>(path, std::move(file), array, std::move(labels), recipe, std::move(input)));
 }
 
 }  // namespace oree

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "core/codec/json.h"
@@ -62,6 +63,72 @@ TEST_CASE("stacked arrays with labels give one sample a row") {
   REQUIRE(sample.ok());
   CHECK(sample->label == 5);
   CHECK(sample->inputs[0].tensor == floats({1, 2}, {3, 4}));
+}
+
+namespace {
+
+// Files that nobody may read as a whole, and that count what is read of them.
+class PiecesOnly : public FakeFiles {
+ public:
+  Result<Bytes> read(const std::string& path, int64_t) override {
+    return Error(Code::kInternal, path + " was read as a whole");
+  }
+  Result<std::unique_ptr<ReadFile>> open(const std::string& path) override {
+    class Counted : public ReadFile {
+     public:
+      Counted(std::unique_ptr<ReadFile> file, int64_t& read, int64_t& largest)
+          : file_(std::move(file)), read_(read), largest_(largest) {}
+      int64_t size() const override { return file_->size(); }
+      Result<Bytes> read_at(int64_t offset, int64_t size) override {
+        read_ += size;
+        largest_ = std::max(largest_, size);
+        return file_->read_at(offset, size);
+      }
+
+     private:
+      std::unique_ptr<ReadFile> file_;
+      int64_t &read_, &largest_;
+    };
+    OREE_TRY_ASSIGN(auto file, FakeFiles::open(path));
+    return std::unique_ptr<ReadFile>(std::make_unique<Counted>(std::move(file), bytes_read, largest));
+  }
+  int64_t bytes_read = 0, largest = 0;
+};
+
+}  // namespace
+
+TEST_CASE("samples of a large file are read one at a time") {
+  PiecesOnly files;
+  Tensor all(Dtype::kFloat32, {5000, 3, 8, 8});
+  for (size_t i = 0; i < all.as<float>().size(); ++i) all.as<float>()[i] = static_cast<float>(i);
+  put(files, "d/a.npz", npz({{"x", all}}));
+  put(files, "d/a.npy", write_npy(all));
+  std::vector<TensorInfo> input{{"x", Dtype::kFloat32, {1, 3, 8, 8}}};
+  for (const char* path : {"d/a.npz", "d/a.npy"}) {
+    CAPTURE(path);
+    auto data = open_dataset(files, {path, ""}, std::nullopt, input);
+    REQUIRE(data.ok());
+    REQUIRE((*data)->size() == 5000);
+    files.bytes_read = 0;
+    for (size_t index : {4999U, 17U}) {
+      auto sample = (*data)->read(index);
+      REQUIRE(sample.ok());
+      CHECK(sample->inputs[0].tensor.shape() == Shape{1, 3, 8, 8});
+      CHECK(sample->inputs[0].tensor.as<float>()[191] == static_cast<float>(192 * index + 191));
+    }
+    CHECK(files.bytes_read < 2 * 768 + 100);
+    CHECK(files.largest <= 256 << 10);
+  }
+}
+
+TEST_CASE("a damaged sample of a large file is refused when the file is opened") {
+  FakeFiles files;
+  Bytes file = npz({{"x", floats({3, 2}, {1, 2, 3, 4, 5, 6})}});
+  file[as_text(file).find("\x93NUMPY") + 128 + 9] ^= 1;
+  put(files, "d/a.npz", file);
+  auto data = open_dataset(files, {"d/a.npz", ""}, std::nullopt, kInput);
+  REQUIRE_FALSE(data.ok());
+  CHECK(data.error().code() == Code::kIntegrity);
 }
 
 TEST_CASE("arrays that fit the model as they are, are one sample") {
