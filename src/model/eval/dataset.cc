@@ -120,6 +120,7 @@ Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource&
                                               const std::vector<TensorInfo>& inputs) {
   OREE_TRY_ASSIGN(FileInfo info, files.info(source.path));
   if (!info.directory && is_array(source.path)) return open_array_file(files, source.path, recipe, inputs);
+  if (!info.directory && is_signal(source.path)) return open_signals(files, {source.path}, inputs);
   std::vector<ImageEntry> entries;
   CocoCategories categories;
   bool for_images = recipe && recipe->kind == "image";
@@ -127,16 +128,20 @@ Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource&
     if (path_extension(source.path) != ".json" || !for_images) {
       return Error(
           Code::kInvalid,
-          source.path + (for_images ? ": expected a folder, .npz, .npy or COCO .json"
-                                    : ": without a recipe for images, expected .npz, .npy or a folder of them"));
+          source.path + (for_images ? ": expected a folder, .npz, .npy, .wav, .csv or COCO .json"
+                                    : ": without a recipe for images, expected .npz, .npy, .wav, .csv or a folder of "
+                                      "them"));
     }
     OREE_TRY_ASSIGN(entries, coco_entries(files, source, *recipe, categories));
   } else {
     OREE_TRY_ASSIGN(auto arrays, files_in(files, source.path, is_array));
     OREE_TRY_ASSIGN(auto images, files_in(files, source.path, is_image));
+    OREE_TRY_ASSIGN(auto signals, files_in(files, source.path, is_signal));
+    if (!signals.empty() && arrays.empty() && images.empty()) return open_signals(files, signals, inputs);
     if (!arrays.empty() && images.empty()) return make_array_folder(files, std::move(arrays), inputs);
     if (!for_images)
-      return Error(Code::kInvalid, source.path + ": holds no .npz or .npy; images need a recipe (--recipe)");
+      return Error(Code::kInvalid,
+                   source.path + ": holds no .npz, .npy, .wav or .csv; images need a recipe (--recipe)");
     for (std::string& path : images) entries.push_back({std::move(path), std::nullopt, std::nullopt, 0});
     if (entries.empty()) {
       OREE_TRY_ASSIGN(entries, class_folders(files, source.path, recipe->labels));

@@ -10,8 +10,17 @@
 //   .npz keyed by the model's input names one sample, or a leading axis that counts them
 //   .npy                                  the same for a model of one input
 //   folder of .npz or .npy                one sample a file
-// An array is for the model as it is; images go through the recipe. So do bytes in an .npz that do not fit the model as
-// they are, when the recipe is of kind image: N x height x width, or with a last axis of 1 (grey) or 3 (RGB).
+//   .wav, or a folder of them             windows of the model's only input, of float32: a file is cut into successive
+//                                         ones of its element count, and a rest that does not fill one is left out.
+//                                         Channels are mixed to their mean; samples are -1..1 (floats as they are); the
+//                                         sample rate is the file's and must be what the model was made for
+//   .csv, or a folder of them             the same with rows as time steps: as many columns as the input's last axis,
+//   or
+//                                         one; separated by tab, ; or , and with a header or without
+// A file of a folder that cannot be used is a bad sample. In memory is one sample, not the files: rows of an array are
+// read when they are asked for (but arrays in Fortran's order as a whole). An array is for the model as it is; images
+// go through the recipe. So do bytes in an .npz that do not fit the model as they are, when the recipe is of kind
+// image: N x height x width, or with a last axis of 1 (grey) or 3 (RGB).
 #pragma once
 
 #include <map>
@@ -43,6 +52,7 @@ struct CocoCategories {
   std::vector<std::string> unknown;
 };
 
+// For one thread at a time.
 class Dataset {
  public:
   virtual ~Dataset() = default;

@@ -14,6 +14,11 @@ Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string
 std::unique_ptr<Dataset> make_array_folder(Files& files, std::vector<std::string> paths,
                                            const std::vector<TensorInfo>& infos);
 
+// Files of sound or of numbers, .wav or .csv, for the model's only input.
+bool is_signal(const std::string& path);
+Result<std::unique_ptr<Dataset>> open_signals(Files& files, const std::vector<std::string>& paths,
+                                              const std::vector<TensorInfo>& inputs);
+
 // The shape that the recipe fills, checked against the model's only input.
 Result<TensorInfo> image_input(const Recipe& recipe, const std::vector<TensorInfo>& inputs);
 // A picture as the model takes it.

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/codec/json.h"
+#include "core/codec/little_endian.h"
 #include "core/codec/npy.h"
 #include "core/io/fake/fake_files.h"
 
@@ -207,6 +208,86 @@ TEST_CASE("bad samples are named: NaN, another shape, a torn file") {
     CHECK(sample.error().code() == Code::kInvalid);
     CHECK(sample.error().message().find("d/" + std::to_string(i + 1)) != std::string::npos);
   }
+}
+
+namespace {
+
+Bytes wav16(const std::vector<int>& samples) {
+  Bytes out;
+  auto text = [&](std::string_view t) { out.insert(out.end(), t.begin(), t.end()); };
+  text("RIFF");
+  put_le(out, 36 + 2 * samples.size(), 4);
+  text("WAVEfmt ");
+  put_le(out, 16, 4);
+  put_le(out, 1, 2);
+  put_le(out, 1, 2);
+  put_le(out, 8000, 4);
+  put_le(out, 16000, 4);
+  put_le(out, 2, 2);
+  put_le(out, 16, 2);
+  text("data");
+  put_le(out, 2 * samples.size(), 4);
+  for (int s : samples) put_le(out, static_cast<uint64_t>(s), 2);
+  return out;
+}
+
+std::vector<double> values_of(Dataset& data, size_t index) {
+  auto sample = data.read(index);
+  INFO((sample.ok() ? "" : sample.error().message()));
+  REQUIRE(sample.ok());
+  return sample->inputs[0].tensor.to_doubles();
+}
+
+}  // namespace
+
+TEST_CASE("sound is cut into windows of the model's input, file by file") {
+  FakeFiles files;
+  put(files, "d/1.wav", wav16({0, 16384, -32768, 8192, 1}));
+  put(files, "d/2.wav", wav16({4096}));
+  put(files, "d/3.wav", wav16({-16384, 0}));
+  put(files, "d/4.wav", as_bytes("RIFF"));
+  auto data = open_dataset(files, {"d", ""}, std::nullopt, {{"x", Dtype::kFloat32, {-1, 1, 2}}});
+  REQUIRE(data.ok());
+  REQUIRE((*data)->size() == 5);
+  CHECK(values_of(**data, 0) == std::vector<double>{0, 0.5});
+  CHECK(values_of(**data, 1) == std::vector<double>{-1, 0.25});
+  CHECK(values_of(**data, 3) == std::vector<double>{-0.5, 0});
+  CHECK((*data)->read(1)->name == "d/1.wav[1]");
+  CHECK((*data)->read(1)->inputs[0].tensor.shape() == Shape{1, 1, 2});
+  CHECK((*data)->read(2).error().message() == "d/2.wav: 1 samples do not fill input 'x' 1x1x2");
+  CHECK((*data)->read(4).error().message() == "d/4.wav: wav: not a WAV file");
+}
+
+TEST_CASE("tables give a sample for as many rows as the model's input has") {
+  FakeFiles files;
+  put(files, "d/1.csv", as_bytes("x;y\n1;2\n3;4\n5;6\n7;nan\n9;10\n"));
+  put(files, "one.csv", as_bytes("1\n2\n3\n4\n5\n6\n7\n"));
+  put(files, "wide.csv", as_bytes("1,2,3\n"));
+  std::vector<TensorInfo> input{{"x", Dtype::kFloat32, {1, 2, 2}}};
+  auto data = open_dataset(files, {"d", ""}, std::nullopt, input);
+  REQUIRE(data.ok());
+  REQUIRE((*data)->size() == 2);
+  CHECK(values_of(**data, 0) == std::vector<double>{1, 2, 3, 4});
+  CHECK((*data)->read(1).error().message() == "d/1.csv[1]: 'x': element 3 is nan");
+  auto one = open_dataset(files, {"one.csv", ""}, std::nullopt, {{"x", Dtype::kFloat32, {1, 3}}});
+  REQUIRE(one.ok());
+  REQUIRE((*one)->size() == 2);
+  CHECK(values_of(**one, 1) == std::vector<double>{4, 5, 6});
+  CHECK(open_dataset(files, {"wide.csv", ""}, std::nullopt, input).error().message() ==
+        "wide.csv: expected 1 column or 2, the last axis of input 'x' 1x2x2, found 3");
+}
+
+TEST_CASE("sound and tables need one input of float32 whose length is known") {
+  FakeFiles files;
+  put(files, "d/1.csv", as_bytes("1\n2\n"));
+  auto refused = [&](const std::vector<TensorInfo>& inputs) {
+    return open_dataset(files, {"d", ""}, std::nullopt, inputs).error().message();
+  };
+  CHECK(refused({{"x", Dtype::kFloat32, {1, -1}}}).find("must be fixed") != std::string::npos);
+  CHECK(refused({{"x", Dtype::kInt8, {1, 2}}}).find("'x' is int8") != std::string::npos);
+  CHECK(refused({{"x", Dtype::kFloat32, {1}}, {"y", Dtype::kFloat32, {1}}}).find("takes 2") != std::string::npos);
+  put(files, "d/2.wav", wav16({1, 2}));
+  CHECK(refused(kInput).find("found both") != std::string::npos);
 }
 
 TEST_CASE("class folders take their index from the recipe's labels") {
