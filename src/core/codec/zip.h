@@ -41,7 +41,7 @@ class ZipMember {
  protected:
   ZipMember(ByteSource file, const ZipEntry& entry, uint64_t start)
       : file_(std::move(file)), entry_(entry), start_(start) {}
-  Result<Bytes> packed_at(uint64_t offset, uint64_t size);       // of the bytes in the file; all of them or an error
+  Result<Bytes> packed_at(uint64_t offset, uint64_t size);  // of the bytes in the file; all of them or an error
   virtual Status fill(uint64_t offset, std::span<uint8_t> out) = 0;
   virtual Status end() { return {}; }  // everything was read: nothing may be left over
 
@@ -49,8 +49,8 @@ class ZipMember {
   ZipEntry entry_;
 
  private:
-  uint64_t start_;             // of the packed bytes in the file
-  uint64_t summed_ = 0;        // bytes from the start that are in crc_
+  uint64_t start_;       // of the packed bytes in the file
+  uint64_t summed_ = 0;  // bytes from the start that are in crc_
   uint32_t crc_ = 0;
 };
 

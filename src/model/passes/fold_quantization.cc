@@ -298,6 +298,16 @@ bool rescale(Graph& graph, NodeId id) {
   return true;
 }
 
+// A layer that is to take float activations and integer weights, as the hint says: the weights lose their
+// DequantizeLinear and keep how they stand for reals.
+void make_hybrid(Graph& graph, NodeId id) {
+  if (graph.node(id).integer("tflite.hybrid", 0) == 0) return;
+  std::optional<Dequantized> w = dequantized(graph, graph.node(id).input(1), true);
+  if (!w || graph.constant(w->integers) == nullptr || w->dtype != Dtype::kInt8) return;
+  graph.set_quantization(w->integers, w->q);
+  graph.set_input(id, 1, w->integers);
+}
+
 // Constants that stay in float: TFLite's DEQUANTIZE has no int32, nor in every engine a scale a slice.
 Status make_float(Graph& graph, NodeId id) {
   const Node node = graph.node(id);
@@ -342,6 +352,7 @@ PassResult fold_quantization(Graph& graph) {
   }
   graph.sweep();
   for (NodeId id : living_nodes(graph)) changed += rescale(graph, id);
+  for (NodeId id : living_nodes(graph)) make_hybrid(graph, id);
   for (NodeId id : living_nodes(graph)) OREE_TRY(make_float(graph, id));
   graph.sweep();
   OREE_TRY(remove_dead(graph));
