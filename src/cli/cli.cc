@@ -79,10 +79,11 @@ CLI::App* add_command(CLI::App& app, Context& context, const std::string& name, 
   return command;
 }
 
-int run(const Ports& ports, int argc, char** argv) {
+int run(const Ports& ports, int argc, char** argv, OpenVideo open_video) {
   set_log_level(LogLevel::kWarn);
   Context context;
   context.ports = ports;
+  context.open_video = std::move(open_video);
   CLI::App app{"Orée takes a trained model to a fleet of edge devices and keeps it healthy there.", "oree"};
   app.set_version_flag("--version", std::string("oree ") + OREE_VERSION);
   app.require_subcommand(1);
@@ -91,6 +92,7 @@ int run(const Ports& ports, int argc, char** argv) {
   add_inspect(app, context);
   add_infer(app, context);
   add_convert(app, context);
+  add_quantize(app, context);
   add_bench(app, context);
   add_eval(app, context);
   add_tune(app, context);

@@ -9,6 +9,7 @@
 
 #include "core/codec/json.h"
 #include "core/io/ports.h"
+#include "model/recipe/frame_source.h"
 
 namespace CLI {
 class App;
@@ -18,7 +19,8 @@ namespace oree::cli {
 
 struct Context {
   Ports ports;
-  bool json = false;  // --json, accepted by every command
+  OpenVideo open_video;  // none: this build reads no videos
+  bool json = false;     // --json, accepted by every command
   bool verbose = false;
   Status status;  // of the command that ran
 };
@@ -51,6 +53,7 @@ void add_runtimes(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_infer(CLI::App& app, Context& context);
 void add_convert(CLI::App& app, Context& context);
+void add_quantize(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_eval(CLI::App& app, Context& context);
 void add_tune(CLI::App& app, Context& context);
@@ -63,6 +66,6 @@ void add_ship(CLI::App& app, Context& context);
 void add_worker(CLI::App& app, Context& context);  // hidden: a child that measures one candidate
 
 // The whole program. Returns the process's exit status; prints errors to standard error (as {"error":…} with --json).
-int run(const Ports& ports, int argc, char** argv);
+int run(const Ports& ports, int argc, char** argv, OpenVideo open_video = {});
 
 }  // namespace oree::cli

@@ -83,7 +83,7 @@ Status eval(Context& context, const EvalOptions& options) {
     OREE_TRY_ASSIGN(request.reference, make_candidate(options.reference, options.reference_runtime, options.threads,
                                                       options.reference_precision, ""));
   }
-  request.data = {options.data, options.images};
+  request.data = {options.data, options.images, context.open_video};
   OREE_TRY_ASSIGN(request.recipe, load_recipe(*context.ports.files, options.judge.recipe, options.judge.labels));
   request.metric = options.metric;
   request.score_min = options.judge.score;

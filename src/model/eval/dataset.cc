@@ -124,11 +124,13 @@ Result<std::unique_ptr<Dataset>> open_dataset(Files& files, const DatasetSource&
   std::vector<ImageEntry> entries;
   CocoCategories categories;
   bool for_images = recipe && recipe->kind == "image";
+  if (!info.directory && for_images && is_video(source.path))
+    return open_video_file(source.open_video, source.path, *recipe, inputs);
   if (!info.directory) {
     if (path_extension(source.path) != ".json" || !for_images) {
       return Error(
           Code::kInvalid,
-          source.path + (for_images ? ": expected a folder, .npz, .npy, .wav, .csv or COCO .json"
+          source.path + (for_images ? ": expected a folder, .npz, .npy, .wav, .csv, a video or COCO .json"
                                     : ": without a recipe for images, expected .npz, .npy, .wav, .csv or a folder of "
                                       "them"));
     }

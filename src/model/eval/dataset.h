@@ -6,6 +6,9 @@
 //   folder of images                      with a recipe of kind image; unlabelled
 //   folder of one folder a class          with a classifier's recipe; labelled by the folders' names
 //   COCO annotations (.json)              with a detector's recipe; images beside it, or in `images`
+//   video (.mp4, .mkv, .avi …)            with a recipe of kind image; its frames. It is decoded once to count them,
+//   and
+//                                         forwards from the start again when an earlier frame is asked for
 //   .npz with `inputs` and `labels`       first axis counts samples; `inputs` goes to the model's only input
 //   .npz keyed by the model's input names one sample, or a leading axis that counts them
 //   .npy                                  the same for a model of one input
@@ -32,6 +35,7 @@
 
 #include "core/io/files.h"
 #include "model/eval/metrics.h"
+#include "model/recipe/frame_source.h"
 #include "model/recipe/recipe.h"
 #include "model/runtime/backend.h"
 
@@ -65,7 +69,8 @@ class Dataset {
 
 struct DatasetSource {
   std::string path;
-  std::string images;  // COCO: folder of the images; "" = beside the annotations
+  std::string images;         // COCO: folder of the images; "" = beside the annotations
+  OpenVideo open_video = {};  // none: videos are refused
 };
 
 // `inputs` are the session's. kInvalid when path and recipe do not go together or nothing usable is in it, kNotFound.

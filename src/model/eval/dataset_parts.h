@@ -24,6 +24,12 @@ Result<TensorInfo> image_input(const Recipe& recipe, const std::vector<TensorInf
 // A picture as the model takes it.
 Result<Sample> image_sample(const std::string& name, const ImageView& image, const Recipe& recipe,
                             const TensorInfo& input);
+Result<Sample> image_sample(const std::string& name, const YuvView& frame, const Recipe& recipe,
+                            const TensorInfo& input);
+
+bool is_video(const std::string& path);
+Result<std::unique_ptr<Dataset>> open_video_file(const OpenVideo& open, const std::string& path, const Recipe& recipe,
+                                                 const std::vector<TensorInfo>& inputs);
 
 // Bytes that may be pictures, N x H x W or N x H x W x 1 or 3; their labels as many or none.
 bool holds_pictures(const ArrayFile::Array& array);

@@ -23,8 +23,9 @@ Result<TensorInfo> image_input(const Recipe& recipe, const std::vector<TensorInf
                                            dtype_name(inputs[0].dtype), shape_text(inputs[0].shape)));
 }
 
-Result<Sample> image_sample(const std::string& name, const ImageView& image, const Recipe& recipe,
-                            const TensorInfo& input) {
+template <typename View>
+static Result<Sample> sample_of(const std::string& name, const View& image, const Recipe& recipe,
+                                const TensorInfo& input) {
   Sample sample;
   sample.name = name;
   Tensor tensor(input.dtype, input.shape);
@@ -35,6 +36,16 @@ Result<Sample> image_sample(const std::string& name, const ImageView& image, con
   if (!finite.ok()) return finite.error().within(name);
   sample.inputs.push_back({input.name, std::move(tensor)});
   return sample;
+}
+
+Result<Sample> image_sample(const std::string& name, const ImageView& image, const Recipe& recipe,
+                            const TensorInfo& input) {
+  return sample_of(name, image, recipe, input);
+}
+
+Result<Sample> image_sample(const std::string& name, const YuvView& frame, const Recipe& recipe,
+                            const TensorInfo& input) {
+  return sample_of(name, frame, recipe, input);
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "core/codec/json.h"
@@ -288,6 +289,71 @@ TEST_CASE("sound and tables need one input of float32 whose length is known") {
   CHECK(refused({{"x", Dtype::kFloat32, {1}}, {"y", Dtype::kFloat32, {1}}}).find("takes 2") != std::string::npos);
   put(files, "d/2.wav", wav16({1, 2}));
   CHECK(refused(kInput).find("found both") != std::string::npos);
+}
+
+namespace {
+
+// A video of grey frames that get brighter: frame i has the luma 16 + 10 i.
+class FakeVideo : public FrameSource {
+ public:
+  FakeVideo(int frames, int& decoded) : frames_(frames), decoded_(decoded), chroma_(4, 128) {}
+  Result<Fetch> next(Frame& frame, int64_t) override {
+    if (at_ == frames_) return Fetch::kEnd;
+    luma_.assign(16, static_cast<uint8_t>(16 + 10 * at_++));
+    ++decoded_;
+    frame.view.luma = luma_.data();
+    frame.view.luma_stride = frame.view.width = frame.view.height = 4;
+    frame.view.cb = frame.view.cr = chroma_.data();
+    frame.view.chroma_stride = 2;
+    return Fetch::kFrame;
+  }
+  int64_t dropped() const override { return 0; }
+
+ private:
+  int frames_, at_ = 0;
+  int& decoded_;
+  Bytes luma_, chroma_;
+};
+
+}  // namespace
+
+TEST_CASE("a video's frames are samples, decoded forwards") {
+  FakeFiles files;
+  put(files, "d/a.mp4", as_bytes("as the fake wants"));
+  int decoded = 0, opened = 0;
+  DatasetSource source{"d/a.mp4", "", [&](const std::string& path) -> Result<std::unique_ptr<FrameSource>> {
+                         CHECK(path == "d/a.mp4");
+                         ++opened;
+                         return std::unique_ptr<FrameSource>(std::make_unique<FakeVideo>(20, decoded));
+                       }};
+  auto data = open_dataset(files, source, image_recipe("tensor"), kImageInput);
+  REQUIRE(data.ok());
+  CHECK((*data)->size() == 20);
+  CHECK(decoded == 20);
+  for (size_t index : spread_indices(20, 5)) {
+    auto sample = (*data)->read(index);
+    REQUIRE(sample.ok());
+    CHECK(sample->name == "d/a.mp4[" + std::to_string(index) + "]");
+    // BT.601: grey of luma y is (y - 16) * 255 / 219.
+    double grey = 10.0 * static_cast<double>(index) * 255 / 219;
+    for (double v : sample->inputs[0].tensor.to_doubles()) CHECK(std::abs(v - grey) <= 1);
+  }
+  CHECK(opened == 2);
+  CHECK(decoded == 20 + 17);
+  CHECK((*data)->read(3).ok());  // earlier: from the start
+  CHECK(opened == 3);
+  CHECK(decoded == 20 + 17 + 4);
+}
+
+TEST_CASE("a video is refused where none can be read, and without a recipe") {
+  FakeFiles files;
+  put(files, "d/a.mp4", as_bytes("x"));
+  CHECK(open_dataset(files, {"d/a.mp4", ""}, image_recipe("tensor"), kImageInput).error().code() == Code::kUnsupported);
+  CHECK(open_dataset(files, {"d/a.mp4", ""}, std::nullopt, kImageInput).error().code() == Code::kInvalid);
+  DatasetSource broken{"d/a.mp4", "", [](const std::string& path) -> Result<std::unique_ptr<FrameSource>> {
+                         return Error(Code::kInvalid, path + ": is no video");
+                       }};
+  CHECK(open_dataset(files, broken, image_recipe("tensor"), kImageInput).error().message() == "d/a.mp4: is no video");
 }
 
 TEST_CASE("class folders take their index from the recipe's labels") {

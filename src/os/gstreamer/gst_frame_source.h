@@ -12,7 +12,7 @@
 #include <string>
 
 #include "core/io/clock.h"
-#include "device/apps/camera/frame_source.h"
+#include "model/recipe/frame_source.h"
 
 namespace oree {
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "device/apps/camera/frame_source.h"
 #include "os/posix/posix_clock.h"
 #include "os/posix/test_folder.h"
 

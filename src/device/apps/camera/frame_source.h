@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FrameSource gives the newest picture of a camera or video. Frames that nobody fetched in time are dropped, never
-// queued, and counted. Real one: os/gstreamer. One thread fetches.
+// What the camera application does with a FrameSource: keep a frame, and come back after a cut.
 #pragma once
 
 #include <cstdint>
@@ -9,30 +8,12 @@
 
 #include "core/base/result.h"
 #include "core/io/clock.h"
-#include "model/recipe/image.h"
+#include "model/recipe/frame_source.h"
 
 namespace oree {
 
-struct Frame {
-  YuvView view;
-  std::shared_ptr<const void> owner;  // keeps the pixels of `view`; a source may have few of them, so hold it briefly
-  int64_t index = 0;                  // counts what the source delivered, dropped ones included, from 0
-  int64_t born_ns = 0;                // by Clock::monotonic_ns: when the picture was due (its time stamp), or arrived
-  int64_t stream_ms = 0;              // position in the stream
-};
 // The same picture in memory of its own.
 Frame copy_frame(const Frame& frame);
-
-enum class Fetch { kFrame, kTimeout, kEnd };
-
-class FrameSource {
- public:
-  virtual ~FrameSource() = default;
-  // Waits for the next frame. kEnd: a finite source has no more. Errors: kUnavailable (a camera that may come back),
-  // kInvalid (the video is damaged), kUnsupported (no decoder for it), kNotFound.
-  virtual Result<Fetch> next(Frame& frame, int64_t timeout_ms) = 0;
-  virtual int64_t dropped() const = 0;  // so far
-};
 
 struct ReconnectRules {
   bool live = false;  // errors that may pass are waited out; an end is an error; silence is one too

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// oree quantize: a float model and real samples in, a quantized model for one engine out.
+#include "optimize/quantize/quantize_file.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <thread>
+
+#include "cli/context.h"
+#include "cli/measure_options.h"
+#include "cli/shape_options.h"
+
+namespace oree::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  oree quantize net.onnx net-int8.onnx --engine onnxruntime --calibration samples.npz\n"
+    "  oree quantize detector.tflite detector-int8.tflite --engine tflite --calibration frames/ --recipe recipe.json\n"
+    "  oree quantize net.onnx net-ov.onnx --engine openvino --calibration samples.npz --html report.html";
+
+struct Options {
+  std::string recipe, labels;
+  std::string ranges = "mse", cpu = "this";
+  std::vector<std::string> dims, shapes, keep_float;
+  std::string report, html;
+  std::optional<double> float_macs_percent;
+  QuantizeRequest request;
+};
+
+Status read_settings(Files& files, Options& options) {
+  QuantizeRequest& request = options.request;
+  OREE_TRY_ASSIGN(request.convert.symbols, parse_dims(options.dims));
+  OREE_TRY_ASSIGN(request.convert.inputs, parse_shapes(options.shapes));
+  std::optional<RangeMethod> method = parse_range_method(options.ranges);
+  if (!method) return Error(Code::kUsage, fmt::format("--ranges: no method '{}'", options.ranges));
+  request.quantize.plan.ranges.method = *method;
+  static const std::map<std::string, TargetCpu> cpus = {
+      {"this", TargetCpu::kThis}, {"vnni", TargetCpu::kVnni}, {"x86", TargetCpu::kX86}, {"arm", TargetCpu::kArm}};
+  auto cpu = cpus.find(options.cpu);
+  if (cpu == cpus.end())
+    return Error(Code::kUsage, fmt::format("--cpu: expected this, vnni, x86 or arm, found '{}'", options.cpu));
+  request.quantize.cpu = cpu->second;
+  request.quantize.keep_float = {options.keep_float.begin(), options.keep_float.end()};
+  if (options.float_macs_percent) request.quantize.float_macs_max = *options.float_macs_percent / 100;
+  OREE_TRY_ASSIGN(request.recipe, load_recipe(files, options.recipe, options.labels));
+  return {};
+}
+
+Status quantize_command(const Context& context, Options options) {
+  Files& files = *context.ports.files;
+  OREE_TRY(read_settings(files, options));
+  options.request.data.open_video = context.open_video;
+  QuantizedFile file;
+  {
+    std::unique_ptr<Progress> bar;
+    std::string step_now;
+    options.request.quantize.progress = [&](const char* step, size_t done, size_t total) {
+      if (step_now != step) bar = std::make_unique<Progress>(step_now = step, static_cast<int64_t>(total));
+      bar->update(static_cast<int64_t>(done));
+    };
+    OREE_TRY_ASSIGN(file, quantize_file(files, options.request));
+  }
+  Json document = quantize_to_json(options.request, file);
+  if (!options.report.empty()) OREE_TRY(files.write_atomic(options.report, as_bytes(document.dump(2) + "\n")));
+  if (!options.html.empty()) OREE_TRY(files.write_atomic(options.html, as_bytes(quantize_page(options.request, file))));
+  print_result(context, document, quantize_text(options.request, file));
+  return {};
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  options->request.quantize.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U));
+  CLI::App* command = add_command(app, context, "quantize", "Quantize a float model with real samples, for one engine",
+                                  kExamples, [&context, options] { return quantize_command(context, *options); });
+  command->add_option("source", options->request.source, "ONNX or TFLite file in float")->required();
+  command->add_option("result", options->request.result, "ONNX or TFLite file (.onnx, .tflite); replaced atomically")
+      ->required();
+  command
+      ->add_option("--engine", options->request.quantize.engine,
+                   "Which engine's dialect: " + fmt::format("{}", fmt::join(dialect_engines(), ", ")))
+      ->capture_default_str();
+  command
+      ->add_option("--calibration", options->request.data.path,
+                   "Real samples: npz, npy, wav, csv, folders of them, or images or a video with a recipe")
+      ->excludes(command
+                     ->add_option("--random", options->request.random,
+                                  "Instead: so many samples of random numbers; the result is marked so")
+                     ->check(CLI::Range(size_t{1}, kDatasetSamplesMax)));
+  command->add_flag("--skip-bad", options->request.quantize.skip_bad,
+                    "Leave out samples that cannot be used, and say which");
+  command->add_option("--images", options->request.data.images,
+                      "Folder of the images that a COCO json names; default: beside it");
+  command->add_option("--recipe", options->recipe, "Preprocessing of images");
+  command->add_option("--labels", options->labels, "Labels file, instead of the recipe's own");
+  command->add_option("--samples", options->request.quantize.samples_max, "Use at most so many, spread evenly")
+      ->capture_default_str();
+  command->add_option("--ranges", options->ranges, "min-max, percentile, mse, entropy or moving-average")
+      ->capture_default_str();
+  command->add_option("--percentile", options->request.quantize.plan.ranges.percentile, "Of --ranges percentile")
+      ->capture_default_str();
+  command->add_option("--cpu", options->cpu, "What runs the result, of onnxruntime and openvino: this, vnni, x86, arm")
+      ->capture_default_str();
+  command->add_option("--keep-float", options->keep_float,
+                      "A layer that stays in float, by the name of its output; may be given again");
+  command->add_option("--dim", options->dims, "Set a free dimension: batch=1; may be given again");
+  command->add_option("--shape", options->shapes, "Set an input's whole shape: image=1,3,320,320; may be given again");
+  command->add_option("--threads", options->request.quantize.threads, "Threads; the result does not depend on them")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
+  command
+      ->add_option("--float-macs", options->float_macs_percent,
+                   "Percent of the multiply-accumulates that may stay in float for accuracy; default 4, and 0 for "
+                   "engines of integers alone")
+      ->check(CLI::Range(0.0, 100.0));
+  command->add_flag("--thorough", options->request.quantize.thorough,
+                    "Also try what takes long, and keep what helps: equalizing channels, smoothing outliers, rounding "
+                    "weights for what their layers give, correcting all biases");
+  command->add_flag("!--no-check", options->request.quantize.measure, "Do not run the result in its engine");
+  command->add_option("--report", options->report, "Write the report as JSON");
+  command->add_option("--html", options->html, "Write the report as a page: layers, ranges, what was tried");
+}
+
+}  // namespace oree::cli

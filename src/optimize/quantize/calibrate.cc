@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/quantize/calibrate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+namespace oree {
+namespace {
+
+constexpr double kMovingAverageShare = 0.01;  // of a new sample, as TensorFlow's and PyTorch's observers take it
+
+// What one sample says of a value besides its histogram.
+struct Seen {
+  Range range;
+  std::vector<double> channels;  // sums
+  std::vector<double> sizes;     // largest absolute values
+  int64_t channel_elements = 0;
+};
+
+double sum_of(const float* x, int64_t count) {
+  constexpr int kLanes = 8;
+  float lanes[kLanes] = {};
+  double sum = 0;
+  int64_t i = 0;
+  while (i + kLanes <= count) {
+    // Floats lose digits in long sums: they are emptied into a double now and then.
+    int64_t end = std::min(i + int64_t{512}, count - kLanes + 1);
+    for (; i < end; i += kLanes) {
+      for (int k = 0; k < kLanes; ++k) lanes[k] += x[i + k];
+    }
+    for (float& lane : lanes) {
+      sum += static_cast<double>(lane);
+      lane = 0;
+    }
+  }
+  for (; i < count; ++i) sum += static_cast<double>(x[i]);
+  return sum;
+}
+
+float size_of(const float* x, int64_t count) {
+  constexpr int kLanes = 8;
+  float lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int k = 0; k < kLanes; ++k) lanes[k] = std::max(lanes[k], std::abs(x[i + k]));
+  }
+  for (; i < count; ++i) lanes[0] = std::max(lanes[0], std::abs(x[i]));
+  return *std::max_element(lanes, lanes + kLanes);
+}
+
+void sum_channels(const Tensor& tensor, size_t axis, Seen& seen) {
+  const Shape& shape = tensor.shape();
+  if (axis >= shape.size()) return;
+  int64_t outer = 1, inner = 1;
+  for (size_t i = 0; i < axis; ++i) outer *= shape[i];
+  for (size_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
+  const float* x = tensor.as<float>().data();
+  seen.channels.assign(static_cast<size_t>(shape[axis]), 0);
+  seen.sizes.assign(static_cast<size_t>(shape[axis]), 0);
+  seen.channel_elements = outer * inner;
+  for (int64_t o = 0; o < outer; ++o) {
+    for (size_t c = 0; c < seen.channels.size(); ++c, x += inner) {
+      seen.channels[c] += inner == 1 ? static_cast<double>(*x) : sum_of(x, inner);
+      seen.sizes[c] = std::max(seen.sizes[c], static_cast<double>(size_of(x, inner)));
+    }
+  }
+}
+
+class Calibrator {
+ public:
+  Calibrator(const Graph& graph, const std::vector<ValueId>& values, const std::vector<ValueId>& wanted,
+             const std::map<ValueId, int>& by_channel, Dataset& data, const std::vector<size_t>& indices,
+             const CalibrationOptions& options)
+      : graph_(graph), values_(values), indices_(indices), options_(options), feed_(data, indices, options.skip_bad) {
+    for (ValueId v : values) {
+      auto axis = by_channel.find(v);
+      channel_axes_.push_back(axis == by_channel.end() ? -1 : axis->second);
+      counted_.push_back(std::ranges::find(wanted, v) != wanted.end());
+    }
+    sums_.resize(values.size());
+    sizes_.resize(values.size());
+    elements_.resize(values.size());
+    averages_.resize(values.size());
+  }
+
+  Result<Calibration> run(const Probe& probe) {
+    auto workers = static_cast<size_t>(std::clamp<int64_t>(options_.threads, 1, static_cast<int64_t>(indices_.size())));
+    std::vector<std::vector<Histogram>> histograms(workers, std::vector<Histogram>(values_.size()));
+    std::vector<std::thread> threads;
+    for (size_t w = 1; w < workers; ++w) threads.emplace_back([&, w] { work(probe, histograms[w]); });
+    work(probe, histograms[0]);
+    for (std::thread& t : threads) t.join();
+    if (failed_) return *failed_;
+    OREE_TRY(feed_.verdict());
+    Calibration out;
+    out.samples = feed_.given();
+    out.bad = feed_.bad();
+    out.engine = probe.engine();
+    for (size_t i = 0; i < values_.size(); ++i) {
+      if (counted_[i]) {
+        TensorStatistics& s = out.statistics[values_[i]];
+        for (std::vector<Histogram>& h : histograms) s.histogram.merge(h[i]);
+        s.average = averages_[i];
+        s.samples = feed_.given();
+      }
+      if (channel_axes_[i] < 0) continue;
+      for (double& sum : sums_[i]) sum /= std::max(1.0, elements_[i]);
+      out.channel_means.emplace(values_[i], std::move(sums_[i]));
+      out.channel_sizes.emplace(values_[i], std::move(sizes_[i]));
+    }
+    return out;
+  }
+
+ private:
+  // One thread: takes the next sample, runs it, counts, and adds what depends on the order when its turn has come.
+  void work(const Probe& probe, std::vector<Histogram>& histograms) {
+    Result<Probe::Run> run = probe.start(1, false);
+    if (!run.ok()) return fail(run.error(), 0);
+    for (;;) {
+      Sample sample;
+      size_t turn = 0;
+      if (stopped() || !feed_.next(sample, turn)) return;
+      std::vector<Seen> seen(values_.size());
+      Status ran =
+          run->run(sample.inputs, [&](size_t i, const Tensor& t) { return look(i, t, seen[i], histograms[i]); });
+      if (!ran.ok()) return fail(ran.error().within(sample.name), turn);
+      if (!add(turn, seen)) return;
+    }
+  }
+
+  Status look(size_t i, const Tensor& tensor, Seen& seen, Histogram& histogram) {
+    if (tensor.dtype() != Dtype::kFloat32) return Error(Code::kInvalid, fmt::format("'{}' is not float32", name(i)));
+    std::span<const float> x = tensor.as<float>();
+    const Histogram::Ends ends = Histogram::ends_of(x);
+    if (!ends.finite) return Error(Code::kInvalid, fmt::format("'{}' becomes NaN or infinite", name(i)));
+    seen.range = {static_cast<double>(ends.low), static_cast<double>(ends.high)};
+    if (counted_[i]) histogram.add(x, ends);
+    if (channel_axes_[i] >= 0) sum_channels(tensor, static_cast<size_t>(channel_axes_[i]), seen);
+    return {};
+  }
+
+  const std::string& name(size_t i) const { return graph_.value(values_[i]).name; }
+
+  bool add(size_t turn, const std::vector<Seen>& seen) {
+    std::unique_lock<std::mutex> lock(order_mutex_);
+    order_changed_.wait(lock, [&] { return done_ == turn || failed_; });
+    if (failed_) return false;
+    for (size_t i = 0; i < values_.size(); ++i) {
+      Range& average = averages_[i];
+      double share = done_ == 0 ? 1 : kMovingAverageShare;
+      average.low += share * (seen[i].range.low - average.low);
+      average.high += share * (seen[i].range.high - average.high);
+      if (channel_axes_[i] < 0) continue;
+      sums_[i].resize(seen[i].channels.size());
+      sizes_[i].resize(seen[i].channels.size());
+      for (size_t c = 0; c < sums_[i].size(); ++c) {
+        sums_[i][c] += seen[i].channels[c];
+        sizes_[i][c] = std::max(sizes_[i][c], seen[i].sizes[c]);
+      }
+      elements_[i] += static_cast<double>(seen[i].channel_elements);
+    }
+    ++done_;
+    if (options_.progress) options_.progress(done_, indices_.size());
+    order_changed_.notify_all();
+    return true;
+  }
+
+  // The first failure in the samples' order is told, whichever thread met one first.
+  void fail(const Error& error, size_t turn) {
+    std::lock_guard<std::mutex> lock(order_mutex_);
+    if (!failed_ || turn < failed_turn_) {
+      failed_ = error;
+      failed_turn_ = turn;
+    }
+    order_changed_.notify_all();
+  }
+
+  bool stopped() {
+    std::lock_guard<std::mutex> lock(order_mutex_);
+    return failed_.has_value();
+  }
+
+  const Graph& graph_;
+  const std::vector<ValueId>& values_;
+  std::vector<int> channel_axes_;  // -1: not by channel
+  std::vector<bool> counted_;      // there is a histogram
+  const std::vector<size_t>& indices_;
+  const CalibrationOptions& options_;
+  SampleFeed feed_;
+
+  std::mutex order_mutex_;
+  std::condition_variable order_changed_;
+  size_t done_ = 0;
+  std::optional<Error> failed_;
+  size_t failed_turn_ = 0;
+  std::vector<std::vector<double>> sums_, sizes_;
+  std::vector<double> elements_;
+  std::vector<Range> averages_;
+};
+
+}  // namespace
+
+Result<Calibration> calibrate(Files& files, const Graph& graph, const std::vector<ValueId>& values,
+                              const std::map<ValueId, int>& by_channel, Dataset& data,
+                              const std::vector<size_t>& indices, const CalibrationOptions& options) {
+  if (indices.empty()) return Error(Code::kInvalid, "there is no sample to calibrate with");
+  std::vector<ValueId> seen = values;
+  for (const auto& [v, axis] : by_channel) {
+    if (std::ranges::find(values, v) == values.end()) seen.push_back(v);
+  }
+  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, seen, options.scratch));
+  return Calibrator(graph, seen, values, by_channel, data, indices, options).run(*probe);
+}
+
+}  // namespace oree

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/quantize/compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace oree {
+
+Status Noise::add(const Tensor& wanted, const Tensor& found) {
+  if (wanted.dtype() != Dtype::kFloat32 || found.dtype() != Dtype::kFloat32 || wanted.elements() != found.elements()) {
+    return Error(Code::kInvalid,
+                 fmt::format("expected {} {}, found {} {}", dtype_name(wanted.dtype()), shape_text(wanted.shape()),
+                             dtype_name(found.dtype()), shape_text(found.shape())));
+  }
+  std::span<const float> a = wanted.as<float>(), b = found.as<float>();
+  for (size_t i = 0; i < a.size(); ++i) {
+    double gap = static_cast<double>(b[i]) - static_cast<double>(a[i]);
+    signal += static_cast<double>(a[i]) * static_cast<double>(a[i]);
+    noise += gap * gap;
+  }
+  return {};
+}
+
+double Noise::sqnr_db() const {
+  return noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(std::max(signal, 1e-30) / noise);
+}
+
+double noise_left(const std::vector<Noise>& now, const std::vector<Noise>& before) {
+  double sum = 0;
+  for (size_t i = 0; i < now.size(); ++i) sum += before[i].noise > 0 ? now[i].noise / before[i].noise : 1;
+  return now.empty() ? 1 : sum / static_cast<double>(now.size());
+}
+
+Result<std::vector<Noise>> compare_graphs(Files& files, const Graph& first, const std::vector<ValueId>& first_values,
+                                          const Graph& second, const std::vector<ValueId>& second_values,
+                                          const std::vector<NamedTensors>& samples, const CompareOptions& options,
+                                          const std::string& engine) {
+  OREE_ASSERT(first_values.size() == second_values.size());
+  std::vector<std::vector<Tensor>> wanted;
+  {
+    OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, first, first_values, options.scratch));
+    OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, false));
+    for (const NamedTensors& sample : samples) {
+      wanted.emplace_back(first_values.size());
+      OREE_TRY(run.run(sample, [&](size_t i, const Tensor& t) {
+        wanted.back()[i] = t;
+        return Status();
+      }));
+    }
+  }
+  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, second, second_values, options.scratch, engine));
+  OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, options.fused));
+  std::vector<Noise> noises(first_values.size());
+  for (size_t s = 0; s < samples.size(); ++s) {
+    OREE_TRY(run.run(samples[s], [&](size_t i, const Tensor& t) { return noises[i].add(wanted[s][i], t); }));
+  }
+  return noises;
+}
+
+Result<OutputReference> OutputReference::make(Files& files, const Graph& graph,
+                                              const std::vector<NamedTensors>& samples, const CompareOptions& options) {
+  OutputReference out;
+  out.samples_ = &samples;
+  std::vector<ValueId> values;
+  for (size_t i = 0; i < graph.main().outputs.size(); ++i) {
+    const Value& value = graph.value(graph.main().outputs[i]);
+    if (value.dtype != Dtype::kFloat32 || value.constant) continue;
+    out.places_.push_back(i);
+    values.push_back(graph.main().outputs[i]);
+  }
+  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, values, options.scratch));
+  OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, false));
+  for (const NamedTensors& sample : samples) {
+    out.outputs_.emplace_back(values.size());
+    OREE_TRY(run.run(sample, [&](size_t i, const Tensor& t) {
+      out.outputs_.back()[i] = t;
+      return Status();
+    }));
+  }
+  return out;
+}
+
+Result<std::vector<Noise>> OutputReference::compare(Files& files, const Graph& graph,
+                                                    const CompareOptions& options) const {
+  std::vector<ValueId> values;
+  for (size_t place : places_) values.push_back(graph.main().outputs[place]);
+  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, values, options.scratch));
+  OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, options.fused));
+  std::vector<Noise> noises(values.size());
+  for (size_t s = 0; s < samples_->size(); ++s) {
+    OREE_TRY(run.run((*samples_)[s], [&](size_t i, const Tensor& t) { return noises[i].add(outputs_[s][i], t); }));
+  }
+  return noises;
+}
+
+}  // namespace oree

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/quantize/mix.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <thread>
+
+#include "model/ops/analyze.h"
+#include "optimize/quantize/emit.h"
+
+namespace oree {
+namespace {
+
+// What turning one element from integers to float or back costs, in multiply-accumulates of a convolution: both are
+// bound by memory and by vector units that do some 16 at once.
+constexpr double kBorderMacs = 16;
+constexpr double kNoiseKept = 0.98;  // a layer that leaves more of the noise than that is not worth its float
+
+class Mixer {
+ public:
+  Mixer(Files& files, const Graph& graph, const PlanFor& plan_for, const std::set<NodeId>& kept,
+        const std::vector<NamedTensors>& samples, const MixOptions& options)
+      : files_(files), graph_(graph), plan_for_(plan_for), samples_(samples), options_(options) {
+    mix_.kept = kept;
+    one_ = {1, options.scratch};
+  }
+
+  Result<Mix> run() {
+    for (NodeId n : graph_.order()) macs_ += std::max<int64_t>(0, macs_of(graph_, graph_.node(n)));
+    OREE_TRY_ASSIGN(reference_, OutputReference::make(files_, graph_, samples_, one_));
+    OREE_TRY_ASSIGN(Plan plan, plan_for_(mix_.kept));
+    one_.fused = exact_here(plan.dialect);
+    Graph quantized = graph_;
+    OREE_TRY(emit(quantized, plan));
+    OREE_TRY_ASSIGN(mix_.before, reference_.compare(files_, quantized, one_));
+    mix_.after = mix_.before;
+    if (near_enough(mix_.before) || options_.float_macs_max <= 0) return std::move(mix_);
+    OREE_TRY(measure_layers(plan, quantized));
+    list_candidates(plan);
+    const size_t half = (mix_.trials.size() + 1) / 2;
+    OREE_TRY(try_some(0, half));
+    bool any = std::ranges::any_of(mix_.trials, [](const Trial& t) { return t.noise_left <= kNoiseKept; });
+    if (any) OREE_TRY(try_some(half, mix_.trials.size()));
+    if (!any) mix_.trials.resize(half);
+    OREE_TRY(choose());
+    return std::move(mix_);
+  }
+
+ private:
+  bool near_enough(const std::vector<Noise>& noises) const {
+    return std::ranges::all_of(noises, [&](const Noise& n) { return n.sqnr_db() >= options_.enough_db; });
+  }
+
+  Status measure_layers(const Plan& plan, const Graph& quantized) {
+    std::vector<ValueId> values;
+    std::vector<NodeId> nodes;
+    for (const LayerPlace& layer : plan.placement.layers) {
+      if (layer.role == Role::kMoves || graph_.node(layer.node).outputs.size() != 1) continue;
+      values.push_back(layer.result);
+      nodes.push_back(layer.node);
+    }
+    std::vector<NamedTensors> few(samples_.begin(), samples_.begin() + std::min<ptrdiff_t>(2, std::ssize(samples_)));
+    OREE_TRY_ASSIGN(std::vector<Noise> noises, compare_graphs(files_, graph_, values, quantized, values, few, one_));
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      mix_.layer_noise[nodes[i]] = noises[i];
+      noise_of_value_[values[i]] = noises[i].ratio();
+    }
+    return {};
+  }
+
+  // Those first whose results are further from float than what they take.
+  void list_candidates(const Plan& plan) {
+    std::vector<std::pair<double, Trial>> found;
+    for (const LayerPlace& layer : plan.placement.layers) {
+      auto noise = mix_.layer_noise.find(layer.node);
+      if (noise == mix_.layer_noise.end()) continue;
+      const Node& node = graph_.node(layer.node);
+      Trial trial;
+      trial.node = layer.node;
+      trial.macs_share = macs_ > 0 ? static_cast<double>(macs_of(graph_, node)) / static_cast<double>(macs_) : 0;
+      trial.macs_share = std::max(0.0, trial.macs_share);
+      if (trial.macs_share > options_.float_macs_max) continue;
+      double taken = 0;
+      for (size_t i : operands_of(graph_, node, layer.role)) {
+        trial.border_elements += elements(node.inputs[i]);
+        auto before = noise_of_value_.find(node.inputs[i]);
+        if (before != noise_of_value_.end()) taken = std::max(taken, before->second);
+      }
+      trial.border_elements += elements(layer.result);
+      found.emplace_back(noise->second.ratio() - taken, trial);
+    }
+    std::ranges::stable_sort(found, std::greater<>(), [](const auto& f) { return f.first; });
+    for (const auto& [added, trial] : found) {
+      if (std::ssize(mix_.trials) < options_.tries_max) mix_.trials.push_back(trial);
+    }
+  }
+
+  int64_t elements(ValueId v) const {
+    const std::optional<Dims>& dims = graph_.value(v).dims;
+    if (!dims) return 0;
+    Result<int64_t> count = shape_elements(to_shape(*dims));
+    return count.ok() ? *count : 0;
+  }
+
+  Result<std::vector<Noise>> noise_with(std::set<NodeId> kept) const {
+    OREE_TRY_ASSIGN(Plan plan, plan_for_(kept));
+    Graph quantized = graph_;
+    OREE_TRY(emit(quantized, plan));
+    return reference_.compare(files_, quantized, one_);
+  }
+
+  Status try_some(size_t begin, size_t end) {
+    std::atomic<size_t> next = begin;
+    std::mutex mutex;
+    std::optional<Error> failed;
+    size_t done = begin;
+    auto work = [&] {
+      for (size_t i = next++; i < end; i = next++) {
+        std::set<NodeId> kept = mix_.kept;
+        kept.insert(mix_.trials[i].node);
+        Result<std::vector<Noise>> noises = noise_with(std::move(kept));
+        std::lock_guard<std::mutex> lock(mutex);
+        if (!noises.ok()) failed = noises.error();
+        if (failed) return;
+        mix_.trials[i].noise_left = noise_left(*noises, mix_.before);
+        if (options_.progress) options_.progress(++done, mix_.trials.size());
+      }
+    };
+    std::vector<std::thread> threads;
+    for (int t = 1; t < options_.threads; ++t) threads.emplace_back(work);
+    work();
+    for (std::thread& t : threads) t.join();
+    return failed ? Status(*failed) : Status();
+  }
+
+  double price(const Trial& t) const {
+    return t.macs_share * static_cast<double>(macs_) + kBorderMacs * static_cast<double>(t.border_elements) + 1;
+  }
+
+  // The noise that a layer takes away by what it costs decides the order; each must then lower what is left.
+  Status choose() {
+    std::ranges::stable_sort(mix_.trials, std::greater<>(),
+                             [&](const Trial& t) { return (1 - t.noise_left) / price(t); });
+    double share = 0;
+    for (const Trial& t : mix_.trials) {
+      if (t.noise_left > kNoiseKept || share + t.macs_share > options_.float_macs_max) continue;
+      std::set<NodeId> more = mix_.kept;
+      more.insert(t.node);
+      OREE_TRY_ASSIGN(std::vector<Noise> noises, noise_with(more));
+      if (noise_left(noises, mix_.after) > kNoiseKept) continue;
+      mix_.kept = std::move(more);
+      mix_.after = std::move(noises);
+      share += t.macs_share;
+      if (near_enough(mix_.after)) break;
+    }
+    return {};
+  }
+
+  Files& files_;
+  const Graph& graph_;
+  const PlanFor& plan_for_;
+  const std::vector<NamedTensors>& samples_;
+  const MixOptions& options_;
+  CompareOptions one_;  // a trial runs on one thread: the same bits whatever else runs
+  int64_t macs_ = 0;
+  OutputReference reference_;
+  std::map<ValueId, double> noise_of_value_;
+  Mix mix_;
+};
+
+}  // namespace
+
+Result<Mix> choose_mix(Files& files, const Graph& graph, const PlanFor& plan_for, const std::set<NodeId>& kept,
+                       const std::vector<NamedTensors>& samples, const MixOptions& options) {
+  return Mixer(files, graph, plan_for, kept, samples, options).run();
+}
+
+}  // namespace oree

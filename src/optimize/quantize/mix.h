@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mixed precision: which layers cost accuracy, and which of them stay in float for it. Found by trying: the quantized
+// graph with one layer more in float, run on real samples, held to the float graph's outputs.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "optimize/quantize/compare.h"
+#include "optimize/quantize/plan.h"
+
+namespace oree {
+
+struct MixOptions {
+  double float_macs_max = 0.04;  // of all multiply-accumulates, what may stay in float
+  double enough_db = 35;         // every output at least so near to float: nothing is tried
+  // Layers that are tried alone, those first that add most noise; after half of them nothing more is tried when none
+  // has helped.
+  int tries_max = 12;
+  int threads = 1;  // trials at once; the choice does not depend on it
+  std::string scratch;
+  std::function<void(size_t done, size_t total)> progress;
+};
+
+// One layer alone in float, all others in integers.
+struct Trial {
+  NodeId node = kNoNode;
+  double noise_left = 1;  // of the outputs' noise: mean over outputs of noise with it / noise before
+  double macs_share = 0;
+  int64_t border_elements = 0;  // that are turned from integers to float or back because of it
+};
+
+struct Mix {
+  std::set<NodeId> kept;                // in float, those that the caller keeps included
+  std::vector<Trial> trials;            // the most useful first
+  std::vector<Noise> before, after;     // by output that is compared, in order
+  std::map<NodeId, Noise> layer_noise;  // of each layer's result, all in integers
+};
+
+// The plan when these nodes stay in float.
+using PlanFor = std::function<Result<Plan>(const std::set<NodeId>& kept)>;
+
+// `kept`: what stays in float in any case. Of the layers chosen, each lowers the outputs' noise, together they have at
+// most the share of the multiply-accumulates. Deterministic on one machine.
+Result<Mix> choose_mix(Files& files, const Graph& graph, const PlanFor& plan_for, const std::set<NodeId>& kept,
+                       const std::vector<NamedTensors>& samples, const MixOptions& options);
+
+}  // namespace oree

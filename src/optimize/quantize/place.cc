@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/quantize/place.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "model/passes/rewrite.h"
+
+namespace oree {
+namespace {
+
+constexpr int64_t kSmallWeights = 64;
+
+bool is_float(const Graph& graph, ValueId v) { return v != kNoValue && graph.value(v).dtype == Dtype::kFloat32; }
+
+bool constant_or_absent(const Graph& graph, const Node& node, size_t input) {
+  return node.input(input) == kNoValue || graph.constant(node.inputs[input]) != nullptr;
+}
+
+// Relu, or Clip by constants.
+bool is_bound(const Graph& graph, const Node& node) {
+  if (node.is("Relu")) return true;
+  return node.is("Clip") && constant_or_absent(graph, node, 1) && constant_or_absent(graph, node, 2);
+}
+
+std::string weights_refused(const Graph& graph, const Node& node) {
+  const Constant* w = graph.constant(node.input(1));
+  if (w == nullptr || w->dtype() != Dtype::kFloat32) return "its weights are not constant";
+  if (!constant_or_absent(graph, node, 2)) return "its bias is not constant";
+  if (node.is("MatMul") && w->shape().size() != 2) return "its weights are no matrix";
+  if (node.is("Gemm") && (node.integer("transA", 0) != 0 || node.real("alpha", 1) != 1 || node.real("beta", 1) != 1))
+    return "its product is scaled or transposed";
+  return "";
+}
+
+}  // namespace
+
+std::vector<size_t> operands_of(const Graph& graph, const Node& node, Role role) {
+  std::vector<size_t> operands;
+  if (role == Role::kFloat) return operands;
+  if (role == Role::kWeighted || role == Role::kMoves) return {0};
+  size_t last = node.inputs.size();
+  if (node.is("ReduceMean")) last = 1;
+  for (size_t i = 0; i < last; ++i) {
+    if (is_float(graph, node.inputs[i])) operands.push_back(i);
+  }
+  return operands;
+}
+
+Role role_of(const Graph& graph, const Node& node, const Dialect& dialect, std::string& why) {
+  const OpRule* rule = node.domain.empty() ? dialect.rule(node.op) : nullptr;
+  if (rule == nullptr) {
+    why = "the engine has no such operator in integers";
+    return Role::kFloat;
+  }
+  if (!is_float(graph, node.input(0)) || !is_float(graph, node.output(0))) {
+    why = "its operands are no float32";
+    return Role::kFloat;
+  }
+  Role role = rule->role;
+  if (node.is("MatMul") && graph.constant(node.input(1)) != nullptr) role = Role::kWeighted;
+  if (role == Role::kWeighted) {
+    why = weights_refused(graph, node);
+    return why.empty() ? role : Role::kFloat;
+  }
+  if (node.is("Gather") && graph.constant(node.input(0)) != nullptr) {
+    why = "it looks up constants";
+    return Role::kFloat;
+  }
+  if (node.is("Resize") && !dialect.tflite && node.text("mode", "nearest") != "nearest") {
+    why = "it interpolates";
+    return Role::kFloat;
+  }
+  if (node.is("AveragePool") && node.integer("count_include_pad", 0) != 0 && node.find("pads") != nullptr &&
+      dialect.tflite) {
+    why = "its average counts the padding";
+    return Role::kFloat;
+  }
+  if (node.is("MaxPool") && node.outputs.size() > 1 && node.output(1) != kNoValue) {
+    why = "it gives out indices";
+    return Role::kFloat;
+  }
+  return role;
+}
+
+namespace {
+
+class Placer {
+ public:
+  Placer(const Graph& graph, const Dialect& dialect, const std::set<NodeId>& keep_float)
+      : graph_(graph), dialect_(dialect), keep_float_(keep_float), order_(graph.order()) {
+    placed_.layer_of.assign(graph.node_count(), -1);
+    placed_.group_of.assign(graph.value_count(), -1);
+    placed_.float_because.resize(graph.node_count());
+    roles_.assign(graph.node_count(), Role::kFloat);
+    fused_.assign(graph.node_count(), false);
+    activation_.assign(graph.node_count(), kNoNode);
+  }
+
+  GraphPlacement place() {
+    for (NodeId n : order_) classify(n);
+    drop_unfed();
+    if (!dialect_.tail) drop_tail();
+    for (NodeId n : order_) {
+      if (role(n) != Role::kFloat) add_layer(n);
+    }
+    tie();
+    return std::move(placed_);
+  }
+
+ private:
+  Role& role(NodeId n) { return roles_[static_cast<size_t>(n)]; }
+  NodeId& activation(NodeId n) { return activation_[static_cast<size_t>(n)]; }
+  std::string& because(NodeId n) { return placed_.float_because[static_cast<size_t>(n)]; }
+
+  void classify(NodeId n) {
+    const Node& node = graph_.node(n);
+    if (fused_[static_cast<size_t>(n)] || std::ranges::all_of(node.inputs, [&](ValueId v) { return fixed(v); })) return;
+    role(n) = role_of(graph_, node, dialect_, because(n));
+    if (role(n) != Role::kFloat && keep_float_.contains(n)) {
+      role(n) = Role::kFloat;
+      because(n) = "left in float for its accuracy";
+    }
+    if (role(n) == Role::kWeighted || node.is("Add") || node.is("Sub") || node.is("Mul")) fuse_bound(n);
+  }
+
+  bool fixed(ValueId v) const { return v == kNoValue || graph_.constant(v) != nullptr; }
+
+  // A bound on the result costs nothing where the integers end there.
+  void fuse_bound(NodeId n) {
+    if (role(n) == Role::kFloat) return;
+    NodeId user = graph_.only_user(graph_.node(n).outputs[0]);
+    if (user == kNoNode || graph_.node(user).block != kMainBlock || !is_bound(graph_, graph_.node(user))) return;
+    activation(n) = user;
+    fused_[static_cast<size_t>(user)] = true;
+  }
+
+  ValueId result(NodeId n) { return graph_.node(activation(n) == kNoNode ? n : activation(n)).outputs[0]; }
+
+  NodeId layer_making(ValueId v) {
+    NodeId maker = graph_.value(v).producer;
+    if (maker == kNoNode || graph_.node(maker).block != kMainBlock) return kNoNode;
+    if (fused_[static_cast<size_t>(maker)]) maker = graph_.value(graph_.node(maker).inputs[0]).producer;
+    return maker;
+  }
+
+  // What only moves, joins or adds is in integers where its operands come from such, or from the graph's inputs; else
+  // it would be quantized for its own sake. To come from one is enough for what must join or add.
+  void drop_unfed() {
+    for (NodeId n : order_) {
+      if (role(n) == Role::kFloat || role(n) == Role::kWeighted) continue;
+      bool fed = true;
+      for (size_t i : operands_of(graph_, graph_.node(n), role(n))) {
+        ValueId v = graph_.node(n).inputs[i];
+        NodeId maker = fixed(v) ? kNoNode : layer_making(v);
+        if (maker != kNoNode && role(maker) == Role::kFloat) fed = false;
+      }
+      if (!fed && dialect_.results) leave_float(n, "what it takes is in float");
+    }
+  }
+
+  void leave_float(NodeId n, const char* reason) {
+    role(n) = Role::kFloat;
+    because(n) = reason;
+    if (activation(n) != kNoNode) fused_[static_cast<size_t>(activation(n))] = false;
+    activation(n) = kNoNode;
+  }
+
+  // What no layer with weights follows gains nothing in integers, and mixes scales: the decoding of boxes and scores.
+  void drop_tail() {
+    std::vector<bool> wanted(graph_.value_count(), false);
+    for (auto n = order_.rbegin(); n != order_.rend(); ++n) {
+      const Node& node = graph_.node(*n);
+      bool used = (role(*n) == Role::kWeighted && !is_small(node)) || is_product(node);
+      for (ValueId v : node.outputs) used |= v != kNoValue && wanted[static_cast<size_t>(v)];
+      if (!used && role(*n) != Role::kFloat) leave_float(*n, "no layer with weights follows it");
+      if (!used) continue;
+      for (ValueId v : node.inputs) {
+        if (v != kNoValue) wanted[static_cast<size_t>(v)] = true;
+      }
+    }
+  }
+
+  // A few weights: an expectation over bins, written as a convolution, not a layer that was learnt.
+  bool is_small(const Node& node) const { return graph_.constant(node.inputs[1])->elements() < kSmallWeights; }
+
+  bool is_product(const Node& node) const { return node.is("MatMul"); }
+
+  void add_layer(NodeId n) {
+    placed_.layer_of[static_cast<size_t>(n)] = static_cast<int>(placed_.layers.size());
+    placed_.layers.push_back({n, role(n), activation(n), result(n), leaves(n)});
+  }
+
+  // No layer in integers takes the result.
+  bool leaves(NodeId n) {
+    const Node& node = graph_.node(n);
+    if (dialect_.leaving == Leaving::kRounded || role(n) != Role::kWeighted || node.is("ConvTranspose")) return false;
+    return std::ranges::all_of(graph_.value(result(n)).users, [&](NodeId user) {
+      return graph_.node(user).block == kMainBlock && role(user) == Role::kFloat;
+    });
+  }
+
+  // --- groups
+  int find(int v) {
+    while (parent_[static_cast<size_t>(v)] != v) v = parent_[static_cast<size_t>(v)];
+    return v;
+  }
+  void join(ValueId a, ValueId b) { parent_[static_cast<size_t>(find(b))] = find(a); }
+
+  void tie() {
+    parent_.resize(graph_.value_count());
+    std::iota(parent_.begin(), parent_.end(), 0);
+    std::vector<bool> quantized(graph_.value_count(), false);
+    for (const LayerPlace& layer : placed_.layers) {
+      const Node& node = graph_.node(layer.node);
+      for (size_t i : operands_of(graph_, node, layer.role)) quantized[static_cast<size_t>(node.inputs[i])] = true;
+      if ((dialect_.results && !layer.leaves) || layer.role == Role::kMoves || layer.role == Role::kJoins)
+        mark_results(layer, quantized);
+    }
+    for (const LayerPlace& layer : placed_.layers) tie_layer(layer);
+    std::vector<int> index(graph_.value_count(), -1);
+    for (size_t v = 0; v < quantized.size(); ++v) {
+      if (!quantized[v]) continue;
+      int& group = index[static_cast<size_t>(find(static_cast<int>(v)))];
+      if (group < 0) {
+        group = static_cast<int>(placed_.groups.size());
+        placed_.groups.emplace_back();
+      }
+      placed_.group_of[v] = group;
+      placed_.groups[static_cast<size_t>(group)].push_back(static_cast<ValueId>(v));
+    }
+  }
+
+  void mark_results(const LayerPlace& layer, std::vector<bool>& quantized) {
+    if (graph_.node(layer.node).outputs.size() == 1) {
+      quantized[static_cast<size_t>(layer.result)] = true;
+      return;
+    }
+    for (ValueId v : graph_.node(layer.node).outputs) {
+      if (v != kNoValue) quantized[static_cast<size_t>(v)] = true;
+    }
+  }
+
+  void tie_layer(const LayerPlace& layer) {
+    const Node& node = graph_.node(layer.node);
+    if (layer.role == Role::kMoves) {
+      for (ValueId v : node.outputs) {
+        if (v != kNoValue) join(node.inputs[0], v);
+      }
+    }
+    if (layer.role != Role::kJoins) return;
+    for (size_t i : operands_of(graph_, node, layer.role)) {
+      if (!fixed(node.inputs[i])) join(layer.result, node.inputs[i]);
+    }
+  }
+
+  const Graph& graph_;
+  const Dialect& dialect_;
+  const std::set<NodeId>& keep_float_;
+  std::vector<NodeId> order_;
+  GraphPlacement placed_;
+  std::vector<Role> roles_;
+  std::vector<bool> fused_;
+  std::vector<NodeId> activation_;
+  std::vector<int> parent_;
+};
+
+}  // namespace
+
+GraphPlacement place(const Graph& graph, const Dialect& dialect, const std::set<NodeId>& keep_float) {
+  return Placer(graph, dialect, keep_float).place();
+}
+
+}  // namespace oree

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/quantize/probe.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "model/convert/convert.h"
+#include "model/passes/passes.h"
+#include "model/runtime/registry.h"
+
+namespace oree {
+namespace {
+
+// The engine, when it is here; of several, the first.
+Result<std::string> find_engine(const std::string& engine) {
+  const std::vector<std::string> wanted =
+      engine.empty() ? std::vector<std::string>{"onnxruntime", "openvino"} : std::vector<std::string>{engine};
+  for (const std::string& name : wanted) {
+    if (backend(name).info().available) return name;
+  }
+  return Error(Code::kUnavailable, fmt::format("running the model on data needs {}; 'oree runtimes' says how to get it",
+                                               fmt::join(wanted, " or ")));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Probe>> Probe::open(Files& files, const Graph& graph, const std::vector<ValueId>& seen,
+                                           const std::string& scratch, const std::string& engine) {
+  OREE_TRY_ASSIGN(std::string runs, find_engine(engine));
+  static std::atomic<int> count = 0;
+  std::string name = fmt::format("probe-{}.{}", count++, runs == "tflite" ? "tflite" : "onnx");
+  std::unique_ptr<Probe> probe(new Probe(files, path_join(scratch, name)));
+  probe->engine_ = runs;
+  Graph shown = graph;
+  while (!shown.main().outputs.empty()) shown.remove_output(kMainBlock, 0);
+  for (ValueId v : seen) {
+    const Value& value = graph.value(v);
+    OREE_ASSERT(!value.constant && value.dtype == Dtype::kFloat32);
+    probe->names_.push_back(value.name);
+    probe->is_input_.push_back(value.producer == kNoNode);
+    if (!probe->is_input_.back()) shown.add_output(v);
+  }
+  OREE_TRY(remove_dead(shown));
+  if (shown.main().outputs.empty()) return probe;  // only inputs are seen: nothing runs
+  Model model;
+  model.graph = std::move(shown);
+  OREE_TRY(write_model(files, model, probe->path_, {}));
+  return probe;
+}
+
+Probe::~Probe() {
+  (void)files_.remove(path_);
+  (void)files_.remove(path_ + ".data");  // of constants that are too large for one file
+}
+
+Result<Probe::Run> Probe::start(int threads, bool fused) const {
+  Run run;
+  run.probe_ = this;
+  if (std::ranges::all_of(is_input_, [](bool input) { return input; })) return run;
+  SessionOptions options;
+  options.threads = threads;
+  options.fused = fused;
+  options.precision = "f32";  // OpenVINO would take bf16 where it can
+  OREE_TRY_ASSIGN(run.session_, backend(engine_).open(path_, options));
+  run.bound_ = std::ranges::all_of(run.session_->outputs(), [](const TensorInfo& info) {
+    return std::ranges::all_of(info.shape, [](int64_t d) { return d >= 0; });
+  });
+  size_t output = 0;
+  for (bool input : is_input_) run.output_of_.push_back(input ? 0 : output++);
+  return run;
+}
+
+Status Probe::Run::run(const NamedTensors& inputs, const See& see) {
+  NamedTensors results;
+  if (session_ != nullptr && bound_) {
+    for (size_t i = 0; i < session_->inputs().size(); ++i) {
+      OREE_TRY_ASSIGN(Tensor * buffer, session_->input_buffer(i));
+      const TensorInfo& info = session_->inputs()[i];
+      auto given = std::ranges::find(inputs, info.name, &NamedTensor::name);
+      if (given == inputs.end() || given->tensor.dtype() != info.dtype ||
+          given->tensor.byte_size() != buffer->byte_size())
+        return Error(Code::kInvalid, fmt::format("input '{}': expected {} {}", info.name, dtype_name(info.dtype),
+                                                 shape_text(info.shape)));
+      std::memcpy(buffer->data(), given->tensor.data(), buffer->byte_size());
+    }
+    OREE_TRY(session_->run_bound());
+  } else if (session_ != nullptr) {
+    // An input that no seen value needs is none of this session's.
+    NamedTensors taken;
+    for (const TensorInfo& info : session_->inputs()) {
+      auto given = std::ranges::find(inputs, info.name, &NamedTensor::name);
+      if (given == inputs.end()) return Error(Code::kInvalid, fmt::format("input '{}' is missing", info.name));
+      taken.push_back(*given);
+    }
+    OREE_TRY_ASSIGN(results, session_->run(taken));
+  }
+  for (size_t place = 0; place < probe_->names_.size(); ++place) {
+    if (probe_->is_input_[place]) {
+      auto given = std::ranges::find(inputs, probe_->names_[place], &NamedTensor::name);
+      if (given == inputs.end())
+        return Error(Code::kInvalid, fmt::format("input '{}' is missing", probe_->names_[place]));
+      OREE_TRY(see(place, given->tensor));
+    } else if (bound_) {
+      OREE_TRY_ASSIGN(const Tensor* view, session_->output_view(output_of_[place]));
+      OREE_TRY(see(place, *view));
+    } else {
+      OREE_TRY(see(place, results[output_of_[place]].tensor));
+    }
+  }
+  return {};
+}
+
+}  // namespace oree

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Probe: a float graph that runs in a real engine and shows values of its inside. What calibration and correction see.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/io/files.h"
+#include "model/graph/graph.h"
+#include "model/runtime/backend.h"
+
+namespace oree {
+
+// A graph written once, of which any number of sessions can be opened, each for a thread of its own.
+class Probe {
+ public:
+  // `seen`: float32 values of the main block that are no constants. The file lies in `scratch`, an existing folder, for
+  // as long as the probe lives. `engine` runs it, in its own format; "": ONNX Runtime, or OpenVINO without that.
+  // kUnavailable when that is not here.
+  static Result<std::unique_ptr<Probe>> open(Files& files, const Graph& graph, const std::vector<ValueId>& seen,
+                                             const std::string& scratch, const std::string& engine = "");
+  ~Probe();
+
+  class Run {
+   public:
+    // Called with the place of each value in `seen`.
+    using See = std::function<Status(size_t place, const Tensor& tensor)>;
+    Status run(const NamedTensors& inputs, const See& see);
+
+   private:
+    friend class Probe;
+    const Probe* probe_ = nullptr;
+    std::unique_ptr<Session> session_;
+    std::vector<size_t> output_of_;  // by place among those that the engine gives out
+    bool bound_ = false;             // all shapes are known: outputs are read where they lie
+  };
+  // Threads within an operator; 1 gives the same bits whatever else runs.
+  // `fused`: SessionOptions::fused. Without it a float graph takes half the memory, and no more time when much is seen.
+  Result<Run> start(int threads, bool fused = true) const;
+  const std::string& engine() const { return engine_; }
+
+ private:
+  Probe(Files& files, std::string path) : files_(files), path_(std::move(path)) {}
+  Files& files_;
+  std::string path_;
+  std::string engine_;
+  std::vector<std::string> names_;  // of the values, by place
+  std::vector<bool> is_input_;      // shown as they came
+};
+
+}  // namespace oree

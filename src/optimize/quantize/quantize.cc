@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/quantize/quantize.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/limits.h"
+#include "model/ops/analyze.h"
+#include "model/passes/passes.h"
+#include "optimize/quantize/correct.h"
+#include "optimize/quantize/emit.h"
+#include "optimize/quantize/engine_accuracy.h"
+#include "optimize/quantize/equalize.h"
+#include "optimize/quantize/mix.h"
+#include "optimize/quantize/reconstruct.h"
+#include "optimize/quantize/smooth.h"
+
+namespace oree {
+namespace {
+
+constexpr size_t kSamplesTried = 4;       // on which layers are tried in float
+constexpr size_t kSamplesCorrected = 16;  // the last layers' biases
+constexpr size_t kSamplesMeasured = 2;    // in the engine, layer by layer
+constexpr double kFloatMacs = 0.04;
+constexpr int kBars = 48;
+
+// x * Sigmoid(x): engines have kernels of integers for the two, none for the one.
+int write_out_swish(Graph& graph) {
+  int changed = 0;
+  for (NodeId n : graph.order()) {
+    const Node node = graph.node(n);
+    if (!node.is("Swish") || node.real("alpha", 1) != 1) continue;
+    const Value out = graph.value(node.outputs[0]);
+    ValueId gate = graph.add("Sigmoid", {node.inputs[0]}, {}, node.block, out.name + "_gate");
+    graph.set_type(gate, out.dtype, out.dims);
+    graph.remove_node(n);
+    Node product;
+    product.op = "Mul";
+    product.inputs = {node.inputs[0], gate};
+    product.outputs = {node.outputs[0]};
+    graph.add_node(std::move(product), node.block);
+    ++changed;
+  }
+  graph.sweep();
+  return changed;
+}
+
+class Quantizer {
+ public:
+  Quantizer(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options, Dialect dialect)
+      : files_(files),
+        graph_(graph),
+        data_(data),
+        options_(options),
+        dialect_(std::move(dialect)),
+        planner_(graph_, dialect_, calibration_.statistics, options_.plan) {}
+
+  Result<Quantized> run() {
+    find_kept();
+    GraphPlacement placement = place(graph_, dialect_, kept_);
+    if (placement.layers.empty())
+      return Error(Code::kUnsupported, "no layer of this model has a form in integers in " + dialect_.engine);
+    OREE_TRY(look(placement));
+    OREE_TRY(keep_samples());
+    OREE_TRY(choose_precisions());
+    OREE_TRY_ASSIGN(Plan plan, corrected_plan());
+    if (options_.thorough) OREE_TRY(improve(plan));
+    Quantized out;
+    out.graph = graph_;
+    OREE_TRY(emit(out.graph, plan));
+    OREE_TRY(measure(plan, out.graph));
+    report(plan, out.report);
+    return out;
+  }
+
+  const Calibration& calibration() const { return calibration_; }
+
+ private:
+  void find_kept() {
+    for (NodeId n : graph_.order()) {
+      for (ValueId v : graph_.node(n).outputs) {
+        if (v != kNoValue && options_.keep_float.contains(graph_.value(v).name)) kept_.insert(n);
+      }
+    }
+  }
+
+  void progress(const char* step, size_t done, size_t total) const {
+    if (options_.progress) options_.progress(step, done, total);
+  }
+
+  Status look(const GraphPlacement& placement) {
+    std::map<ValueId, int> by_channel;
+    for (const LayerPlace& layer : placement.layers) {
+      if (layer.role != Role::kWeighted) continue;
+      const Node& node = graph_.node(layer.node);
+      bool matrix = node.is("MatMul") || node.is("Gemm");
+      const std::optional<Dims>& dims = graph_.value(node.inputs[0]).dims;
+      if (!dims || graph_.constant(node.inputs[0]) != nullptr) continue;
+      by_channel[node.inputs[0]] = matrix ? static_cast<int>(dims->size()) - 1 : 1;
+    }
+    CalibrationOptions how;
+    how.threads = options_.threads;
+    how.skip_bad = options_.skip_bad;
+    how.scratch = options_.scratch;
+    how.progress = [&](size_t done, size_t total) { progress("calibrate", done, total); };
+    OREE_TRY_ASSIGN(calibration_, calibrate(files_, graph_, values_to_see(graph_, dialect_, placement), by_channel,
+                                            data_, spread_indices(data_.size(), options_.samples_max), how));
+    return {};
+  }
+
+  Result<Plan> plan_for(const std::set<NodeId>& kept) const {
+    OREE_TRY_ASSIGN(Plan plan, planner_.plan(place(graph_, dialect_, kept)));
+    for (const auto& [node, integers] : rounded_) {
+      auto layer = plan.weights.find(node);
+      if (layer != plan.weights.end()) layer->second.integers = integers;
+    }
+    if (options_.correct_biases) correct_biases_by_means(graph_, plan, calibration_.channel_means);
+    return plan;
+  }
+
+  Result<Plan> corrected_plan() const {
+    OREE_TRY_ASSIGN(Plan plan, plan_for(mix_.kept));
+    if (options_.correct_biases) OREE_TRY(correct_last_biases(files_, graph_, plan, many_, correction()));
+    return plan;
+  }
+
+  CorrectionOptions correction() const { return {options_.scratch, exact_here(dialect_)}; }
+
+  // What takes long, each kept only where it helps.
+  Status improve(Plan& plan) {
+    const CompareOptions how{1, options_.scratch, exact_here(dialect_)};
+    OREE_TRY_ASSIGN(OutputReference reference, OutputReference::make(files_, graph_, few_, how));
+    auto noise_of = [&](const Plan& p) -> Result<std::vector<Noise>> {
+      Graph quantized = graph_;
+      OREE_TRY(emit(quantized, p));
+      return reference.compare(files_, quantized, how);
+    };
+    OREE_TRY_ASSIGN(mix_.after, noise_of(plan));
+    auto attempt = [&](const char* name, Plan other) -> Result<bool> {
+      OREE_TRY_ASSIGN(std::vector<Noise> noises, noise_of(other));
+      StepReport step{name, noise_left(noises, mix_.after), false};
+      step.kept = step.noise_left < 1;
+      if (step.kept) {
+        plan = std::move(other);
+        mix_.after = std::move(noises);
+      }
+      steps_.push_back(step);
+      return step.kept;
+    };
+    OREE_TRY_ASSIGN(rounded_, round_weights(plan));
+    OREE_TRY_ASSIGN(Plan rounded, corrected_plan());
+    OREE_TRY_ASSIGN(bool better, attempt("weights rounded for what their layers give", std::move(rounded)));
+    if (!better) rounded_.clear();
+    if (!options_.correct_biases) return {};
+    Plan corrected = plan;
+    progress("correct biases", 0, 1);
+    OREE_TRY(correct_all_biases(files_, graph_, corrected, few_, correction()));
+    OREE_TRY(correct_last_biases(files_, graph_, corrected, many_, correction()));
+    OREE_TRY_ASSIGN(better, attempt("biases corrected from front to back", std::move(corrected)));
+    return {};
+  }
+
+  Result<std::map<NodeId, std::vector<int32_t>>> round_weights(const Plan& plan) {
+    ReconstructOptions how;
+    how.threads = options_.threads;
+    how.scratch = options_.scratch;
+    how.progress = [&](size_t done, size_t total) { progress("round weights", done, total); };
+    return reconstruct_weights(files_, graph_, plan, many_, how);
+  }
+
+  // Of the samples, those that are run again.
+  Status keep_samples() {
+    for (size_t i : spread_indices(data_.size(), std::min(options_.samples_max, kSamplesCorrected))) {
+      Result<Sample> sample = data_.read(i);
+      if (!sample.ok() && options_.skip_bad) continue;
+      if (!sample.ok()) return sample.error();
+      many_.push_back(std::move(sample->inputs));
+    }
+    for (size_t i : spread_indices(many_.size(), kSamplesTried)) few_.push_back(many_[i]);
+    return {};
+  }
+
+  Status choose_precisions() {
+    MixOptions how;
+    how.float_macs_max = options_.float_macs_max.value_or(dialect_.tail ? 0 : kFloatMacs);
+    how.threads = options_.threads;
+    how.scratch = options_.scratch;
+    how.progress = [&](size_t done, size_t total) { progress("try layers in float", done, total); };
+    OREE_TRY_ASSIGN(
+        mix_, choose_mix(
+                  files_, graph_, [&](const std::set<NodeId>& kept) { return plan_for(kept); }, kept_, few_, how));
+    return {};
+  }
+
+  Status measure(const Plan& plan, const Graph& quantized) {
+    if (!options_.measure) {
+      measured_.not_run = "not asked for";
+      return {};
+    }
+    std::vector<NamedTensors> few(few_.begin(),
+                                  few_.begin() + static_cast<ptrdiff_t>(std::min(few_.size(), kSamplesMeasured)));
+    OREE_TRY_ASSIGN(measured_,
+                    measure_in_engine(files_, graph_, quantized, plan, few, {options_.threads, options_.scratch}));
+    if (measured_.refused) return measured_.refused->within(fmt::format("{} refuses the result", measured_.engine));
+    return {};
+  }
+
+  // --- report
+  std::string name_of(NodeId n) const {
+    for (ValueId v : graph_.node(n).outputs) {
+      if (v != kNoValue) return graph_.value(v).name;
+    }
+    return "";
+  }
+
+  LayerReport report_layer(const Plan& plan, NodeId n) const {
+    LayerReport layer;
+    layer.name = name_of(n);
+    layer.op = op_name(graph_.node(n));
+    layer.macs = std::max<int64_t>(0, macs_of(graph_, graph_.node(n)));
+    layer.integer = plan.placement.integer(n);
+    if (!layer.integer) {
+      layer.because = plan.placement.float_because[static_cast<size_t>(n)];
+      return layer;
+    }
+    for (const auto& [node, noise] : measured_.layers) {
+      if (node == n) layer.sqnr_db = noise.sqnr_db();
+    }
+    ValueId result = plan.placement.layers[static_cast<size_t>(plan.placement.layer_of[static_cast<size_t>(n)])].result;
+    auto seen = calibration_.statistics.find(result);
+    if (seen == calibration_.statistics.end()) return layer;
+    const Histogram& h = seen->second.histogram;
+    layer.seen = {h.min(), h.max()};
+    layer.bars = h.bars(kBars);
+    if (plan.placement.quantized(result)) {
+      int group = plan.placement.group_of[static_cast<size_t>(result)];
+      layer.taken = covered(plan.groups[static_cast<size_t>(group)], dialect_.activations);
+    }
+    return layer;
+  }
+
+  void report(const Plan& plan, QuantizeReport& out) const {
+    out.engine = dialect_.engine;
+    out.calibration_engine = calibration_.engine;
+    out.samples = calibration_.samples;
+    out.bad = calibration_.bad;
+    for (NodeId n : graph_.order()) {
+      LayerReport layer = report_layer(plan, n);
+      out.macs += layer.macs;
+      if (layer.integer) out.macs_integer += layer.macs;
+      if (layer.integer || !layer.because.empty()) out.layers.push_back(std::move(layer));
+    }
+    for (const Trial& t : mix_.trials) {
+      out.trials.push_back(
+          {name_of(t.node), t.noise_left, t.macs_share, t.border_elements, mix_.kept.contains(t.node)});
+    }
+    out.steps = steps_;
+    size_t place = 0;
+    for (ValueId v : graph_.main().outputs) {
+      if (graph_.value(v).dtype != Dtype::kFloat32 || graph_.value(v).constant) continue;
+      OutputReport output{graph_.value(v).name, mix_.before[place].sqnr_db(), mix_.after[place].sqnr_db(), {}};
+      if (place < measured_.outputs.size()) output.engine_db = measured_.outputs[place].sqnr_db();
+      out.outputs.push_back(std::move(output));
+      ++place;
+    }
+    if (measured_.not_run.empty()) out.measured_in = measured_.engine;
+    out.not_measured = measured_.not_run;
+  }
+
+  Files& files_;
+  const Graph& graph_;
+  Dataset& data_;
+  const QuantizeOptions& options_;
+  Dialect dialect_;
+  std::set<NodeId> kept_;
+  Calibration calibration_;
+  Planner planner_;
+  std::vector<NamedTensors> many_, few_;
+  std::map<NodeId, std::vector<int32_t>> rounded_;
+  Mix mix_;
+  std::vector<StepReport> steps_;
+  EngineAccuracy measured_;
+};
+
+}  // namespace
+
+Status prepare_for_quantization(Model& model, const ConvertOptions& options) {
+  if (is_quantized(model.graph)) {
+    return Error(Code::kInvalid, "the model is quantized already; quantization starts from a float model");
+  }
+  OREE_TRY(prepare(model, options));
+  write_out_swish(model.graph);
+  OREE_TRY(fold_constants(model.graph, kModelBytesMax));  // weights stored as float16, too
+  PassResult cleaned = clean(model.graph);
+  return cleaned.ok() ? Status() : Status(cleaned.error());
+}
+
+namespace {
+
+double mean_noise(const QuantizeReport& report) {
+  double sum = 0;
+  for (const OutputReport& o : report.outputs) sum += std::pow(10, -o.mixed_db / 10);
+  return sum;
+}
+
+// The same from another float graph that computes the same; kept when it comes nearer.
+Status attempt_graph(Files& files, const Graph& other, const char* name, Dataset& data, const QuantizeOptions& options,
+                     const Dialect& dialect, Quantized& best) {
+  Result<Quantized> found = Quantizer(files, other, data, options, dialect).run();
+  if (!found.ok()) return found.error().within(name);
+  double before = mean_noise(best.report), after = mean_noise(found->report);
+  StepReport step{name, before > 0 ? after / before : 1, after < before};
+  if (step.kept) {
+    found->report.steps.insert(found->report.steps.begin(), step);
+    best = std::move(*found);
+  } else {
+    best.report.steps.push_back(step);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Quantized> quantize(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options) {
+  OREE_TRY_ASSIGN(Dialect dialect, dialect_for(options.engine, options.cpu));
+  Quantizer first(files, graph, data, options, dialect);
+  OREE_TRY_ASSIGN(Quantized best, first.run());
+  if (!options.thorough) return best;
+  Graph equalized = graph;
+  OREE_TRY_ASSIGN(int pairs, equalize(equalized));
+  if (pairs > 0)
+    OREE_TRY(attempt_graph(files, equalized, "channels equalized across layers", data, options, dialect, best));
+  Graph smoothed = graph;
+  OREE_TRY_ASSIGN(int values, smooth(smoothed, first.calibration().channel_sizes));
+  if (values > 0)
+    OREE_TRY(attempt_graph(files, smoothed, "outliers shared with the weights", data, options, dialect, best));
+  return best;
+}
+
+}  // namespace oree

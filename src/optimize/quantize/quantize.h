@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quantization: a float graph and real samples in, a graph in integers for one engine out, and what was found out.
+//
+//   prepare -> place -> calibrate -> plan -> correct -> mix -> emit -> measure in the engine
+//
+// prepare: batch norms folded, activations as the dialect has them. place: what shall compute in integers. calibrate:
+// one pass over the samples. plan: scales and integers. correct: biases. mix: what stays in float for its accuracy.
+// quantize_file.h does it from file to file.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/io/files.h"
+#include "model/convert/convert.h"
+#include "model/eval/dataset.h"
+#include "optimize/quantize/calibrate.h"
+#include "optimize/quantize/plan.h"
+
+namespace oree {
+
+struct QuantizeOptions {
+  std::string engine = "onnxruntime";
+  TargetCpu cpu = TargetCpu::kThis;
+  PlanOptions plan;
+  size_t samples_max = 1000;  // spread evenly over the data
+  bool skip_bad = false;      // leave unusable samples out, and say which
+  int threads = 1;            // the result does not depend on them
+  bool correct_biases = true;
+  // Also tried, each kept where the outputs come nearer to float: channels equalized across layers, outliers shared
+  // with the weights, weights rounded for what their layers give, biases corrected from front to back. Takes many times
+  // as long.
+  bool thorough = false;
+  // What may stay in float for accuracy's sake, of all multiply-accumulates; absent: 4 %, and nothing where the engine
+  // is one of integers alone (edgetpu, tflm).
+  std::optional<double> float_macs_max;
+  std::set<std::string> keep_float;  // nodes, by the name of their output
+  bool measure = true;               // in the engine, layer by layer, when it is here
+  std::string scratch;               // an existing folder
+  std::function<void(const char* step, size_t done, size_t total)> progress;
+};
+
+struct LayerReport {
+  std::string name;  // of its result
+  std::string op;
+  int64_t macs = 0;
+  bool integer = false;
+  std::string because;            // it is in float
+  std::optional<double> sqnr_db;  // of its result in the engine; infinite when equal
+  Range seen, taken;              // of its result: what came, and what the integers reach
+  std::vector<uint64_t> bars;     // of its result's values, a coarse histogram over `seen`
+};
+
+struct TrialReport {
+  std::string name;
+  double noise_left = 1;  // of the outputs' noise, with this layer alone in float
+  double macs_share = 0;
+  int64_t border_elements = 0;
+  bool kept = false;  // in float
+};
+
+struct StepReport {
+  std::string name;
+  double noise_left = 1;  // of the outputs' noise before it; mean over outputs
+  bool kept = false;
+};
+
+struct OutputReport {
+  std::string name;
+  double all_integer_db = 0;        // before any layer was put in float; simulated
+  double mixed_db = 0;              // after; simulated
+  std::optional<double> engine_db;  // in the engine
+};
+
+struct QuantizeReport {
+  std::string engine;
+  std::string calibration_engine;
+  size_t samples = 0;
+  BadSamples bad;  // left out
+  int64_t macs = 0, macs_integer = 0;
+  std::vector<LayerReport> layers;
+  std::vector<StepReport> steps;    // of `thorough`, in order
+  std::vector<TrialReport> trials;  // the most useful first
+  std::vector<OutputReport> outputs;
+  std::string measured_in;   // the engine; "": not measured
+  std::string not_measured;  // why
+};
+
+struct Quantized {
+  Graph graph;
+  QuantizeReport report;
+};
+
+// The model as the dialect's passes want it, in float. kInvalid when it is quantized already.
+Status prepare_for_quantization(Model& model, const ConvertOptions& options);
+
+// `graph` is prepared. Errors are those of its parts; kUnsupported when the engine is here and refuses the result.
+Result<Quantized> quantize(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options);
+
+}  // namespace oree

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/quantize/quantize_file.h"
+
+#include <fmt/format.h>
+
+#include "core/base/text.h"
+#include "model/load/load.h"
+
+namespace oree {
+namespace {
+
+class Scratch {
+ public:
+  Scratch(Files& files, std::string path) : files_(files), path_(std::move(path)) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { (void)files_.remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  Files& files_;
+  std::string path_;
+};
+
+std::vector<TensorInfo> inputs_of(const Graph& graph) {
+  std::vector<TensorInfo> infos;
+  for (ValueId v : graph.main().inputs) {
+    const Value& value = graph.value(v);
+    infos.push_back({value.name, value.dtype.value_or(Dtype::kFloat32), to_shape(value.dims.value_or(Dims{}))});
+  }
+  return infos;
+}
+
+Result<std::unique_ptr<Dataset>> open_samples(Files& files, const QuantizeRequest& request,
+                                              const std::vector<TensorInfo>& inputs) {
+  constexpr uint64_t kSeed = 1;
+  if (request.random > 0) return noise_dataset(inputs, request.random, kSeed);
+  if (request.data.path.empty())
+    return Error(Code::kUsage, "expected real samples (--calibration), or --random N where there are none");
+  return open_dataset(files, request.data, request.recipe, inputs);
+}
+
+}  // namespace
+
+Result<QuantizedFile> quantize_file(Files& files, const QuantizeRequest& request) {
+  OREE_TRY(check_result_name(request.result));
+  OREE_TRY_ASSIGN(Dialect dialect, dialect_for(request.quantize.engine, request.quantize.cpu));
+  if (dialect.tflite != (path_extension(request.result) == ".tflite")) {
+    return Error(Code::kUsage, fmt::format("{}: the engine {} takes {} files", request.result, dialect.engine,
+                                           dialect.tflite ? ".tflite" : ".onnx"));
+  }
+  OREE_TRY_ASSIGN(Model model, load_model(request.source));
+  Status prepared = prepare_for_quantization(model, request.convert);
+  if (!prepared.ok()) return prepared.error().within(request.source);
+  OREE_TRY_ASSIGN(std::unique_ptr<Dataset> data, open_samples(files, request, inputs_of(model.graph)));
+  Scratch scratch(files, request.result + ".scratch");
+  OREE_TRY(files.make_dirs(scratch.path()));
+  QuantizeOptions options = request.quantize;
+  options.scratch = scratch.path();
+  Result<Quantized> quantized = quantize(files, model.graph, *data, options);
+  if (!quantized.ok()) return quantized.error().within(request.source);
+  QuantizedFile out;
+  out.report = std::move(quantized->report);
+  model.graph = std::move(quantized->graph);
+  OREE_TRY(write_model(files, model, request.result, request.convert));
+  OREE_TRY_ASSIGN(FileInfo before, files.info(request.source));
+  OREE_TRY_ASSIGN(FileInfo after, files.info(request.result));
+  out.bytes_before = before.size;
+  out.bytes_after = after.size;
+  return out;
+}
+
+}  // namespace oree

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The report for programs and for a terminal.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/text.h"
+#include "optimize/quantize/quantize_file.h"
+
+namespace oree {
+namespace {
+
+constexpr size_t kWorstShown = 8;
+
+Json decibels(std::optional<double> db) {
+  if (!db) return {};
+  return std::isinf(*db) ? Json("equal") : Json(*db);
+}
+
+std::string decibels_text(std::optional<double> db) {
+  if (!db) return "";
+  return std::isinf(*db) ? "equal" : fmt::format("{:.1f}", *db);
+}
+
+Json layers_json(const QuantizeReport& report) {
+  Json layers = Json::array();
+  for (const LayerReport& l : report.layers) {
+    Json layer = Json().set("name", l.name).set("op", l.op).set("macs", l.macs).set("integer", l.integer);
+    if (!l.because.empty()) layer.set("because", l.because);
+    if (l.sqnr_db) layer.set("sqnr_db", decibels(l.sqnr_db));
+    if (l.integer) layer.set("seen", Json().push(l.seen.low).push(l.seen.high));
+    if (l.taken.low < l.taken.high) layer.set("taken", Json().push(l.taken.low).push(l.taken.high));
+    layers.push(layer);
+  }
+  return layers;
+}
+
+double share(const QuantizeReport& report) {
+  return report.macs > 0 ? static_cast<double>(report.macs_integer) / static_cast<double>(report.macs) : 0;
+}
+
+Json calibration_json(const QuantizeRequest& request, const QuantizeReport& report) {
+  Json bad = Json::array();
+  for (const std::string& message : report.bad.messages) bad.push(message);
+  return Json()
+      .set("engine", report.calibration_engine)
+      .set("samples", static_cast<int64_t>(report.samples))
+      .set("random", request.random > 0)
+      .set("ranges", range_method_name(request.quantize.plan.ranges.method))
+      .set("skipped", static_cast<int64_t>(report.bad.count))
+      .set("skipped_because", bad);
+}
+
+std::string calibration_text(const QuantizeRequest& request, const QuantizeReport& report) {
+  std::string text;
+  if (request.random > 0) text += "calibrated with random data: measure accuracy before use\n";
+  if (report.bad.count == 0) return text;
+  text += fmt::format("{} bad samples left out:\n", report.bad.count);
+  for (const std::string& message : report.bad.messages) text += "  " + message + "\n";
+  if (report.bad.count > report.bad.messages.size())
+    text += fmt::format("  and {} more\n", report.bad.count - report.bad.messages.size());
+  return text;
+}
+
+// The layers whose results are furthest from float, and those with weights that are in float.
+std::string layers_text(const QuantizeReport& report) {
+  std::vector<const LayerReport*> shown;
+  for (const LayerReport& l : report.layers) {
+    if (l.sqnr_db) shown.push_back(&l);
+  }
+  std::ranges::stable_sort(shown, {}, [](const LayerReport* l) { return *l->sqnr_db; });
+  shown.resize(std::min(shown.size(), kWorstShown));
+  for (const LayerReport& l : report.layers) {
+    if (!l.integer && l.macs > 0) shown.push_back(&l);
+  }
+  if (shown.empty()) return "";
+  TextTable table{{"layer", "operator", "MACs", "SQNR dB", ""}, {false, false, true, true, false}, {}};
+  for (const LayerReport* l : shown) {
+    table.rows.push_back({l->name, l->op, fmt::format("{}", l->macs), decibels_text(l->sqnr_db),
+                          l->integer ? "" : "in float: " + l->because});
+  }
+  return "furthest from float, and what stays in float:\n" + table.text() + "\n";
+}
+
+std::string outputs_text(const QuantizeReport& report) {
+  TextTable table{
+      {"output", "all in integers", "as chosen", report.measured_in.empty() ? "" : "in " + report.measured_in},
+      {false, true, true, true},
+      {}};
+  for (const OutputReport& o : report.outputs) {
+    table.rows.push_back(
+        {o.name, decibels_text(o.all_integer_db), decibels_text(o.mixed_db), decibels_text(o.engine_db)});
+  }
+  return "SQNR in dB against float:\n" + table.text() + "\n";
+}
+
+}  // namespace
+
+Json quantize_to_json(const QuantizeRequest& request, const QuantizedFile& file) {
+  const QuantizeReport& r = file.report;
+  Json outputs = Json::array(), trials = Json::array();
+  for (const OutputReport& o : r.outputs) {
+    Json output = Json()
+                      .set("name", o.name)
+                      .set("all_integer_sqnr_db", decibels(o.all_integer_db))
+                      .set("sqnr_db", decibels(o.mixed_db));
+    if (o.engine_db) output.set("engine_sqnr_db", decibels(o.engine_db));
+    outputs.push(output);
+  }
+  for (const TrialReport& t : r.trials) {
+    trials.push(Json()
+                    .set("name", t.name)
+                    .set("noise_left", t.noise_left)
+                    .set("macs_share", t.macs_share)
+                    .set("border_elements", t.border_elements)
+                    .set("kept_float", t.kept));
+  }
+  Json steps = Json::array();
+  for (const StepReport& s : r.steps)
+    steps.push(Json().set("name", s.name).set("noise_left", s.noise_left).set("kept", s.kept));
+  Json measured = Json().set("engine", r.measured_in);
+  if (!r.not_measured.empty()) measured.set("not_measured", r.not_measured);
+  return Json()
+      .set("source", request.source)
+      .set("result", request.result)
+      .set("engine", r.engine)
+      .set("calibration", calibration_json(request, r))
+      .set("measured", measured)
+      .set("macs", r.macs)
+      .set("macs_integer", r.macs_integer)
+      .set("bytes_before", file.bytes_before)
+      .set("bytes_after", file.bytes_after)
+      .set("outputs", outputs)
+      .set("steps", steps)
+      .set("trials", trials)
+      .set("layers", layers_json(r));
+}
+
+std::string quantize_text(const QuantizeRequest& request, const QuantizedFile& file) {
+  const QuantizeReport& r = file.report;
+  std::string text = outputs_text(r) + layers_text(r);
+  for (const StepReport& s : r.steps)
+    text += fmt::format("{}: {:.0f} % of the noise, {}\n", s.name, 100 * s.noise_left, s.kept ? "kept" : "not kept");
+  text += fmt::format("{} samples, calibrated in {}; {:.1f} % of {:.1f} M multiply-accumulates in integers\n",
+                      r.samples, r.calibration_engine, 100 * share(r), static_cast<double>(r.macs) / 1e6);
+  text += calibration_text(request, r);
+  if (!r.not_measured.empty()) text += fmt::format("not measured in {}: {}\n", r.engine, r.not_measured);
+  return text + fmt::format("{}: {:.2f} MB, was {:.2f} MB\n", request.result,
+                            static_cast<double>(file.bytes_after) / 1e6, static_cast<double>(file.bytes_before) / 1e6);
+}
+
+}  // namespace oree

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""oree quantize: a detector of YOLOv8's shape and the demo's SSD, on data made here, in every engine of this machine.
+Skipped where the models are not fetched."""
+import json
+import os
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+import zipfile
+from array import array
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OREE = pathlib.Path(os.environ.get("OREE_BIN", ROOT / "build/bin")) / "oree"
+MODELS = pathlib.Path(os.environ.get("OREE_DEPS", ROOT / ".deps")) / "models"
+SIZE, SAMPLES = 64, 12
+ENGINES = {"onnxruntime": ".onnx", "openvino": ".onnx", "tflite": ".tflite"}
+
+
+def npy(shape, values):
+    header = str({"descr": "<f4", "fortran_order": False, "shape": tuple(shape)}).encode()
+    header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + array("f", values).tobytes()
+
+
+def pictures(count, channels_last, side, seed, scale):
+    """Smooth blobs, as in a picture, not noise."""
+    draw = random.Random(seed)
+    values = []
+    for _ in range(count):
+        spots = [(draw.random() * side, draw.random() * side, draw.uniform(2, side / 2), [draw.random() for _ in range(3)]) for _ in range(6)]
+        planes = []
+        for c in range(3):
+            plane = []
+            for y in range(side):
+                for x in range(side):
+                    v = max(colour[c] / (1 + ((x - a) ** 2 + (y - b) ** 2) / r / r) for a, b, r, colour in spots)
+                    plane.append(scale[0] * v + scale[1])
+            planes.append(plane)
+        values += [v for pixel in zip(*planes) for v in pixel] if channels_last else planes[0] + planes[1] + planes[2]
+    return values
+
+
+def quantize(*args, status=0):
+    done = subprocess.run([OREE, "quantize", *map(str, args), "--json"], capture_output=True, text=True, timeout=300)
+    if done.returncode != status:
+        raise AssertionError(f"exit {done.returncode}, expected {status}: {done.stdout}{done.stderr}")
+    return json.loads(done.stdout) if status == 0 else done.stderr + done.stdout
+
+
+class Quantize(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        cls.yolo, cls.samples = cls.folder / "yolo.onnx", cls.folder / "samples.npz"
+        subprocess.run([sys.executable, ROOT / "tools/make_yolov8_shaped.py", cls.yolo, "--size", str(SIZE)], check=True)
+        cls.values = pictures(SAMPLES, False, SIZE, 1, (1, 0))
+        cls.write(cls.samples, cls.values)
+
+    @staticmethod
+    def write(path, values, name="images", shape=(SAMPLES, 3, SIZE, SIZE)):
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr(name + ".npy", npy(shape, values))
+
+    def setUp(self):
+        self.out = self.folder / self.id().rsplit(".", 1)[1]
+        self.out.mkdir()
+
+    def test_every_engine_takes_its_file_and_stays_near_to_float(self):
+        for engine, extension in ENGINES.items():
+            with self.subTest(engine):
+                result = self.out / (engine + extension)
+                page = self.out / (engine + ".html")
+                report = quantize(self.yolo, result, "--engine", engine, "--calibration", self.samples, "--html", page)
+                self.assertGreater(report["macs_integer"], 0.95 * report["macs"])
+                self.assertLess(report["bytes_after"], 0.35 * report["bytes_before"])
+                self.assertEqual(SAMPLES, report["calibration"]["samples"])
+                self.assertEqual(engine, report["measured"]["engine"])
+                for output in report["outputs"]:
+                    self.assertGreater(output["engine_sqnr_db"], 30)
+                self.assertTrue(any(layer.get("sqnr_db") for layer in report["layers"]))
+                self.assertIn("<svg", page.read_text())
+
+    def test_the_real_detector_keeps_its_outputs_apart(self):
+        if not (MODELS / "detector.tflite").exists():
+            self.skipTest("the detector is not fetched")
+        samples = self.out / "ssd.npz"
+        self.write(samples, pictures(4, True, 300, 2, (2, -1)), "normalized_input_image_tensor", (4, 300, 300, 3))
+        report = quantize(MODELS / "detector.tflite", self.out / "ssd.tflite", "--engine", "tflite", "--calibration", samples)
+        self.assertGreater(report["macs_integer"], 0.95 * report["macs"])
+        self.assertEqual(2, len(report["outputs"]))
+        for output in report["outputs"]:
+            self.assertGreater(output["engine_sqnr_db"], 10)  # blobs, which it has never seen
+
+    def test_the_result_does_not_depend_on_threads(self):
+        one, two = self.out / "one.onnx", self.out / "two.onnx"
+        for path, threads in ((one, 1), (two, 2)):
+            quantize(self.yolo, path, "--engine", "openvino", "--calibration", self.samples, "--threads", threads)
+        self.assertEqual(one.read_bytes(), two.read_bytes())
+
+    def test_bad_samples_are_named_and_nothing_is_left(self):
+        bad, result = self.out / "bad.npz", self.out / "result.onnx"
+        values = list(self.values)
+        values[3 * 3 * SIZE * SIZE + 5] = float("nan")
+        self.write(bad, values)
+        message = quantize(self.yolo, result, "--engine", "onnxruntime", "--calibration", bad, status=3)
+        self.assertIn("bad.npz[3]", message)
+        self.assertEqual([bad], list(self.out.iterdir()))
+        report = quantize(self.yolo, result, "--engine", "onnxruntime", "--calibration", bad, "--skip-bad")
+        self.assertEqual(SAMPLES - 1, report["calibration"]["samples"])
+        self.assertEqual(1, report["calibration"]["skipped"])
+
+    def test_what_is_asked_wrongly_is_said(self):
+        result = self.out / "result.onnx"
+        for status, what, args in [
+            (2, "real samples", [self.yolo, result, "--engine", "onnxruntime"]),
+            (2, ".tflite", [self.yolo, result, "--engine", "tflite", "--calibration", self.samples]),
+            (2, "no engine", [self.yolo, result, "--engine", "abacus", "--calibration", self.samples]),
+            (2, "no method", [self.yolo, result, "--calibration", self.samples, "--ranges", "guess"]),
+            (3, "expected", [self.yolo, result, "--calibration", MODELS / "detector_labels.txt"]),
+            (8, "gone.npz", [self.yolo, result, "--calibration", self.out / "gone.npz"]),
+        ]:
+            with self.subTest(what):
+                self.assertIn(what, quantize(*args, status=status))
+                self.assertFalse(result.exists())
+
+    def test_random_data_is_marked_and_a_quantized_model_refused(self):
+        result = self.out / "result.onnx"
+        report = quantize(self.yolo, result, "--engine", "onnxruntime", "--random", 4)
+        self.assertTrue(report["calibration"]["random"])
+        self.assertIn("quantized already", quantize(result, self.out / "again.onnx", "--random", 4, status=3))
+
+    def test_a_layer_stays_in_float_when_told(self):
+        report = quantize(self.yolo, self.out / "a.onnx", "--engine", "onnxruntime", "--random", 4, "--no-check")
+        layer = next(l for l in report["layers"] if l["op"] == "Conv" and l["integer"])
+        again = quantize(self.yolo, self.out / "b.onnx", "--engine", "onnxruntime", "--random", 4, "--keep-float", layer["name"])
+        kept = next(l for l in again["layers"] if l["name"] == layer["name"])
+        self.assertFalse(kept["integer"])
+        self.assertEqual(report["macs_integer"] - layer["macs"], again["macs_integer"])
+
+
+if __name__ == "__main__":
+    if not OREE.exists():
+        sys.exit(77)
+    unittest.main()
