@@ -185,6 +185,22 @@ Status read_data(const Json& root, Product& p) {
   return t.finish();
 }
 
+Status read_quantize(const Json& root, Product& p) {
+  Table t(root, "quantize");
+  if (!t.present()) return {};
+  ProductQuantize quantize;
+  t.texts("engines", quantize.engines);
+  t.path("calibration", p.folder, quantize.calibration);
+  t.text("ranges", quantize.ranges);
+  t.texts("keep_float", quantize.keep_float);
+  t.number("float_macs_percent", quantize.float_macs_percent, 0, 100);
+  t.integer("samples_max", quantize.samples_max, 1, 100'000);
+  if (quantize.calibration.empty() && p.golden.empty()) t.fail("calibration", "is missing");
+  if (!root.find("tune")) t.fail("", "needs a [tune], which chooses among what it makes");
+  p.quantize = std::move(quantize);
+  return t.finish();
+}
+
 Status read_tune(const Json& root, Product& p) {
   Table t(root, "tune");
   if (!t.present()) return {};
@@ -259,7 +275,8 @@ Status read_publish(const Json& root, Product& p) {
 }
 
 Status read_all(Files& files, const Json& root, Product& p) {
-  constexpr std::string_view kSections[] = {"product", "model", "recipe", "data", "tune", "bundle", "sign", "publish"};
+  constexpr std::string_view kSections[] = {"product", "model",  "recipe", "data",   "quantize",
+                                            "tune",    "bundle", "sign",   "publish"};
   for (const auto& [key, value] : root.members()) {
     if (std::find(std::begin(kSections), std::end(kSections), key) == std::end(kSections)) {
       return Error(Code::kUsage, fmt::format("[{}] is not a known table", key));
@@ -268,6 +285,7 @@ Status read_all(Files& files, const Json& root, Product& p) {
   OREE_TRY(read_product(root, p));
   OREE_TRY(read_model(root, p));
   OREE_TRY(read_data(root, p));
+  OREE_TRY(read_quantize(root, p));
   OREE_TRY(read_tune(root, p));
   OREE_TRY(read_bundle(root, p));
   OREE_TRY(read_sign(root, p));

@@ -25,6 +25,15 @@ struct ProductTune {
   int samples_max = 100, rounds = 30;
 };
 
+struct ProductQuantize {
+  std::vector<std::string> engines;  // empty: those of [tune], or all that this machine has and that take such files
+  std::string calibration;           // data set; "" = the first golden one
+  std::string ranges = "mse";
+  std::vector<std::string> keep_float;  // layers, by the name of their output
+  std::optional<double> float_macs_percent;
+  int samples_max = 300;
+};
+
 struct ProductSign {
   std::string key;                   // secret key file
   std::vector<std::string> trusted;  // public keys that the verify step uses; empty: key.pub
@@ -48,7 +57,8 @@ struct Product {
   int golden_max = 4, golden_random = 0;
   std::string reference;
   int64_t reference_samples_min = 100;
-  Manifest manifest;                // model, version, device types, rules …; runtime and options when not tuned
+  Manifest manifest;  // model, version, device types, rules …; runtime and options when not tuned
+  std::optional<ProductQuantize> quantize;
   std::optional<ProductTune> tune;  // absent: manifest.runtime and options are given
   std::optional<ProductSign> sign;
   std::optional<ProductPublish> publish;

@@ -159,3 +159,20 @@ TEST_CASE("the example in examples/camera is a product") {
   CHECK(p->manifest.model == "detector");
   CHECK(p->tune->min_agreement == 0.98);
 }
+
+TEST_CASE("a [quantize] needs a [tune] and data, and knows its keys") {
+  const std::string tuned = replaced(kSmall, "runtime = \"onnxruntime\"\n", "[tune]\n");
+  auto p = load(tuned + "[quantize]\nengines = [\"openvino\"]\nfloat_macs_percent = 0\ncalibration = \"c.npz\"\n");
+  REQUIRE(p.ok());
+  REQUIRE(p->quantize);
+  CHECK(p->quantize->engines == std::vector<std::string>{"openvino"});
+  CHECK(p->quantize->float_macs_percent == 0.0);
+  CHECK(p->quantize->calibration == "shop/c.npz");
+  CHECK(p->quantize->ranges == "mse");
+  auto untuned = load(kSmall + "[quantize]\n");
+  REQUIRE_FALSE(untuned.ok());
+  CHECK(untuned.error().message().find("[tune]") != std::string::npos);
+  auto misspelt = load(tuned + "[quantize]\nrange = \"mse\"\n");
+  REQUIRE_FALSE(misspelt.ok());
+  CHECK(misspelt.error().message().find("range") != std::string::npos);
+}

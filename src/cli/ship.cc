@@ -11,7 +11,8 @@ namespace {
 
 constexpr char kExamples[] =
     "  oree ship --product oree.toml\n"
-    "Runs inspect, tune, bundle, sign, verify and publish as oree.toml asks; what is up to date is skipped. What the\n"
+    "Runs inspect, quantize, tune, bundle, sign, verify and publish as oree.toml asks; what is up to date is skipped. "
+    "What the\n"
     "steps make lies in .oree/ beside oree.toml. The exit status is that of the step that failed.\n";
 
 struct Options {
@@ -50,7 +51,8 @@ void add_ship(CLI::App& app, Context& context) {
   CLI::App* command = add_command(app, context, "ship", "Take a product from model file to fleet, by its oree.toml",
                                   kExamples, [&context, o] { return ship(context, *o); });
   command->add_option("--product", o->product, "The product's file")->capture_default_str();
-  command->add_option("--only", o->steps.only, "This step alone: inspect, tune, bundle, sign, verify or publish");
+  command->add_option("--only", o->steps.only,
+                      "This step alone: inspect, quantize, tune, bundle, sign, verify or publish");
   command->add_flag("--force", o->steps.force, "Also what is up to date");
   command->add_flag("--dry-run", o->steps.dry_run, "Say what would be done, do nothing");
 }

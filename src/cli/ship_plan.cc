@@ -5,6 +5,7 @@
 
 #include "cli/keygen.h"
 #include "cli/publish.h"
+#include "cli/ship_quantize.h"
 #include "core/base/text.h"
 #include "model/inspect/inspect.h"
 #include "model/runtime/registry.h"
@@ -64,6 +65,7 @@ TuneRequest tune_request(const Ship& ship) {
   TuneRequest request;
   request.models = {p.model};
   request.models.insert(request.models.end(), p.variants.begin(), p.variants.end());
+  for (std::string& variant : quantized_variants(ship.files(), p)) request.models.push_back(std::move(variant));
   request.recipe = p.recipe;
   request.data = !p.tune_data.empty() || p.golden.empty() ? p.tune_data : p.golden[0];
   request.runtimes = t.runtimes;
@@ -241,6 +243,7 @@ ShipPaths::ShipPaths(const Product& product)
 std::vector<Step> ship_steps(const Ports& ports, std::shared_ptr<const Product> product, const OpenModel& open) {
   auto ship = std::make_shared<const Ship>(Ship{ports, product, ShipPaths(*product), open});
   std::vector<Step> steps{inspect_step(ship)};
+  if (product->quantize) steps.push_back(quantize_step(ports, product));
   if (product->tune) steps.push_back(tune_step(ship));
   steps.push_back(bundle_step(ship));
   if (product->sign) {

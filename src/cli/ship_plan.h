@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps that a product needs: inspect, tune, bundle, sign, verify, publish. Those that oree.toml does not ask for
-// (no [tune], no [sign], no [publish]) are not there.
+// The steps that a product needs: inspect, quantize, tune, bundle, sign, verify, publish. Those that oree.toml does not
+// ask for (no [quantize], no [tune], no [sign], no [publish]) are not there.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/ship_quantize.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "core/base/text.h"
+#include "model/runtime/registry.h"
+#include "optimize/quantize/quantize_file.h"
+
+namespace oree::cli {
+namespace {
+
+std::vector<std::string> engines_of(const Product& product) {
+  std::vector<std::string> engines = product.quantize->engines;
+  if (engines.empty() && product.tune) engines = product.tune->runtimes;
+  if (!engines.empty()) return engines;
+  for (const std::string& name : backend_names()) {
+    bool dialect = std::ranges::find(dialect_engines(), name) != dialect_engines().end();
+    if (dialect && backend(name).info().available) engines.push_back(name);
+  }
+  return engines;
+}
+
+// `kind`: "int8", or "mixed" when some layers stay in float.
+std::string variant_path(const Product& product, const std::string& engine, const std::string& kind) {
+  bool tflite = engine == "tflite" || engine == "edgetpu" || engine == "tflm";
+  std::string name = fmt::format("{}-{}-{}.{}", product.manifest.model, engine, kind, tflite ? "tflite" : "onnx");
+  return path_join(path_join(product.state_folder, "quantized"), name);
+}
+
+std::string calibration_of(const Product& product) {
+  return product.quantize->calibration.empty() ? product.golden[0] : product.quantize->calibration;
+}
+
+Result<QuantizeRequest> request_for(const Product& product, const std::string& engine, const std::string& kind) {
+  const ProductQuantize& q = *product.quantize;
+  QuantizeRequest request;
+  request.source = product.model;
+  request.result = variant_path(product, engine, kind);
+  request.data.path = calibration_of(product);
+  request.recipe = product.recipe;
+  request.quantize.engine = engine;
+  request.quantize.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U));
+  request.quantize.samples_max = static_cast<size_t>(q.samples_max);
+  request.quantize.keep_float = {q.keep_float.begin(), q.keep_float.end()};
+  if (kind == "int8") request.quantize.float_macs_max = 0;
+  if (kind != "int8" && q.float_macs_percent) request.quantize.float_macs_max = *q.float_macs_percent / 100;
+  std::optional<RangeMethod> method = parse_range_method(q.ranges);
+  if (!method) return Error(Code::kUsage, fmt::format("[quantize] ranges: no method '{}'", q.ranges));
+  request.quantize.plan.ranges.method = *method;
+  return request;
+}
+
+Json settings(const Product& product) {
+  const ProductQuantize& q = *product.quantize;
+  Json engines = Json::array(), kept = Json::array();
+  for (const std::string& e : engines_of(product)) engines.push(e);
+  for (const std::string& name : q.keep_float) kept.push(name);
+  return Json()
+      .set("engines", engines)
+      .set("ranges", q.ranges)
+      .set("keep_float", kept)
+      .set("float_macs_percent", q.float_macs_percent ? Json(*q.float_macs_percent) : Json())
+      .set("samples_max", q.samples_max);
+}
+
+bool mixed(const QuantizedFile& file) {
+  return std::ranges::any_of(file.report.trials, [](const TrialReport& t) { return t.kept; });
+}
+
+// The file, and a page about it beside it.
+Status keep_variant(Files& files, const QuantizeRequest& request, const QuantizedFile& made, StepOutcome& outcome) {
+  const std::string page = request.result + ".html";
+  OREE_TRY(files.write_atomic(page, as_bytes(quantize_page(request, made))));
+  outcome.outputs.push_back(request.result);
+  outcome.outputs.push_back(page);
+  return {};
+}
+
+std::string line_of(const QuantizedFile& file) {
+  const QuantizeReport& r = file.report;
+  double share = r.macs > 0 ? static_cast<double>(r.macs_integer) / static_cast<double>(r.macs) : 0;
+  return fmt::format("{}, {:.0f} % in int8", human_bytes(file.bytes_after), 100 * share);
+}
+
+Result<std::string> make_variants_for(Files& files, const Product& product, const std::string& engine,
+                                      StepOutcome& outcome) {
+  OREE_TRY_ASSIGN(QuantizeRequest all, request_for(product, engine, "int8"));
+  OREE_TRY_ASSIGN(QuantizedFile whole, quantize_file(files, all));
+  OREE_TRY(keep_variant(files, all, whole, outcome));
+  std::string line = engine + " " + line_of(whole);
+  OREE_TRY_ASSIGN(QuantizeRequest some, request_for(product, engine, "mixed"));
+  if (some.quantize.float_macs_max == 0.0) return line;
+  OREE_TRY_ASSIGN(QuantizedFile made, quantize_file(files, some));
+  if (!mixed(made)) {
+    OREE_TRY(files.remove(some.result));  // the same as the other
+    return line;
+  }
+  OREE_TRY(keep_variant(files, some, made, outcome));
+  return line + ", mixed " + line_of(made);
+}
+
+Result<StepOutcome> make_variants(Files& files, const Product& product) {
+  StepOutcome outcome;
+  std::optional<Error> refused;
+  const std::string folder = path_join(product.state_folder, "quantized");
+  OREE_TRY(files.remove_all(folder));  // what another oree.toml left
+  OREE_TRY(files.make_dirs(folder));
+  for (const std::string& engine : engines_of(product)) {
+    Result<std::string> line = make_variants_for(files, product, engine, outcome);
+    if (!line.ok() && line.error().code() != Code::kUnsupported) return line.error();
+    if (!line.ok()) refused = line.error();
+    if (!outcome.result.empty()) outcome.result += "; ";
+    outcome.result += line.ok() ? *line : fmt::format("{} refused: {}", engine, line.error().message());
+  }
+  if (outcome.outputs.empty() && refused) return *refused;
+  return outcome;
+}
+
+}  // namespace
+
+Step quantize_step(const Ports& ports, std::shared_ptr<const Product> product) {
+  Files* files = ports.files;
+  auto fingerprint = [files, product]() -> Result<std::string> {
+    Fingerprint print(*files);
+    OREE_TRY_ASSIGN(std::vector<ModelFile> model, model_files(product->model));
+    for (const ModelFile& file : model) print.add("model", file.name).add_path("content", file.file);
+    Json recipe = product->recipe ? recipe_to_json(*product->recipe) : Json();
+    print.add_json("recipe", recipe).add_path("data", calibration_of(*product));
+    return print.add_json("settings", settings(*product)).finish();
+  };
+  return {"quantize", fingerprint, [files, product] { return make_variants(*files, *product); }};
+}
+
+std::vector<std::string> quantized_variants(Files& files, const Product& product) {
+  std::vector<std::string> found;
+  if (!product.quantize) return found;
+  for (const std::string& engine : engines_of(product)) {
+    for (const char* kind : {"int8", "mixed"}) {
+      std::string path = variant_path(product, engine, kind);
+      if (files.info(path).ok()) found.push_back(path);
+    }
+  }
+  return found;
+}
+
+}  // namespace oree::cli
