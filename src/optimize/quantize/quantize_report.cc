@@ -29,7 +29,7 @@ Json layers_json(const QuantizeReport& report) {
     Json layer = Json().set("name", l.name).set("op", l.op).set("macs", l.macs).set("integer", l.integer);
     if (!l.because.empty()) layer.set("because", l.because);
     if (l.sqnr_db) layer.set("sqnr_db", decibels(l.sqnr_db));
-    if (l.integer) layer.set("seen", Json().push(l.seen.low).push(l.seen.high));
+    if (l.seen.low < l.seen.high) layer.set("seen", Json().push(l.seen.low).push(l.seen.high));
     if (l.taken.low < l.taken.high) layer.set("taken", Json().push(l.taken.low).push(l.taken.high));
     layers.push(layer);
   }
