@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """oree-server as a process: killed while a blob arrives, locked, stopped, over TLS. Usage: server_process_test.py OREE-SERVER"""
 import contextlib, hashlib, json, os, signal, socket
-import sqlite3, ssl, subprocess, sys, tempfile, unittest, urllib.error, urllib.request, warnings
+import sqlite3, ssl, subprocess, sys, tempfile, time, unittest, urllib.error, urllib.request, warnings
 
 SERVER = sys.argv.pop(1) if len(sys.argv) > 1 else "build/bin/oree-server"
 
@@ -56,6 +56,11 @@ class ServerTest(unittest.TestCase):
         self.servers.append(Server(self.folder, *options, **more))
         return self.servers[-1]
 
+    def until(self, true, seconds=30):
+        end = time.monotonic() + seconds
+        while not true():
+            self.assertLess(time.monotonic(), end)
+
     def files(self, name):
         return [f for _, _, files in os.walk(os.path.join(self.folder, name)) for f in files]
 
@@ -89,10 +94,8 @@ class ServerTest(unittest.TestCase):
         with socket.create_connection(("127.0.0.1", server.port)) as half:
             half.sendall(f"PUT /blobs/sha256/{'0' * 64} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
                          f"Content-Length: 9000000\r\n\r\n".encode() + b"x" * 1_000_000)
-        for _ in range(100_000):
-            if not self.files("uploads"):
-                break
-        self.assertEqual(self.files("uploads"), [])
+            self.until(lambda: self.files("uploads"))  # it has begun
+        self.until(lambda: not self.files("uploads"))
         self.assertEqual(server.end(signal.SIGINT), 0)
 
     def test_an_upload_that_nobody_published_goes_after_its_grace(self):
