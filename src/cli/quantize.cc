@@ -81,6 +81,7 @@ void add_quantize(CLI::App& app, Context& context) {
   command->add_option("source", options->request.source, "ONNX or TFLite file in float")->required();
   command->add_option("result", options->request.result, "ONNX or TFLite file (.onnx, .tflite); replaced atomically")
       ->required();
+  command->add_option("report,--report", options->report, "Where the report goes as JSON, as in IN OUT --json REPORT");
   command
       ->add_option("--engine", options->request.quantize.engine,
                    "Which engine's dialect: " + fmt::format("{}", fmt::join(dialect_engines(), ", ")))
@@ -122,7 +123,6 @@ void add_quantize(CLI::App& app, Context& context) {
                     "Also try what takes long, and keep what helps: equalizing channels, smoothing outliers, rounding "
                     "weights for what their layers give, correcting all biases");
   command->add_flag("!--no-check", options->request.quantize.measure, "Do not run the result in its engine");
-  command->add_option("--report", options->report, "Write the report as JSON");
   command->add_option("--html", options->html, "Write the report as a page: layers, ranges, what was tried");
 }
 

@@ -131,7 +131,9 @@ class Quantize(unittest.TestCase):
 
     def test_random_data_is_marked_and_a_quantized_model_refused(self):
         result = self.out / "result.onnx"
-        report = quantize(self.yolo, result, "--engine", "onnxruntime", "--random", 4)
+        file = self.out / "report.json"
+        report = quantize(self.yolo, result, "--engine", "onnxruntime", "--random", 4, "--json", file)
+        self.assertEqual(report, json.loads(file.read_text()))
         self.assertTrue(report["calibration"]["random"])
         self.assertIn("quantized already", quantize(result, self.out / "again.onnx", "--random", 4, status=3))
 

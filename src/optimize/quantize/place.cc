@@ -101,6 +101,7 @@ class Placer {
     for (NodeId n : order_) classify(n);
     drop_unfed();
     if (!dialect_.tail) drop_tail();
+    find_leads();
     for (NodeId n : order_) {
       if (role(n) != Role::kFloat) add_layer(n);
     }
@@ -182,7 +183,10 @@ class Placer {
   }
 
   // A few weights: an expectation over bins, written as a convolution, not a layer that was learnt.
-  bool is_small(const Node& node) const { return graph_.constant(node.inputs[1])->elements() < kSmallWeights; }
+  bool is_small(const Node& node) const {
+    const Constant* weights = graph_.constant(node.input(1));
+    return weights != nullptr && weights->elements() < kSmallWeights;
+  }
 
   bool is_product(const Node& node) const { return node.is("MatMul"); }
 
@@ -191,13 +195,30 @@ class Placer {
     placed_.layers.push_back({n, role(n), activation(n), result(n), leaves(n)});
   }
 
-  // No layer in integers takes the result.
+  // No layer with weights follows, in integers or in float. Grouped convolutions have no fast kernel that gives sums.
   bool leaves(NodeId n) {
     const Node& node = graph_.node(n);
     if (dialect_.leaving == Leaving::kRounded || role(n) != Role::kWeighted || node.is("ConvTranspose")) return false;
+    if (node.integer("group", 1) != 1 || leads_[static_cast<size_t>(result(n))]) return false;
     return std::ranges::all_of(graph_.value(result(n)).users, [&](NodeId user) {
       return graph_.node(user).block == kMainBlock && role(user) == Role::kFloat;
     });
+  }
+
+  // By value: a layer with weights takes it, or what is made of it.
+  void find_leads() {
+    leads_.assign(graph_.value_count(), false);
+    for (auto n = order_.rbegin(); n != order_.rend(); ++n) {
+      const Node& node = graph_.node(*n);
+      const OpRule* rule = node.domain.empty() ? dialect_.rule(node.op) : nullptr;
+      bool leads = is_product(node);
+      if (rule != nullptr && rule->role == Role::kWeighted) leads |= fixed(node.input(1)) && !is_small(node);
+      for (ValueId v : node.outputs) leads |= v != kNoValue && leads_[static_cast<size_t>(v)];
+      if (!leads) continue;
+      for (ValueId v : node.inputs) {
+        if (v != kNoValue) leads_[static_cast<size_t>(v)] = true;
+      }
+    }
   }
 
   // --- groups
@@ -262,6 +283,7 @@ class Placer {
   std::vector<Role> roles_;
   std::vector<bool> fused_;
   std::vector<NodeId> activation_;
+  std::vector<bool> leads_;
   std::vector<int> parent_;
 };
 

@@ -17,7 +17,7 @@ struct LayerPlace {
   Role role = Role::kFloat;
   NodeId activation = kNoNode;  // Relu or Clip fused behind it: the layer's result is that one's
   ValueId result = kNoValue;
-  bool leaves = false;  // its result is given out as reals, as Dialect::leaving says
+  bool leaves = false;  // the last layer on its way: its result is given out as reals, as Dialect::leaving says
 };
 
 struct GraphPlacement {

@@ -74,6 +74,11 @@ TEST_CASE("the last layers give out reals where the engine can") {
   CHECK_FALSE(layer(p, n.maker(n.b)).leaves);
   CHECK_FALSE(p.quantized(n.boxes));
   CHECK_FALSE(layer(place(n.g, dialect("tflm"), {}), n.maker(n.boxes)).leaves);
+  // Before a layer that stays in float a result is rounded like any other.
+  std::set<NodeId> kept;
+  for (NodeId user : n.g.value(n.sum).users) kept.insert(user);
+  kept.insert(n.maker(n.sum));
+  CHECK_FALSE(layer(place(n.g, dialect("onnxruntime"), kept), n.maker(n.b)).leaves);
 }
 
 TEST_CASE("a node that is kept is in float, and what it alone fed is not quantized for its own sake") {
