@@ -8,116 +8,203 @@ namespace {
 
 Dialect dialect(const char* engine) { return dialect_for(engine, TargetCpu::kVnni).value(); }
 
-// Conv, Relu, Conv, Add of both, a last Conv to two heads, of which one ends in a Softmax.
-struct Net {
-  Graph g;
-  ValueId a = kNoValue, relu = kNoValue, b = kNoValue, sum = kNoValue, boxes = kNoValue, scores = kNoValue,
-          all = kNoValue;
-  NodeId maker(ValueId v) const { return g.value(v).producer; }
-};
-
-Attributes padded() { return {{"pads", std::vector<int64_t>{1, 1, 1, 1}}}; }
-
-Net net() {
-  Net n;
-  ValueId x = n.g.add_input("x", Dtype::kFloat32, to_dims({1, 3, 8, 8}));
-  n.a = n.g.add("Conv", {x, normal_constant(n.g, {8, 3, 3, 3}, 1), normal_constant(n.g, {8}, 2)}, padded());
-  n.relu = n.g.add("Relu", {n.a});
-  n.b = n.g.add("Conv", {n.relu, normal_constant(n.g, {8, 8, 3, 3}, 3)}, padded());
-  n.sum = n.g.add("Add", {n.relu, n.b});
-  n.boxes = n.g.add("Conv", {n.sum, normal_constant(n.g, {8, 8, 1, 1}, 4)});
-  ValueId logits = n.g.add("Conv", {n.sum, normal_constant(n.g, {8, 8, 1, 1}, 5)});
-  n.scores = n.g.add("Softmax", {logits}, {{"axis", int64_t{1}}});
-  n.all = n.g.add("Concat", {n.boxes, n.scores}, {{"axis", int64_t{1}}});
-  n.g.add_output(n.all);
-  REQUIRE(infer_types(n.g).ok());
-  return n;
+ValueId picture(Graph& g, int64_t channels = 4) {
+  return g.add_input("x", Dtype::kFloat32, Dims{1, channels, 8, 8});
 }
+
+ValueId conv(Graph& g, ValueId x, int64_t to, uint64_t seed) {
+  int64_t from = to_shape(*g.value(x).dims)[1];
+  return build(g, "Conv", {x, normal_constant(g, {to, from, 3, 3}, seed, 0.1f), normal_constant(g, {to}, seed + 100)},
+               {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+}
+
+NodeId maker(const Graph& g, ValueId v) { return g.value(v).producer; }
 
 const LayerPlace& layer(const GraphPlacement& p, NodeId n) {
   REQUIRE(p.integer(n));
   return p.layers[static_cast<size_t>(p.layer_of[static_cast<size_t>(n)])];
 }
 
-TEST_CASE("a Relu behind a convolution is part of it") {
-  Net n = net();
-  GraphPlacement p = place(n.g, dialect("onnxruntime"), {});
-  CHECK(layer(p, n.maker(n.a)).result == n.relu);
-  CHECK_FALSE(p.quantized(n.a));
-  CHECK(p.quantized(n.relu));
+int group(const GraphPlacement& p, ValueId v) { return p.group_of[static_cast<size_t>(v)]; }
+
+// Groups and the values' indices of them say the same.
+void check_groups(const GraphPlacement& p) {
+  std::vector<int> found(p.group_of.size(), -1);
+  for (size_t i = 0; i < p.groups.size(); ++i) {
+    CHECK(!p.groups[i].empty());
+    for (ValueId v : p.groups[i]) found[static_cast<size_t>(v)] = static_cast<int>(i);
+  }
+  CHECK(found == p.group_of);
 }
 
-TEST_CASE("what follows the last weights is in float, so that boxes and scores share no scale") {
-  Net n = net();
-  for (const char* engine : {"onnxruntime", "openvino", "tensorrt", "tflite"}) {
+struct Residual {
+  Graph g;
+  ValueId x, first, bounded, second, sum, last;
+  Residual() {
+    x = picture(g);
+    first = conv(g, x, 4, 1);
+    bounded = build(g, "Relu", {first});
+    second = conv(g, bounded, 4, 2);
+    sum = build(g, "Add", {second, bounded});
+    last = conv(g, sum, 8, 3);
+    g.add_output(last);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a Relu is fused behind its convolution, and each value of the integers has a scale of its own") {
+  for (const char* engine : {"onnxruntime", "tflite", "tflm"}) {
     CAPTURE(engine);
-    GraphPlacement p = place(n.g, dialect(engine), {});
-    CHECK_FALSE(p.integer(n.maker(n.scores)));
-    CHECK_FALSE(p.integer(n.maker(n.all)));
-    CHECK(p.integer(n.maker(n.boxes)));
-    CHECK_FALSE(p.quantized(n.all));
+    Residual net;
+    GraphPlacement p = place(net.g, dialect(engine), {});
+    check_groups(p);
+    REQUIRE(p.layers.size() == 4);
+    CHECK(layer(p, maker(net.g, net.first)).activation == maker(net.g, net.bounded));
+    CHECK(layer(p, maker(net.g, net.first)).result == net.bounded);
+    CHECK(layer(p, maker(net.g, net.second)).activation == kNoNode);
+    CHECK(layer(p, maker(net.g, net.sum)).role == Role::kComputes);
+    CHECK(!p.integer(maker(net.g, net.bounded)));
+    CHECK(!p.quantized(net.first));  // what lies between is in 32 bits
+    std::set<int> groups;
+    for (ValueId v : {net.x, net.bounded, net.second, net.sum}) {
+      CHECK(p.quantized(v));
+      groups.insert(group(p, v));
+    }
+    CHECK(groups.size() == 4);
+    CHECK(p.quantized(net.last) == (engine == std::string_view("tflm")));  // else it leaves
   }
 }
 
-TEST_CASE("an engine of integers alone gets the tail in integers, too, and a Concat one scale") {
-  Net n = net();
-  GraphPlacement p = place(n.g, dialect("tflm"), {});
-  CHECK(p.integer(n.maker(n.scores)));
-  REQUIRE(p.integer(n.maker(n.all)));
-  CHECK(p.group_of[static_cast<size_t>(n.all)] == p.group_of[static_cast<size_t>(n.boxes)]);
+TEST_CASE("engines that fuse have a scale only where integers are taken, none where they are made") {
+  Residual net;
+  net.g.add_output(build(net.g, "Neg", {net.second}));
+  GraphPlacement p = place(net.g, dialect("openvino"), {});
+  check_groups(p);
+  for (ValueId v : {net.x, net.bounded, net.second, net.sum}) CHECK(p.quantized(v));
+  CHECK(!p.quantized(net.last));
 }
 
-TEST_CASE("the last layers give out reals where the engine can") {
-  Net n = net();
-  GraphPlacement p = place(n.g, dialect("onnxruntime"), {});
-  CHECK(layer(p, n.maker(n.boxes)).leaves);
-  CHECK_FALSE(layer(p, n.maker(n.b)).leaves);
-  CHECK_FALSE(p.quantized(n.boxes));
-  CHECK_FALSE(layer(place(n.g, dialect("tflm"), {}), n.maker(n.boxes)).leaves);
-  // Before a layer that stays in float a result is rounded like any other.
-  std::set<NodeId> kept;
-  for (NodeId user : n.g.value(n.sum).users) kept.insert(user);
-  kept.insert(n.maker(n.sum));
-  CHECK_FALSE(layer(place(n.g, dialect("onnxruntime"), kept), n.maker(n.b)).leaves);
-}
-
-TEST_CASE("a node that is kept is in float, and what it alone fed is not quantized for its own sake") {
-  Net n = net();
-  GraphPlacement p = place(n.g, dialect("onnxruntime"), {n.maker(n.b)});
-  CHECK_FALSE(p.integer(n.maker(n.b)));
-  CHECK(p.float_because[static_cast<size_t>(n.maker(n.b))] == "left in float for its accuracy");
-  CHECK_FALSE(p.integer(n.maker(n.sum)));  // one of its operands is in float
-  CHECK(p.integer(n.maker(n.boxes)));
-  CHECK(p.quantized(n.sum));  // for the layers that take it
-}
-
-TEST_CASE("a convolution of a few weights at the end is no layer that was learnt") {
-  Net n = net();
-  ValueId mean =
-      n.g.add("Conv", {n.all, n.g.add_constant("bins", Constant::of_floats(std::vector<float>(16, 1), {1, 16, 1, 1}))});
-  n.g.set_output(kMainBlock, 0, mean);
-  REQUIRE(infer_types(n.g).ok());
-  GraphPlacement p = place(n.g, dialect("onnxruntime"), {});
-  CHECK_FALSE(p.integer(n.maker(mean)));
-  CHECK_FALSE(p.integer(n.maker(n.scores)));
-}
-
-TEST_CASE("what only moves shares the scale of what it moves") {
+TEST_CASE("a Relu that is not the only user is not fused") {
   Graph g;
-  ValueId x = g.add_input("x", Dtype::kFloat32, to_dims({1, 4, 4, 4}));
-  ValueId pooled =
-      g.add("MaxPool", {x}, {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}});
-  ValueId y = g.add("Conv", {pooled, normal_constant(g, {64, 4, 1, 1}, 1)});
-  g.add_output(y);
-  REQUIRE(infer_types(g).ok());
+  ValueId x = picture(g), y = conv(g, x, 4, 1), z = build(g, "Relu", {y});
+  g.add_output(conv(g, build(g, "Add", {y, z}), 8, 2));
   GraphPlacement p = place(g, dialect("onnxruntime"), {});
-  CHECK(p.group_of[static_cast<size_t>(x)] == p.group_of[static_cast<size_t>(pooled)]);
+  CHECK(layer(p, maker(g, y)).activation == kNoNode);
+  CHECK(layer(p, maker(g, y)).result == y);
 }
 
-TEST_CASE("an engine that is not known is refused") {
-  CHECK(dialect_for("abacus").error().code() == Code::kUsage);
-  for (const std::string& engine : dialect_engines()) CHECK(dialect_for(engine).ok());
+TEST_CASE("a Clip is a bound when its ends are constants") {
+  for (bool constant : {true, false}) {
+    Graph g;
+    ValueId y = conv(g, picture(g), 4, 1), low = g.add_constant("low", Constant::scalar(0.0f));
+    ValueId high =
+        constant ? g.add_constant("high", Constant::scalar(6.0f)) : g.add_input("high", Dtype::kFloat32, Dims{});
+    g.add_output(conv(g, build(g, "Clip", {y, low, high}), 8, 2));
+    GraphPlacement p = place(g, dialect("onnxruntime"), {});
+    CHECK((layer(p, maker(g, y)).activation != kNoNode) == constant);
+  }
 }
 
-}  // namespace
+TEST_CASE("what no layer with weights follows is in float, but where the engine has integers alone") {
+  for (const char* engine : {"onnxruntime", "openvino", "tensorrt", "tflite", "edgetpu", "tflm"}) {
+    CAPTURE(engine);
+    Graph g;
+    ValueId y = conv(g, picture(g), 16, 1);
+    ValueId flat = build(g, "Flatten", {y}, {{"axis", int64_t{1}}});
+    ValueId scores = build(g, "Gemm", {flat, normal_constant(g, {1024, 10}, 2), normal_constant(g, {10}, 3)});
+    ValueId shares = build(g, "Softmax", {scores}, {{"axis", int64_t{-1}}});
+    g.add_output(shares);
+    Dialect d = dialect(engine);
+    GraphPlacement p = place(g, d, {});
+    check_groups(p);
+    CHECK(layer(p, maker(g, scores)).leaves == (d.leaving != Leaving::kRounded));
+    CHECK(!layer(p, maker(g, y)).leaves);
+    CHECK(p.integer(maker(g, shares)) == d.tail);
+    CHECK(p.quantized(shares) == d.tail);
+    CHECK(p.quantized(scores) == (d.tail || d.leaving == Leaving::kRounded ? d.results : false));
+    if (!d.tail) CHECK(!p.float_because[static_cast<size_t>(maker(g, shares))].empty());
+    CHECK(group(p, flat) == group(p, y));  // it only moves
+  }
+}
+
+TEST_CASE("a Concat of two heads at the end stays in float for ONNX engines") {
+  for (const char* engine : {"onnxruntime", "openvino", "tflm"}) {
+    CAPTURE(engine);
+    Graph g;
+    ValueId x = conv(g, picture(g), 8, 1), boxes = conv(g, x, 4, 2), scores = conv(g, x, 6, 3);
+    ValueId both = build(g, "Concat", {boxes, scores}, {{"axis", int64_t{1}}});
+    g.add_output(both);
+    Dialect d = dialect(engine);
+    GraphPlacement p = place(g, d, {});
+    check_groups(p);
+    CHECK(p.integer(maker(g, both)) == d.tail);
+    if (d.tail) CHECK(group(p, boxes) == group(p, scores));
+    if (!d.tail) CHECK(!p.quantized(both));
+  }
+}
+
+TEST_CASE("a Concat before a layer has one scale with its operands, or one of its own, as the engine wants it") {
+  for (const char* engine : {"onnxruntime", "openvino", "tflite"}) {
+    CAPTURE(engine);
+    Graph g;
+    ValueId x = conv(g, picture(g), 8, 1), a = conv(g, x, 8, 2), b = conv(g, x, 8, 3);
+    ValueId both = build(g, "Concat", {a, b}, {{"axis", int64_t{1}}});
+    g.add_output(conv(g, both, 8, 4));
+    GraphPlacement p = place(g, dialect(engine), {});
+    check_groups(p);
+    bool joined = engine != std::string_view("onnxruntime");
+    CHECK((group(p, a) == group(p, both)) == joined);
+    CHECK((group(p, b) == group(p, both)) == joined);
+  }
+}
+
+TEST_CASE("nodes that shall stay in float do, and what only moves or adds behind them does, too") {
+  Residual net;
+  GraphPlacement p = place(net.g, dialect("onnxruntime"), {maker(net.g, net.second)});
+  CHECK(!p.integer(maker(net.g, net.second)));
+  CHECK(p.float_because[static_cast<size_t>(maker(net.g, net.second))].find("accuracy") != std::string::npos);
+  CHECK(!p.integer(maker(net.g, net.sum)));
+  CHECK(p.integer(maker(net.g, net.first)));
+  CHECK(p.integer(maker(net.g, net.last)));
+  CHECK(p.quantized(net.sum));  // the last layer takes it
+  CHECK(!p.quantized(net.second));
+}
+
+TEST_CASE("a few weights at the end, an expectation over bins, are no layer that was learnt") {
+  for (int64_t channels : {15, 16}) {
+    Graph g;
+    ValueId y = conv(g, picture(g), channels, 1), s = build(g, "Softmax", {y}, {{"axis", int64_t{1}}});
+    ValueId last = build(g, "Conv", {s, normal_constant(g, {4, channels, 1, 1}, 2)});
+    g.add_output(last);
+    GraphPlacement p = place(g, dialect("onnxruntime"), {});
+    CHECK(p.integer(maker(g, y)));
+    CHECK(p.integer(maker(g, last)) == (channels == 16));  // 64 weights
+    CHECK(p.integer(maker(g, s)) == (channels == 16));
+  }
+}
+
+TEST_CASE("a layer leaves when nothing in integers takes its result") {
+  Residual net;
+  NodeId second = maker(net.g, net.second);
+  CHECK(!layer(place(net.g, dialect("onnxruntime"), {}), second).leaves);
+  GraphPlacement p = place(net.g, dialect("onnxruntime"), {maker(net.g, net.sum)});
+  CHECK(layer(p, second).leaves);
+  CHECK(!p.quantized(net.second));
+  CHECK(!layer(p, maker(net.g, net.first)).leaves);  // the second takes it
+}
+
+TEST_CASE("a layer without constant weights, or one that the dialect cannot have, says why it is in float") {
+  Graph g;
+  ValueId x = picture(g), w = g.add_input("w", Dtype::kFloat32, Dims{4, 4, 3, 3});
+  ValueId y = build(g, "Conv", {x, w});
+  g.add_output(conv(g, y, 8, 2));
+  std::string why;
+  CHECK(role_of(g, g.node(maker(g, y)), dialect("onnxruntime"), why) == Role::kFloat);
+  CHECK(why == "its weights are not constant");
+  GraphPlacement p = place(g, dialect("onnxruntime"), {});
+  CHECK(!p.integer(maker(g, y)));
+  CHECK(p.float_because[static_cast<size_t>(maker(g, y))] == why);
+}
+
 }  // namespace oree
