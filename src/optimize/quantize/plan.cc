@@ -66,6 +66,16 @@ bool leaves(const Graph& graph, const GraphPlacement& placement, const std::vect
   });
 }
 
+// All that it holds are values of the group, which were seen before. A Concat's operands may have scales of their own,
+// and constants always do.
+bool moved_within(const Graph& graph, const Dialect& dialect, const std::vector<ValueId>& group, ValueId v) {
+  if (!only_moves(graph, dialect, v)) return false;
+  const Node& node = graph.node(maker_of(graph, v));
+  auto end = node.is("Concat") ? node.inputs.end() : node.inputs.begin() + 1;
+  return std::all_of(node.inputs.begin(), end,
+                     [&](ValueId from) { return std::ranges::find(group, from) != group.end(); });
+}
+
 // Where what is only moved comes from; without constants and what is bounded.
 std::vector<ValueId> sources_of(const Graph& graph, const Dialect& dialect, ValueId v) {
   if (graph.constant(v) != nullptr) return {};
@@ -86,6 +96,16 @@ void merge(TensorStatistics& all, const TensorStatistics& more) {
   all.average.high = all.samples == 0 ? more.average.high : std::max(all.average.high, more.average.high);
   all.samples += more.samples;
   all.histogram.merge(more.histogram);
+}
+
+// Of what takes this range in every sample.
+TensorStatistics of_ends(Range range) {
+  TensorStatistics s;
+  const float both[] = {static_cast<float>(range.low), static_cast<float>(range.high)};
+  s.histogram.add(both);
+  s.average = range;
+  s.samples = 1;
+  return s;
 }
 
 Result<LayerWeights> weights_of(const Graph& graph, const Dialect& dialect, const Node& node, WeightScale how) {
@@ -125,8 +145,7 @@ Result<TensorStatistics> Planner::statistics_of(ValueId value) const {
     for (size_t i = 0; i < operands; ++i) {
       if (graph_.constant(node.inputs[i]) != nullptr) {
         OREE_TRY_ASSIGN(Range range, constant_range(graph_, node.inputs[i]));
-        const float ends[] = {static_cast<float>(range.low), static_cast<float>(range.high)};
-        all.histogram.add(ends);
+        merge(all, of_ends(range));
         continue;
       }
       OREE_TRY_ASSIGN(TensorStatistics part, statistics_of(node.inputs[i]));
@@ -135,10 +154,7 @@ Result<TensorStatistics> Planner::statistics_of(ValueId value) const {
     return all;
   }
   if (std::optional<Affine> range = bounded(graph_, dialect_, value)) {
-    Range ends = covered(*range, dialect_.activations);
-    const float both[] = {static_cast<float>(ends.low), static_cast<float>(ends.high)};
-    all.histogram.add(both);
-    return all;
+    return of_ends(covered(*range, dialect_.activations));
   }
   return Error(Code::kInvalid, fmt::format("nothing was seen of '{}'", graph_.value(value).name));
 }
@@ -158,8 +174,7 @@ Result<Affine> Planner::affine_of(const Plan& plan, const std::vector<ValueId>& 
   }
   TensorStatistics all;
   for (ValueId v : group) {
-    // What is moved within the group was seen before.
-    if (graph_.constant(v) != nullptr || (group.size() > 1 && only_moves(graph_, dialect_, v))) continue;
+    if (graph_.constant(v) != nullptr || moved_within(graph_, dialect_, group, v)) continue;
     OREE_TRY_ASSIGN(TensorStatistics part, statistics_of(v));
     merge(all, part);
   }
