@@ -121,6 +121,7 @@ Result<LayerWeights> weights_of(const Graph& graph, const Dialect& dialect, cons
   out.scales = std::move(*scales);
   out.integers = quantize_weights(tensor.as<float>(), tensor.shape(), out.axis, out.scales, dialect.weights);
   if (node.input(2) != kNoValue) {
+    OREE_TRY(constant_range(graph, node.inputs[2]));
     for (double b : graph.constant(node.inputs[2])->to_doubles()) out.bias.push_back(static_cast<float>(b));
   }
   return out;

@@ -189,7 +189,7 @@ TEST_CASE("a weighted layer has a scale a channel, a matrix of a microcontroller
 
 TEST_CASE("constants that hold NaN or infinity are refused by name, and so is a value that nobody saw") {
   enum { kWeights, kBias, kOperand, kUnseen };
-  for (int wrong : {kWeights, kOperand, kUnseen}) {
+  for (int wrong : {kWeights, kBias, kOperand, kUnseen}) {
     for (float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
       CAPTURE(wrong);
       Graph g;
