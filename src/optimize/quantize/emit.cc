@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <span>
 
@@ -235,13 +236,19 @@ class Emitter {
   // A bias that 32 bits of the products' scale cannot hold gets a coarser scale for its channel's weights.
   void fit_bias(const Node& node, LayerWeights& w) const {
     constexpr double kMax = 0x1p31 - 256;  // short of the end: the accumulator adds products
+    constexpr double kLeast = std::numeric_limits<float>::min();
     std::vector<double> grow(w.scales.size(), 1);
     for (size_t c = 0; c < w.bias.size(); ++c) {
       size_t at = w.axis < 0 ? 0 : c;
-      grow[at] = std::max(grow[at], std::abs(static_cast<double>(w.bias[c])) / bias_scale(node, w, c) / kMax);
+      // Not bias_scale(): of a dead channel's weights the product may be 0 in float.
+      double scale = static_cast<double>(parameters(node.inputs[0]).scales[0]) * static_cast<double>(w.scales[at]);
+      double least = std::max(std::abs(static_cast<double>(w.bias[c])) / kMax, kLeast);
+      grow[at] = std::max(grow[at], least / scale);
     }
     if (std::ranges::all_of(grow, [](double g) { return g <= 1; })) return;
-    for (size_t i = 0; i < grow.size(); ++i) w.scales[i] = static_cast<float>(w.scales[i] * grow[i] * 1.0001);
+    for (size_t i = 0; i < grow.size(); ++i) {
+      if (grow[i] > 1) w.scales[i] = static_cast<float>(w.scales[i] * grow[i] * 1.0001);
+    }
     const Tensor real = graph_.constant(node.inputs[1])->to_tensor();
     w.integers = quantize_weights(real.as<float>(), real.shape(), w.axis, w.scales, plan_.dialect.weights);
   }

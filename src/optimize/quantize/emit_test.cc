@@ -1,159 +1,207 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "optimize/quantize/emit.h"
 
-#include "optimize/quantize/graph_fixture.h"
+#include "optimize/quantize/plan_fixture.h"
 
 namespace oree {
 namespace {
 
-Attributes padded() { return {{"pads", std::vector<int64_t>{1, 1, 1, 1}}}; }
-
-// Two convolutions, the first with a bias and a Relu; then a product of matrices.
-Graph small_net(float bias = 1) {
-  Graph g;
-  ValueId x = g.add_input("x", Dtype::kFloat32, to_dims({1, 3, 8, 8}));
-  ValueId a = g.add(
-      "Relu",
-      {g.add("Conv", {x, normal_constant(g, {8, 3, 3, 3}, 1, 0.3F), normal_constant(g, {8}, 2, bias)}, padded())});
-  ValueId b = g.add("Conv", {a, normal_constant(g, {8, 8, 3, 3}, 3, 0.2F)}, padded());
-  ValueId flat = g.add("Flatten", {b});
-  ValueId y = g.add("Gemm", {flat, normal_constant(g, {10, 512}, 4, 0.1F), normal_constant(g, {10}, 5)},
-                    {{"transB", int64_t{1}}});
-  g.add_output(y);
-  REQUIRE(infer_types(g).ok());
+Graph emitted(const Graph& graph, const Plan& plan) {
+  Graph g = graph;
+  Status done = emit(g, plan);
+  REQUIRE_MESSAGE(done.ok(), (done.ok() ? "" : done.error().message()));
+  Status valid = validate(g);
+  REQUIRE_MESSAGE(valid.ok(), (valid.ok() ? "" : valid.error().message()));
   return g;
 }
 
-// Statistics of the interpreter's own runs: of every value, on the inputs that check_same and squared_gap use.
-Statistics seen(const Graph& graph, const std::vector<ValueId>& values) {
-  Graph shown = graph;
-  for (ValueId v : values) {
-    if (graph.value(v).producer != kNoNode && !graph.is_output(v)) shown.add_output(v);
-  }
-  Statistics statistics;
-  NamedTensors inputs = normal_inputs(graph);
-  NamedTensors all = run_graph(shown, inputs);
-  all.insert(all.end(), inputs.begin(), inputs.end());
-  for (ValueId v : values) {
-    for (const NamedTensor& t : all) {
-      if (t.name != graph.value(v).name) continue;
-      statistics[v].histogram.add(t.tensor.as<float>());
-      statistics[v].samples = 1;
-    }
-  }
-  return statistics;
+int count(const Graph& g, std::string_view op) {
+  return static_cast<int>(std::ranges::count_if(g.order(), [&](NodeId n) { return g.node(n).is(op); }));
 }
 
-Plan plan_of(const Graph& g, const Dialect& d) {
-  GraphPlacement placement = place(g, d, {});
-  Statistics statistics = seen(g, values_to_see(g, d, placement));
-  PlanOptions options;
-  options.ranges.method = RangeMethod::kMinMax;
-  Result<Plan> plan = Planner(g, d, statistics, options).plan(placement);
-  REQUIRE_MESSAGE(plan.ok(), (plan.ok() ? "" : plan.error().message()));
-  return std::move(*plan);
-}
-
-Graph emitted(const Graph& g, const Plan& plan) {
-  Graph out = g;
-  REQUIRE(emit(out, plan).ok());
-  return out;
-}
-
-size_t count(const Graph& g, std::string_view op) {
-  return static_cast<size_t>(std::ranges::count_if(g.order(), [&](NodeId n) { return g.node(n).is(op); }));
-}
-
-TEST_CASE("in every dialect the result is valid, keeps its outputs and is near to float") {
-  Graph g = small_net();
-  for (const std::string& engine : dialect_engines()) {
-    CAPTURE(engine);
-    Dialect d = dialect_for(engine, TargetCpu::kVnni).value();
-    check_same(g, emitted(g, plan_of(g, d)), 0.05);
-  }
-}
-
-TEST_CASE("ONNX Runtime's last layer is a product of integers, scaled in float") {
-  Graph g = small_net();
-  Dialect d = dialect_for("onnxruntime", TargetCpu::kVnni).value();
-  Plan plan = plan_of(g, d);
-  Graph products = emitted(g, plan);
-  CHECK(count(products, "MatMulInteger") == 1);
-  CHECK(count(products, "Gemm") == 0);
-  plan.dialect.leaving = Leaving::kHybrid;  // the same integers, written with DequantizeLinear
-  check_same(products, emitted(g, plan), 1e-5);
-}
-
-TEST_CASE("a bias counts in steps of the products; one that 32 bits cannot hold gets its weights a coarser scale") {
-  for (float bias : {1.0F, 3e6F}) {
-    CAPTURE(bias);
-    Graph g = small_net(bias);
-    Dialect d = dialect_for("tflm").value();
-    Plan plan = plan_of(g, d);
-    plan.groups[static_cast<size_t>(plan.placement.group_of[static_cast<size_t>(g.main().inputs[0])])].scale = 1e-5F;
-    Graph out = emitted(g, plan);
-    bool found = false;
-    for (NodeId n : out.order()) {
-      if (!out.node(n).is("Conv") || out.node(n).input(2) == kNoValue) continue;
-      const Node& dq = out.node(out.value(out.node(n).inputs[2]).producer);
-      const Node& w = out.node(out.value(out.node(n).inputs[1]).producer);
-      REQUIRE(dq.is("DequantizeLinear"));
-      const Constant* integers = out.constant(dq.inputs[0]);
-      REQUIRE(integers->dtype() == Dtype::kInt32);
-      std::vector<double> q = integers->to_doubles(), scales = out.constant(dq.inputs[1])->to_doubles();
-      std::vector<double> weight_scales = out.constant(w.inputs[1])->to_doubles();
-      std::vector<float> real = normal_values(8, 2, bias);
-      if (found || q.size() != 8) continue;
-      found = true;
-      for (size_t c = 0; c < q.size(); ++c) {
-        CHECK(scales[c] == doctest::Approx(1e-5 * weight_scales[c]).epsilon(1e-6));
-        CHECK(q[c] * scales[c] == doctest::Approx(static_cast<double>(real[c])).epsilon(1e-3));
-      }
-    }
-    CHECK(found);
-  }
-}
-
-TEST_CASE("without VNNI no sum of two products leaves 16 bits, whatever the activations are") {
-  Graph g = small_net();
-  for (const char* engine : {"onnxruntime", "openvino"}) {
-    CAPTURE(engine);
-    Plan plan = plan_of(g, dialect_for(engine, TargetCpu::kX86).value());
-    REQUIRE(plan.dialect.activations.high == 255);
-    int64_t largest = 0, smallest = 0;
-    for (const auto& [node, weights] : plan.weights) {
-      for (int32_t w : weights.integers) {
-        largest = std::max<int64_t>(largest, w);
-        smallest = std::min<int64_t>(smallest, w);
-      }
-    }
-    CHECK(largest > 60);  // the range is used
-    CHECK(2 * 255 * largest <= INT16_MAX);
-    CHECK(2 * 255 * smallest >= INT16_MIN);
-  }
-}
-
-TEST_CASE("a constant that is no number, and a value of which nothing was seen, are refused") {
-  Graph g = small_net();
-  Dialect d = dialect_for("onnxruntime", TargetCpu::kVnni).value();
-  Statistics none;
-  PlanOptions options;
-  Result<Plan> plan = Planner(g, d, none, options).plan(place(g, d, {}));
-  REQUIRE_FALSE(plan.ok());
-  CHECK(plan.error().code() == Code::kInvalid);
-  CHECK(plan.error().message().find("nothing was seen") != std::string::npos);
+// The only node of that operator.
+const Node& the(const Graph& g, std::string_view op) {
+  REQUIRE(count(g, op) == 1);
   for (NodeId n : g.order()) {
-    if (!g.node(n).is("Gemm")) continue;
-    std::vector<float> broken(5120, 1.0F);
-    broken[7] = NAN;
-    g.set_input(n, 1, g.add_constant("broken", Constant::of_floats(broken, {10, 512})));
+    if (g.node(n).is(op)) return g.node(n);
   }
-  GraphPlacement placement = place(g, d, {});
-  Statistics statistics = seen(g, values_to_see(g, d, placement));
-  plan = Planner(g, d, statistics, options).plan(placement);
-  REQUIRE_FALSE(plan.ok());
-  CHECK(plan.error().message().find("weight 7 is nan") != std::string::npos);
+  return g.node(0);
+}
+
+// Of the DequantizeLinear that makes an input.
+const Node& dequantize(const Graph& g, ValueId v) {
+  REQUIRE(g.value(v).producer != kNoNode);
+  const Node& node = g.node(g.value(v).producer);
+  REQUIRE(node.is("DequantizeLinear"));
+  return node;
+}
+
+double share_of_noise(const Graph& wanted, const Graph& found) {
+  double signal = 0;
+  for (double x : run_graph(wanted, normal_inputs(wanted))[0].tensor.to_doubles()) signal += x * x;
+  return squared_gap(wanted, found) / signal;
 }
 
 }  // namespace
+
+TEST_CASE("an emitted convolution computes what integers worked out by hand give") {
+  Graph g;
+  ValueId x = picture(g), y = conv(g, x, 5, 1);
+  g.add_output(y);
+  Planned planned(g, "tflm");
+  const LayerWeights& w = planned.plan.weights.begin()->second;
+  const Affine in = planned.affine(x), out = planned.affine(y);
+  Graph q = emitted(g, planned.plan);
+  NamedTensors inputs = normal_inputs(g, 99);
+  std::vector<double> reals = inputs[0].tensor.to_doubles(), found = run_graph(q, inputs)[0].tensor.to_doubles();
+  REQUIRE(found.size() == 5 * 64);
+  int equal = 0;
+  for (int64_t i = 0; i < 5 * 64; ++i) {
+    const int64_t c = i / 64, row = i / 8 % 8, column = i % 8;
+    const auto channel = static_cast<size_t>(c);
+    double scale = static_cast<double>(in.scale) * static_cast<double>(w.scales[channel]);
+    int64_t sum = std::lround(static_cast<double>(w.bias[channel]) / scale);
+    for (int64_t t = 0; t < 36; ++t) {
+      int64_t from = t / 9, r = row + t / 3 % 3 - 1, k = column + t % 3 - 1;
+      if (r < 0 || r > 7 || k < 0 || k > 7) continue;
+      int64_t qx = to_integer(reals[static_cast<size_t>(from * 64 + r * 8 + k)], in, planned.d.activations);
+      sum += (qx - in.zero_point) * w.integers[static_cast<size_t>(c * 36 + t)];
+    }
+    int64_t wanted = to_integer(static_cast<double>(sum) * scale, out, planned.d.activations);
+    int64_t is = to_integer(found[static_cast<size_t>(i)], out, planned.d.activations);
+    CHECK(std::abs(is - wanted) <= 1);  // ties, in float
+    equal += is == wanted;
+  }
+  CHECK(equal >= 5 * 64 - 3);
+}
+
+TEST_CASE("a bias is int32 of the products' scale") {
+  Graph g;
+  ValueId x = picture(g);
+  g.add_output(conv(g, x, 5, 1));
+  Planned planned(g, "tflm");
+  const LayerWeights& w = planned.plan.weights.begin()->second;
+  Graph q = emitted(g, planned.plan);
+  const Node& bias = dequantize(q, the(q, "Conv").inputs[2]);
+  CHECK(q.value(bias.inputs[0]).dtype == Dtype::kInt32);
+  std::vector<double> scales = q.constant(bias.inputs[1])->to_doubles();
+  std::vector<double> integers = q.constant(bias.inputs[0])->to_doubles();
+  REQUIRE(scales.size() == 5);
+  for (size_t c = 0; c < 5; ++c) {
+    CHECK(scales[c] == static_cast<double>(planned.affine(x).scale * w.scales[c]));
+    CHECK(std::abs(integers[c] * scales[c] - static_cast<double>(w.bias[c])) <= 0.5001 * scales[c]);
+  }
+}
+
+TEST_CASE("a layer that leaves gives out sums of 32 bits, and they are what its dequantized form gives") {
+  auto check = [](const char* op, const Dims& dims, const Shape& weights, int64_t biases,
+                  const Attributes& attributes) {
+    CAPTURE(op);
+    Graph g;
+    std::vector<ValueId> inputs{g.add_input("x", Dtype::kFloat32, dims), normal_constant(g, weights, 1)};
+    if (biases > 0) inputs.push_back(normal_constant(g, {biases}, 2));
+    g.add_output(build(g, op, inputs, attributes, kMainBlock, "result"));
+    Planned planned(g, "onnxruntime");
+    REQUIRE(planned.plan.placement.layers.size() == 1);
+    REQUIRE(planned.plan.placement.layers[0].leaves);
+    Graph products = emitted(g, planned.plan);
+    CHECK(count(products, op) == 0);
+    CHECK(count(products, op == std::string_view("Conv") ? "ConvInteger" : "MatMulInteger") == 1);
+    Plan other = planned.plan;
+    other.dialect.leaving = Leaving::kHybrid;
+    Graph reals = emitted(g, other);
+    CHECK(count(reals, op) == 1);
+    check_same(reals, products, 1e-5);
+    CHECK(share_of_noise(g, products) < 1e-3);
+  };
+  check("Conv", {1, 4, 9, 9}, {6, 4, 3, 3}, 6, {{"pads", Ints{1, 0, 2, 1}}, {"strides", Ints{2, 1}}});
+  check("Conv", {1, 4, 9, 9}, {8, 1, 3, 3}, 0, {{"group", int64_t{4}}, {"dilations", Ints{2, 2}}});
+  check("Conv", {1, 4, 9, 9}, {1, 4, 5, 5}, 1, {{"auto_pad", std::string("SAME_UPPER")}});
+  check("Conv", {2, 4, 30}, {16, 4, 7}, 16, {});
+  check("Gemm", {3, 20}, {20, 7}, 7, {});
+  check("Gemm", {3, 20}, {7, 20}, 7, {{"transB", int64_t{1}}});
+  check("Gemm", {3, 20}, {7, 20}, 0, {{"transB", int64_t{1}}});
+  check("MatMul", {2, 5, 20}, {20, 7}, 0, {});
+}
+
+TEST_CASE("a bias that 32 bits cannot hold gets a coarser weight scale, for its channel alone") {
+  // The last channel is a dead one, whose weights have decayed to next to nothing.
+  for (auto [size, largest] : {std::pair{1e-8f, 1000.0f}, {1e-20f, 1000.0f}, {1e-38f, -1000.0f}, {1e-38f, 0.0f}}) {
+    CAPTURE(size);
+    Graph g;
+    ValueId x = g.add_input("x", Dtype::kFloat32, Dims{1, 4, 8, 8});
+    ValueId small = build(g, "Mul", {x, g.add_constant("n", Constant::scalar(1e-6f))});
+    std::vector<float> weights = normal_values(3 * 4, 1), bias{0.5f, -0.25f, largest};
+    for (size_t i = 8; i < 12; ++i) weights[i] *= size;
+    ValueId w = g.add_constant("w", Constant::of_floats(weights, {3, 4, 1, 1}));
+    g.add_output(build(g, "Conv", {small, w, g.add_constant("b", Constant::of_floats(bias, {3}))}));
+    Planned planned(g, "tflm");
+    Graph q = emitted(g, planned.plan);
+    const Node& layer = the(q, "Conv");
+    std::vector<double> before(planned.plan.weights.begin()->second.scales.begin(),
+                               planned.plan.weights.begin()->second.scales.end());
+    std::vector<double> after = q.constant(dequantize(q, layer.inputs[1]).inputs[1])->to_doubles();
+    CHECK(after[0] == before[0]);
+    CHECK(after[1] == before[1]);
+    CHECK(after[2] > before[2]);
+    std::vector<double> scales = q.constant(dequantize(q, layer.inputs[2]).inputs[1])->to_doubles();
+    std::vector<double> integers = q.constant(dequantize(q, layer.inputs[2]).inputs[0])->to_doubles();
+    for (size_t c = 0; c < 3; ++c)
+      CHECK(scales[c] * integers[c] == doctest::Approx(static_cast<double>(bias[c])).epsilon(1e-5));
+    for (double i : integers) CHECK(std::abs(i) < 0x1p31 - 200);
+  }
+}
+
+TEST_CASE("what the user sees stays: names, types and shapes, of outputs that layers take, too") {
+  Graph g;
+  ValueId x = picture(g), first = conv(g, x, 4, 1, "first"), bounded = build(g, "Relu", {first}, {}, kMainBlock, "kept");
+  ValueId second = conv(g, bounded, 4, 2, "second"), sum = build(g, "Add", {second, bounded}, {}, kMainBlock, "sum");
+  ValueId last = conv(g, sum, 4, 3, "last");
+  for (ValueId v : {last, bounded, build(g, "Neg", {sum}, {}, kMainBlock, "negative"), second}) g.add_output(v);
+  for (const char* engine : {"onnxruntime", "openvino", "tensorrt", "tflite", "edgetpu", "tflm"}) {
+    CAPTURE(engine);
+    Planned planned(g, engine);
+    Graph q = emitted(g, planned.plan);
+    CHECK(q.value(q.main().inputs[0]).name == "x");
+    REQUIRE(q.main().outputs.size() == 4);
+    for (size_t i = 0; i < 4; ++i) {
+      const Value &was = g.value(g.main().outputs[i]), &is = q.value(q.main().outputs[i]);
+      CHECK(is.name == was.name);
+      CHECK(is.dtype == was.dtype);
+      CHECK(to_shape(*is.dims) == to_shape(*was.dims));
+    }
+    CHECK(share_of_noise(g, q) < 2e-3);
+  }
+}
+
+TEST_CASE("engines that give out integers have them behind every layer, those that fuse only before one") {
+  Graph g;
+  ValueId y = conv(g, picture(g), 4, 1), z = build(g, "Neg", {y});
+  g.add_output(z);
+  g.add_output(conv(g, y, 4, 2));
+  for (const char* engine : {"onnxruntime", "openvino"}) {
+    Planned planned(g, engine);
+    Graph q = emitted(g, planned.plan);
+    NodeId taken = q.value(the(q, "Neg").inputs[0]).producer;
+    CHECK(q.node(taken).is("DequantizeLinear") == (engine == std::string_view("onnxruntime")));
+  }
+}
+
+TEST_CASE("on x86 without VNNI no two products leave 16 bits") {
+  for (const char* engine : {"onnxruntime", "openvino"}) {
+    const Dialect d = dialect_for(engine, TargetCpu::kX86).value();
+    Graph g;
+    g.add_output(conv(g, conv(g, picture(g), 4, 1), 4, 2));
+    Planned planned(g, d);
+    CHECK(!planned.plan.weights.empty());
+    for (const auto& [n, w] : planned.plan.weights) {
+      for (int32_t a : w.integers) {
+        for (int32_t b : w.integers) REQUIRE(std::abs(a * d.activations.high + b * d.activations.high) <= 32767);
+      }
+      CHECK(std::ranges::any_of(w.integers, [](int32_t a) { return std::abs(a) == 64; }));  // and all of it is used
+    }
+    CHECK(share_of_noise(g, emitted(g, planned.plan)) < 2e-3);
+  }
+}
+
 }  // namespace oree
