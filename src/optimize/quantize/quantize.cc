@@ -98,7 +98,9 @@ class Quantizer {
       bool matrix = node.is("MatMul") || node.is("Gemm");
       const std::optional<Dims>& dims = graph_.value(node.inputs[0]).dims;
       if (!dims || graph_.constant(node.inputs[0]) != nullptr) continue;
-      by_channel[node.inputs[0]] = matrix ? static_cast<int>(dims->size()) - 1 : 1;
+      // Of both kinds on one value the convolution counts: it has a bias to be corrected by the means.
+      if (matrix) by_channel.emplace(node.inputs[0], static_cast<int>(dims->size()) - 1);
+      if (!matrix) by_channel[node.inputs[0]] = 1;
     }
     CalibrationOptions how;
     how.threads = options_.threads;
@@ -299,6 +301,17 @@ Status prepare_for_quantization(Model& model, const ConvertOptions& options) {
 
 namespace {
 
+// Those along the last axis, as matrices have their channels.
+std::map<ValueId, std::vector<double>> sizes_for_matrices(const Graph& graph,
+                                                          std::map<ValueId, std::vector<double>> sizes) {
+  std::erase_if(sizes, [&](const auto& of) {
+    return std::ranges::any_of(graph.value(of.first).users, [&](NodeId user) {
+      return graph.node(user).is("Conv") || graph.node(user).is("ConvTranspose");
+    });
+  });
+  return sizes;
+}
+
 double mean_noise(const QuantizeReport& report) {
   double sum = 0;
   for (const OutputReport& o : report.outputs) sum += std::pow(10, -o.mixed_db / 10);
@@ -333,7 +346,7 @@ Result<Quantized> quantize(Files& files, const Graph& graph, Dataset& data, cons
   if (pairs > 0)
     OREE_TRY(attempt_graph(files, equalized, "channels equalized across layers", data, options, dialect, best));
   Graph smoothed = graph;
-  OREE_TRY_ASSIGN(int values, smooth(smoothed, first.calibration().channel_sizes));
+  OREE_TRY_ASSIGN(int values, smooth(smoothed, sizes_for_matrices(graph, first.calibration().channel_sizes)));
   if (values > 0)
     OREE_TRY(attempt_graph(files, smoothed, "outliers shared with the weights", data, options, dialect, best));
   return best;

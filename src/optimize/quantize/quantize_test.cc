@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/quantize/quantize.h"
+
+#include "core/codec/npy.h"
+#include "optimize/quantize/engines_fixture.h"
+#include "optimize/quantize/quantize_file.h"
+
+namespace oree {
+namespace {
+
+constexpr const char* kEngines[] = {"onnxruntime", "openvino", "tflite"};
+
+ValueId dense(Graph& g, ValueId x, int64_t to, uint64_t seed) {
+  int64_t from = to_shape(*g.value(x).dims).back();
+  auto deviation = static_cast<float>(1 / std::sqrt(static_cast<double>(from)));
+  return build(g, "MatMul", {x, normal_constant(g, {from, to}, seed, deviation)});
+}
+
+// Convolution, depthwise convolution, a sum, a pool over all, a matrix: of the sizes of trained ones.
+Graph small_net() {
+  Graph g;
+  ValueId x = g.add_input("x", Dtype::kFloat32, Dims{1, 3, 16, 16});
+  Attributes padded{{"pads", Ints{1, 1, 1, 1}}}, depthwise{{"pads", Ints{1, 1, 1, 1}}, {"group", int64_t{16}}};
+  ValueId a = build(g, "Conv", {x, normal_constant(g, {16, 3, 3, 3}, 1, 0.2f), normal_constant(g, {16}, 2)}, padded);
+  a = build(g, "Relu", {a});
+  ValueId b = build(g, "Conv", {a, normal_constant(g, {16, 1, 3, 3}, 3, 0.3f), normal_constant(g, {16}, 4)}, depthwise);
+  ValueId sum = build(g, "Add", {build(g, "Relu", {b}), a});
+  ValueId c = build(g, "Relu", {build(g, "Conv", {sum, normal_constant(g, {32, 16, 1, 1}, 5, 0.25f)})});
+  ValueId flat = build(g, "Flatten", {build(g, "GlobalAveragePool", {c})});
+  g.add_output(build(g, "Gemm", {flat, normal_constant(g, {32, 10}, 6, 0.2f), normal_constant(g, {10}, 7)}, {},
+                     kMainBlock, "scores"));
+  return g;
+}
+
+Graph transformer() {
+  Graph g;
+  ValueId x = g.add_input("x", Dtype::kFloat32, Dims{1, 12, 32});
+  auto norm = [&](ValueId v, uint64_t seed) {
+    ValueId scale = g.add_constant("scale", Constant::of_floats(std::vector<float>(32, 1.5f), {32}));
+    return build(g, "LayerNormalization", {v, scale, normal_constant(g, {32}, seed, 0.1f)});
+  };
+  ValueId n = norm(x, 1), q = dense(g, n, 32, 2), k = dense(g, n, 32, 3), v = dense(g, n, 32, 4);
+  ValueId products = build(g, "MatMul", {q, build(g, "Transpose", {k}, {{"perm", Ints{0, 2, 1}}})});
+  products = build(g, "Mul", {products, g.add_constant("by", Constant::scalar(0.17f))});
+  ValueId heeded = build(g, "MatMul", {build(g, "Softmax", {products}, {{"axis", int64_t{-1}}}), v});
+  ValueId y = build(g, "Add", {x, dense(g, heeded, 32, 5)});
+  ValueId inner = build(g, "Gelu", {dense(g, norm(y, 6), 64, 7)});
+  g.add_output(build(g, "Add", {y, dense(g, inner, 32, 8)}));
+  return g;
+}
+
+Graph hard_swish_net() {
+  Graph g;
+  ValueId x = picture(g);
+  for (uint64_t seed : {1, 2, 3}) x = build(g, "HardSwish", {conv(g, x, 8, seed)});
+  g.add_output(conv(g, x, 8, 4, "last"));
+  return g;
+}
+
+struct Work {
+  PosixFiles files;
+  TestFolder folder;
+
+  Result<Quantized> run(const Graph& net, QuantizeOptions options, std::vector<size_t> bad = {}) {
+    options.scratch = folder.path;
+    Model model;
+    model.graph = net;
+    OREE_TRY(prepare_for_quantization(model, {}));
+    NormalSamples samples(model.graph, 20, std::move(bad));
+    return quantize(files, model.graph, samples, options);
+  }
+  Quantized done(const Graph& net, const QuantizeOptions& options) {
+    Result<Quantized> result = run(net, options);
+    REQUIRE_MESSAGE(result.ok(), options.engine, ": ", (result.ok() ? "" : result.error().message()));
+    CHECK(validate(result->graph).ok());
+    return std::move(*result);
+  }
+};
+
+double integer_share(const QuantizeReport& r) {
+  return static_cast<double>(r.macs_integer) / static_cast<double>(r.macs);
+}
+
+}  // namespace
+
+TEST_CASE("a small network is in integers, and in the engine near to float; threads change nothing") {
+  if (!engine_is_here("onnxruntime")) return;
+  Work work;
+  for (const char* engine : kEngines) {
+    if (!engine_is_here(engine)) continue;
+    CAPTURE(std::string(engine));
+    Quantized one = work.done(small_net(), {.engine = engine}), two = work.done(small_net(), {.engine = engine, .threads = 2});
+    CHECK(one.report.samples == 20);
+    CHECK(one.report.measured_in == engine);
+    REQUIRE(one.report.outputs.size() == 1);
+    CHECK(one.report.outputs[0].name == "scores");
+    CHECK(one.report.outputs[0].engine_db.value_or(0) >= 25);
+    CHECK(one.report.outputs[0].mixed_db >= 25);
+    CHECK(integer_share(one.report) >= 0.95);
+    Model a, b;
+    a.graph = std::move(one.graph);
+    b.graph = std::move(two.graph);
+    const char* name = engine == std::string_view("tflite") ? "a.tflite" : "a.onnx";
+    REQUIRE(write_model(work.files, a, work.folder / name, {}).ok());
+    Bytes first = work.files.read(work.folder / name, 1 << 24).value();
+    REQUIRE(write_model(work.files, b, work.folder / name, {}).ok());
+    CHECK(first == work.files.read(work.folder / name, 1 << 24).value());
+  }
+}
+
+TEST_CASE("transformers and other activations go through, too") {
+  if (!engine_is_here("onnxruntime")) return;
+  Work work;
+  for (const char* engine : kEngines) {
+    if (!engine_is_here(engine)) continue;
+    for (bool attention : {true, false}) {
+      CAPTURE(std::string(engine));
+      CAPTURE(attention);
+      Quantized q = work.done(attention ? transformer() : hard_swish_net(), {.engine = engine});
+      CHECK(q.report.outputs[0].engine_db.value_or(0) >= 25);
+      CHECK(integer_share(q.report) >= 0.9);
+    }
+  }
+}
+
+TEST_CASE("nothing stays in float for accuracy when nothing may, and what shall stay does") {
+  if (!engine_is_here("onnxruntime")) return;
+  Work work;
+  Quantized q = work.done(small_net(), {.float_macs_max = 0.0, .measure = false});
+  CHECK(integer_share(q.report) == 1);
+  CHECK(q.report.trials.empty());
+  CHECK(q.report.outputs[0].mixed_db == q.report.outputs[0].all_integer_db);
+  CHECK(q.report.measured_in.empty());
+  Quantized kept = work.done(small_net(), {.keep_float = {"scores"}, .measure = false});
+  CHECK(kept.report.macs - kept.report.macs_integer == 320);
+}
+
+TEST_CASE("a thorough run is never further from float than a quick one") {
+  if (!engine_is_here("onnxruntime")) return;
+  Work work;
+  for (const Graph& net : {small_net(), transformer()}) {
+    QuantizeOptions options{.measure = false};
+    double quick = work.done(net, options).report.outputs[0].mixed_db;
+    options.thorough = true;
+    Quantized q = work.done(net, options);
+    CHECK(!q.report.steps.empty());
+    // What a quick run reports is from before its last biases were corrected.
+    CHECK(q.report.outputs[0].mixed_db >= quick - 0.1);
+  }
+}
+
+TEST_CASE("bad samples are named and refused, or left out and named") {
+  if (!engine_is_here("onnxruntime")) return;
+  Work work;
+  Result<Quantized> refused = work.run(small_net(), {.measure = false}, {5, 7});
+  REQUIRE(!refused.ok());
+  CHECK(refused.error().code() == Code::kInvalid);
+  for (const char* name : {"normal 5", "normal 7", "2 of 20"})
+    CHECK_MESSAGE(refused.error().message().find(name) != std::string::npos, refused.error().message());
+  Result<Quantized> skipped = work.run(small_net(), {.skip_bad = true, .measure = false}, {5, 7});
+  REQUIRE_MESSAGE(skipped.ok(), (skipped.ok() ? "" : skipped.error().message()));
+  CHECK(skipped->report.samples == 18);
+  CHECK(skipped->report.bad.count == 2);
+}
+
+TEST_CASE("from file to file: the result is written when all went well, and the scratch folder is gone") {
+  if (!engine_is_here("onnxruntime")) return;
+  Work work;
+  Model model;
+  model.graph = small_net();
+  QuantizeRequest request;
+  request.source = work.folder / "net.onnx";
+  REQUIRE(write_model(work.files, model, request.source, {}).ok());
+  Tensor samples(Dtype::kFloat32, {20, 3, 16, 16});
+  std::ranges::copy(normal_values(20 * 768, 5), samples.as<float>().begin());
+  auto put_samples = [&] {
+    REQUIRE(work.files.write_atomic(work.folder / "samples.npy", write_npy(samples)).ok());
+  };
+  request.data.path = work.folder / "samples.npy";
+  request.result = work.folder / "small.onnx";
+
+  samples.as<float>()[768 * 3 + 5] = std::nanf("");
+  put_samples();
+  Result<QuantizedFile> refused = quantize_file(work.files, request);
+  REQUIRE(!refused.ok());
+  CHECK_MESSAGE(refused.error().message().find("samples.npy[3]") != std::string::npos, refused.error().message());
+  CHECK(work.files.list(work.folder.path).value() == std::vector<std::string>{"net.onnx", "samples.npy"});
+
+  samples.as<float>()[768 * 3 + 5] = 0;
+  put_samples();
+  Result<QuantizedFile> done = quantize_file(work.files, request);
+  REQUIRE_MESSAGE(done.ok(), (done.ok() ? "" : done.error().message()));
+  CHECK(done->bytes_before > 0);
+  CHECK(work.files.list(work.folder.path).value().size() == 3);
+  CHECK(quantize_to_json(request, *done).dump().find("nan") == std::string::npos);
+  CHECK(quantize_text(request, *done).find("scores") != std::string::npos);
+
+  request.source = request.result;
+  request.result = work.folder / "again.onnx";
+  Result<QuantizedFile> again = quantize_file(work.files, request);
+  REQUIRE(!again.ok());
+  CHECK(again.error().message().find("quantized already") != std::string::npos);
+  request.result = work.folder / "again.tflite";  // ONNX Runtime's dialect
+  CHECK(quantize_file(work.files, request).error().code() == Code::kUsage);
+  CHECK(work.files.list(work.folder.path).value().size() == 3);
+}
+
+}  // namespace oree
