@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/quantize/mix.h"
+
+#include "optimize/quantize/emit.h"
+#include "optimize/quantize/engines_fixture.h"
+
+namespace oree {
+namespace {
+
+// Layers of about as many weights; what the bad one takes is large in one channel, by a factor that the weights behind
+// take back, so that eight bits for all channels leave the others few levels.
+struct Net {
+  Graph g;
+  NodeId bad = kNoNode, before = kNoNode;
+  Net() {
+    ValueId x = conv(g, picture(g), 8, 1);
+    std::vector<float> makes = normal_values(8 * 8 * 9, 2, 0.15f), takes = normal_values(8 * 8 * 9, 3, 0.15f);
+    for (size_t i = 0; i < 72; ++i) makes[i] *= 300;  // channel 0
+    for (size_t c = 0; c < 8; ++c) {
+      for (size_t t = 0; t < 9; ++t) takes[c * 72 + t] /= 300;
+    }
+    Attributes padded{{"pads", Ints{1, 1, 1, 1}}};
+    x = build(g, "Conv", {x, g.add_constant("makes", Constant::of_floats(makes, {8, 8, 3, 3}))}, padded);
+    before = g.value(x).producer;
+    x = build(g, "Conv", {x, g.add_constant("takes", Constant::of_floats(takes, {8, 8, 3, 3}))}, padded);
+    bad = g.value(x).producer;
+    for (uint64_t seed : {4, 5, 6}) x = conv(g, build(g, "Relu", {x}), 8, seed);
+    g.add_output(x);
+  }
+};
+
+struct Mixed {
+  PosixFiles files;
+  TestFolder folder;
+  Mix run(const Graph& g, double float_macs_max, int threads = 1, double enough_db = 60,
+          const std::set<NodeId>& kept = {}) {
+    Planned planned(g, "onnxruntime");
+    Planner planner(g, planned.d, planned.statistics, planned.options);
+    MixOptions options;
+    options.float_macs_max = float_macs_max;
+    options.enough_db = enough_db;
+    options.threads = threads;
+    options.scratch = folder.path;
+    Result<Mix> mix = choose_mix(
+        files, g, [&](const std::set<NodeId>& stays) { return planner.plan(place(g, planned.d, stays)); }, kept,
+        some_samples(g, 3), options);
+    REQUIRE_MESSAGE(mix.ok(), (mix.ok() ? "" : mix.error().message()));
+    return std::move(*mix);
+  }
+};
+
+double share_of(const Graph& g, const Mix& mix) {
+  double kept = 0, all = 0;
+  for (NodeId n : g.order()) {
+    if (!g.node(n).is("Conv")) continue;
+    auto macs = static_cast<double>(g.constant(g.node(n).inputs[1])->elements());  // the planes are all of one size
+    all += macs;
+    kept += mix.kept.contains(n) ? macs : 0;
+  }
+  return kept / all;
+}
+
+}  // namespace
+
+TEST_CASE("a layer whose channels are of very different size is found and put in float, where it may") {
+  if (!engine_is_here("onnxruntime")) return;
+  Net net;
+  Mixed mixed;
+  // Each of the layers has some 0.18 of the multiply-accumulates.
+  Mix mix = mixed.run(net.g, 0.4);
+  CHECK((mix.kept.contains(net.bad) || mix.kept.contains(net.before)));
+  CHECK(share_of(net.g, mix) <= 0.4);
+  REQUIRE(mix.before.size() == 1);
+  CHECK(mix.after[0].sqnr_db() > mix.before[0].sqnr_db() + 3);
+  // The large channel hides the others' noise in what makes it, and it shows behind the layer that takes it.
+  for (const auto& [node, noise] : mix.layer_noise) {
+    if (node == net.before) CHECK(noise.sqnr_db() > mix.layer_noise.at(net.bad).sqnr_db());
+  }
+}
+
+TEST_CASE("no layer is in float that has more of the multiply-accumulates than may be, and without any none is tried") {
+  if (!engine_is_here("onnxruntime")) return;
+  Net net;
+  Mixed mixed;
+  for (double most : {0.0, 0.1}) {
+    Mix mix = mixed.run(net.g, most);
+    CHECK(share_of(net.g, mix) <= most);
+    CHECK(!mix.kept.contains(net.bad));
+    CHECK(!mix.kept.contains(net.before));
+    for (const Trial& t : mix.trials) CHECK(t.macs_share <= most);
+    if (most == 0) CHECK(mix.trials.empty());
+  }
+}
+
+TEST_CASE("nothing is tried when every output is near enough") {
+  if (!engine_is_here("onnxruntime")) return;
+  Net net;
+  Mix mix = Mixed().run(net.g, 1, 1, -100);
+  CHECK(mix.trials.empty());
+  CHECK(mix.kept.empty());
+}
+
+TEST_CASE("the choice does not depend on threads, and what the caller keeps in float stays there") {
+  if (!engine_is_here("onnxruntime")) return;
+  Net net;
+  Mixed mixed;
+  const std::set<NodeId> kept{net.g.order().front()};
+  Mix one = mixed.run(net.g, 0.5, 1, 60, kept), two = mixed.run(net.g, 0.5, 2, 60, kept);
+  CHECK(one.kept == two.kept);
+  CHECK(one.kept.contains(*kept.begin()));
+  REQUIRE(one.trials.size() == two.trials.size());
+  for (size_t i = 0; i < one.trials.size(); ++i) {
+    CHECK(one.trials[i].node == two.trials[i].node);
+    CHECK(one.trials[i].noise_left == two.trials[i].noise_left);
+  }
+  CHECK(one.after[0].noise == two.after[0].noise);
+}
+
+TEST_CASE("what a trial says is left of the noise is what is left when that layer alone is in float") {
+  if (!engine_is_here("onnxruntime")) return;
+  Net net;
+  Mixed mixed;
+  Mix mix = mixed.run(net.g, 1);
+  Planned planned(net.g, "onnxruntime");
+  Planner planner(net.g, planned.d, planned.statistics, planned.options);
+  auto noise = [&](const std::set<NodeId>& kept) {  // by the reference interpreter
+    Graph q = net.g;
+    REQUIRE(emit(q, planner.plan(place(net.g, planned.d, kept)).value()).ok());
+    double sum = 0;
+    for (const NamedTensors& sample : some_samples(net.g, 3)) {
+      std::vector<double> a = run_graph(net.g, sample)[0].tensor.to_doubles();
+      std::vector<double> b = run_graph(q, sample)[0].tensor.to_doubles();
+      for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+    }
+    return sum;
+  };
+  const double all = noise({});
+  REQUIRE(!mix.trials.empty());
+  for (const Trial& t : mix.trials) CHECK(t.noise_left == doctest::Approx(noise({t.node}) / all).epsilon(0.1));
+}
+
+}  // namespace oree
