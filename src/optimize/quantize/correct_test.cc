@@ -14,7 +14,8 @@ Graph net(const char* last) {
   x = build(g, "Relu", {conv(g, x, 8, 2)});
   if (std::string_view(last) == "Conv") g.add_output(conv(g, x, 6, 3));
   if (std::string_view(last) == "Gemm") {
-    ValueId flat = build(g, "Flatten", {build(g, "MaxPool", {x}, {{"kernel_shape", Ints{4, 4}}, {"strides", Ints{4, 4}}})});
+    ValueId flat =
+        build(g, "Flatten", {build(g, "MaxPool", {x}, {{"kernel_shape", Ints{4, 4}}, {"strides", Ints{4, 4}}})});
     g.add_output(build(g, "Gemm", {flat, normal_constant(g, {32, 6}, 3)}));
   }
   return g;

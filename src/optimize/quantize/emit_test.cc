@@ -154,7 +154,8 @@ TEST_CASE("a bias that 32 bits cannot hold gets a coarser weight scale, for its 
 
 TEST_CASE("what the user sees stays: names, types and shapes, of outputs that layers take, too") {
   Graph g;
-  ValueId x = picture(g), first = conv(g, x, 4, 1, "first"), bounded = build(g, "Relu", {first}, {}, kMainBlock, "kept");
+  ValueId x = picture(g), first = conv(g, x, 4, 1, "first"),
+          bounded = build(g, "Relu", {first}, {}, kMainBlock, "kept");
   ValueId second = conv(g, bounded, 4, 2, "second"), sum = build(g, "Add", {second, bounded}, {}, kMainBlock, "sum");
   ValueId last = conv(g, sum, 4, 3, "last");
   for (ValueId v : {last, bounded, build(g, "Neg", {sum}, {}, kMainBlock, "negative"), second}) g.add_output(v);

@@ -8,9 +8,7 @@ namespace {
 
 Dialect dialect(const char* engine) { return dialect_for(engine, TargetCpu::kVnni).value(); }
 
-ValueId picture(Graph& g, int64_t channels = 4) {
-  return g.add_input("x", Dtype::kFloat32, Dims{1, channels, 8, 8});
-}
+ValueId picture(Graph& g, int64_t channels = 4) { return g.add_input("x", Dtype::kFloat32, Dims{1, channels, 8, 8}); }
 
 ValueId conv(Graph& g, ValueId x, int64_t to, uint64_t seed) {
   int64_t from = to_shape(*g.value(x).dims)[1];

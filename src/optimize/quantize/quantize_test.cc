@@ -89,7 +89,8 @@ TEST_CASE("a small network is in integers, and in the engine near to float; thre
   for (const char* engine : kEngines) {
     if (!engine_is_here(engine)) continue;
     CAPTURE(std::string(engine));
-    Quantized one = work.done(small_net(), {.engine = engine}), two = work.done(small_net(), {.engine = engine, .threads = 2});
+    Quantized one = work.done(small_net(), {.engine = engine}),
+              two = work.done(small_net(), {.engine = engine, .threads = 2});
     CHECK(one.report.samples == 20);
     CHECK(one.report.measured_in == engine);
     REQUIRE(one.report.outputs.size() == 1);
@@ -173,9 +174,7 @@ TEST_CASE("from file to file: the result is written when all went well, and the 
   REQUIRE(write_model(work.files, model, request.source, {}).ok());
   Tensor samples(Dtype::kFloat32, {20, 3, 16, 16});
   std::ranges::copy(normal_values(20 * 768, 5), samples.as<float>().begin());
-  auto put_samples = [&] {
-    REQUIRE(work.files.write_atomic(work.folder / "samples.npy", write_npy(samples)).ok());
-  };
+  auto put_samples = [&] { REQUIRE(work.files.write_atomic(work.folder / "samples.npy", write_npy(samples)).ok()); };
   request.data.path = work.folder / "samples.npy";
   request.result = work.folder / "small.onnx";
 

@@ -37,8 +37,8 @@ double error_behind(const std::vector<float>& values, const Affine& affine, cons
                     const RealFunction& function) {
   double sum = 0;
   for (float v : values) {
-    double d = function(to_real(to_integer(static_cast<double>(v), affine, grid), affine)) -
-               function(static_cast<double>(v));
+    double d =
+        function(to_real(to_integer(static_cast<double>(v), affine, grid), affine)) - function(static_cast<double>(v));
     sum += d * d;
   }
   return sum / static_cast<double>(values.size());
