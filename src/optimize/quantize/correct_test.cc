@@ -63,7 +63,7 @@ TEST_CASE("the last layer's mean error is next to nothing once its bias is corre
     const std::vector<NamedTensors> samples = some_samples(g, 4);
     Plan plan = planned.plan;
     double before = largest(mean_errors(g, plan, samples));
-    REQUIRE(correct_last_biases(files, g, plan, samples, {1, folder.path}).ok());
+    REQUIRE(correct_last_biases(files, g, plan, samples, {folder.path}).ok());
     double after = largest(mean_errors(g, plan, samples));
     MESSAGE("largest mean error: ", before, " before, ", after, " after");
     CHECK(after < before / 100);
@@ -83,7 +83,7 @@ TEST_CASE("corrected from front to back, every layer's sums are right in the mea
   Planned planned(g, coarse());
   const std::vector<NamedTensors> samples = some_samples(g, 4);
   Plan plan = planned.plan;
-  REQUIRE(correct_all_biases(files, g, plan, samples, {1, folder.path}).ok());
+  REQUIRE(correct_all_biases(files, g, plan, samples, {folder.path}).ok());
   CHECK(largest(mean_errors(g, plan, samples)) < largest(mean_errors(g, planned.plan, samples)) / 50);
   for (const auto& [n, w] : plan.weights) CHECK(w.bias != planned.plan.weights.at(n).bias);
 }
