@@ -6,9 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
-#include <thread>
 
 #include "cli/context.h"
 #include "cli/measure_options.h"
@@ -75,7 +73,7 @@ Status quantize_command(const Context& context, Options options) {
 
 void add_quantize(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
-  options->request.quantize.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U));
+  options->request.quantize.threads = quantize_threads();
   CLI::App* command = add_command(app, context, "quantize", "Quantize a float model with real samples, for one engine",
                                   kExamples, [&context, options] { return quantize_command(context, *options); });
   command->add_option("source", options->request.source, "ONNX or TFLite file in float")->required();

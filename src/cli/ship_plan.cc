@@ -35,12 +35,6 @@ struct Ship {
 
 using Shared = std::shared_ptr<const Ship>;
 
-Status add_model(Fingerprint& print, const std::string& model) {
-  OREE_TRY_ASSIGN(std::vector<ModelFile> files, model_files(model));
-  for (const ModelFile& file : files) print.add("model", file.name).add_path("content", file.file);
-  return {};
-}
-
 Step inspect_step(const Shared& ship) {
   auto fingerprint = [ship]() -> Result<std::string> {
     Fingerprint print(ship->files());
@@ -230,6 +224,12 @@ Step publish_step(const Shared& ship) {
 }
 
 }  // namespace
+
+Status add_model(Fingerprint& print, const std::string& model) {
+  OREE_TRY_ASSIGN(std::vector<ModelFile> files, model_files(model));
+  for (const ModelFile& file : files) print.add("model", file.name).add_path("content", file.file);
+  return {};
+}
 
 ShipPaths::ShipPaths(const Product& product)
     : state(path_join(product.state_folder, "ship.json")),

@@ -21,6 +21,9 @@ struct ShipPaths {
   std::string unsigned_bundle, bundle;  // NAME-VERSION.unsigned.oree, NAME-VERSION.oree
 };
 
+// All files of a model, by name and content.
+Status add_model(Fingerprint& print, const std::string& model);
+
 // The steps keep the product, not the ports (which must outlive them).
 std::vector<Step> ship_steps(const Ports& ports, std::shared_ptr<const Product> product, const OpenModel& open);
 

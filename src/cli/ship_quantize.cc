@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "core/base/text.h"
 #include "model/runtime/registry.h"
@@ -26,7 +25,8 @@ std::vector<std::string> engines_of(const Product& product) {
 
 // `kind`: "int8", or "mixed" when some layers stay in float.
 std::string variant_path(const Product& product, const std::string& engine, const std::string& kind) {
-  bool tflite = engine == "tflite" || engine == "edgetpu" || engine == "tflm";
+  Result<Dialect> dialect = dialect_for(engine);
+  bool tflite = dialect.ok() && dialect->tflite;
   std::string name = fmt::format("{}-{}-{}.{}", product.manifest.model, engine, kind, tflite ? "tflite" : "onnx");
   return path_join(path_join(product.state_folder, "quantized"), name);
 }
@@ -43,7 +43,7 @@ Result<QuantizeRequest> request_for(const Product& product, const std::string& e
   request.data.path = calibration_of(product);
   request.recipe = product.recipe;
   request.quantize.engine = engine;
-  request.quantize.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U));
+  request.quantize.threads = quantize_threads();
   request.quantize.samples_max = static_cast<size_t>(q.samples_max);
   request.quantize.keep_float = {q.keep_float.begin(), q.keep_float.end()};
   if (kind == "int8") request.quantize.float_macs_max = 0;
@@ -81,9 +81,7 @@ Status keep_variant(Files& files, const QuantizeRequest& request, const Quantize
 }
 
 std::string line_of(const QuantizedFile& file) {
-  const QuantizeReport& r = file.report;
-  double share = r.macs > 0 ? static_cast<double>(r.macs_integer) / static_cast<double>(r.macs) : 0;
-  return fmt::format("{}, {:.0f} % in int8", human_bytes(file.bytes_after), 100 * share);
+  return fmt::format("{}, {:.0f} % in int8", human_bytes(file.bytes_after), 100 * file.report.integer_share());
 }
 
 Result<std::string> make_variants_for(Files& files, const Product& product, const std::string& engine,
@@ -126,8 +124,7 @@ Step quantize_step(const Ports& ports, std::shared_ptr<const Product> product) {
   Files* files = ports.files;
   auto fingerprint = [files, product]() -> Result<std::string> {
     Fingerprint print(*files);
-    OREE_TRY_ASSIGN(std::vector<ModelFile> model, model_files(product->model));
-    for (const ModelFile& file : model) print.add("model", file.name).add_path("content", file.file);
+    OREE_TRY(add_model(print, product->model));
     Json recipe = product->recipe ? recipe_to_json(*product->recipe) : Json();
     print.add_json("recipe", recipe).add_path("data", calibration_of(*product));
     return print.add_json("settings", settings(*product)).finish();

@@ -60,17 +60,22 @@ Result<std::vector<Noise>> compare_graphs(Files& files, const Graph& first, cons
   return noises;
 }
 
+std::vector<size_t> compared_outputs(const Graph& graph) {
+  std::vector<size_t> places;
+  for (size_t i = 0; i < graph.main().outputs.size(); ++i) {
+    const Value& value = graph.value(graph.main().outputs[i]);
+    if (value.dtype == Dtype::kFloat32 && !value.constant) places.push_back(i);
+  }
+  return places;
+}
+
 Result<OutputReference> OutputReference::make(Files& files, const Graph& graph,
                                               const std::vector<NamedTensors>& samples, const CompareOptions& options) {
   OutputReference out;
   out.samples_ = &samples;
+  out.places_ = compared_outputs(graph);
   std::vector<ValueId> values;
-  for (size_t i = 0; i < graph.main().outputs.size(); ++i) {
-    const Value& value = graph.value(graph.main().outputs[i]);
-    if (value.dtype != Dtype::kFloat32 || value.constant) continue;
-    out.places_.push_back(i);
-    values.push_back(graph.main().outputs[i]);
-  }
+  for (size_t place : out.places_) values.push_back(graph.main().outputs[place]);
   OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, values, options.scratch));
   OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, false));
   for (const NamedTensors& sample : samples) {

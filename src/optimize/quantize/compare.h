@@ -35,6 +35,9 @@ Result<std::vector<Noise>> compare_graphs(Files& files, const Graph& first, cons
                                           const std::vector<NamedTensors>& samples, const CompareOptions& options,
                                           const std::string& engine = "");
 
+// Of a graph's outputs, those that can be compared: float32, and no constants. Indices into main().outputs.
+std::vector<size_t> compared_outputs(const Graph& graph);
+
 // A graph's outputs in float32 of some samples, kept, so that many others can be held to them.
 class OutputReference {
  public:
@@ -42,8 +45,6 @@ class OutputReference {
                                       const CompareOptions& options);
   // Of the outputs of `graph`, which has the same in number and order; thread safe.
   Result<std::vector<Noise>> compare(Files& files, const Graph& graph, const CompareOptions& options) const;
-  // Indices into the graph's outputs of those that are compared.
-  const std::vector<size_t>& places() const { return places_; }
 
  private:
   const std::vector<NamedTensors>* samples_ = nullptr;

@@ -161,19 +161,9 @@ Result<Means> means_of(Files& files, const Graph& graph, const std::vector<Value
 
 // Those from which no other of them is reached.
 std::vector<Tapped> last_of(const Graph& graph, const std::vector<Tapped>& layers) {
-  std::vector<bool> followed(graph.value_count(), false);  // a layer uses it, or what is made of it
   std::set<NodeId> nodes;
   for (const Tapped& layer : layers) nodes.insert(layer.node);
-  std::vector<NodeId> order = graph.order();
-  for (auto n = order.rbegin(); n != order.rend(); ++n) {
-    const Node& node = graph.node(*n);
-    bool leads = nodes.contains(*n);
-    for (ValueId v : node.outputs) leads |= v != kNoValue && followed[static_cast<size_t>(v)];
-    if (!leads) continue;
-    for (ValueId v : node.inputs) {
-      if (v != kNoValue) followed[static_cast<size_t>(v)] = true;
-    }
-  }
+  const std::vector<bool> followed = values_leading_to(graph, [&](NodeId n) { return nodes.contains(n); });
   std::vector<Tapped> last;
   for (const Tapped& layer : layers) {
     if (!followed[static_cast<size_t>(layer.sums)]) last.push_back(layer);

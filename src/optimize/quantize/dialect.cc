@@ -117,7 +117,6 @@ Dialect tflite(bool whole) {
   d.gemm_by_channel = !whole;
   d.tail = whole;
   d.leaving = whole ? Leaving::kRounded : Leaving::kHybrid;
-  d.joined = true;
   d.rules = kTflite;
   return d;
 }

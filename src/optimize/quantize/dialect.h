@@ -55,8 +55,7 @@ struct Dialect {
   // and what lies between, activations and sums, is the engine's to fuse.
   bool results = true;
   Leaving leaving = Leaving::kRounded;
-  bool tail = false;    // what follows the last weighted operators is in integers, too
-  bool joined = false;  // a Concat's operands must have its scale
+  bool tail = false;  // what follows the last weighted operators is in integers, too
   std::span<const OpRule> rules;
 
   const OpRule* rule(std::string_view op) const;  // nullptr: in float

@@ -26,9 +26,7 @@ Result<EngineAccuracy> measure_in_engine(Files& files, const Graph& graph, const
     return out;
   }
   std::vector<ValueId> first, second;
-  for (size_t i = 0; i < graph.main().outputs.size(); ++i) {
-    const Value& value = graph.value(graph.main().outputs[i]);
-    if (value.dtype != Dtype::kFloat32 || value.constant) continue;
+  for (size_t i : compared_outputs(graph)) {
     first.push_back(graph.main().outputs[i]);
     second.push_back(quantized.main().outputs[i]);
   }

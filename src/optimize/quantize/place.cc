@@ -35,6 +35,21 @@ std::string weights_refused(const Graph& graph, const Node& node) {
 
 }  // namespace
 
+std::vector<bool> values_leading_to(const Graph& graph, const std::function<bool(NodeId)>& wanted) {
+  std::vector<bool> leading(graph.value_count(), false);
+  const std::vector<NodeId> order = graph.order();
+  for (auto n = order.rbegin(); n != order.rend(); ++n) {
+    const Node& node = graph.node(*n);
+    bool leads = wanted(*n);
+    for (ValueId v : node.outputs) leads |= v != kNoValue && leading[static_cast<size_t>(v)];
+    if (!leads) continue;
+    for (ValueId v : node.inputs) {
+      if (v != kNoValue) leading[static_cast<size_t>(v)] = true;
+    }
+  }
+  return leading;
+}
+
 std::vector<size_t> operands_of(const Graph& graph, const Node& node, Role role) {
   std::vector<size_t> operands;
   if (role == Role::kFloat) return operands;
@@ -207,18 +222,12 @@ class Placer {
 
   // By value: a layer with weights takes it, or what is made of it.
   void find_leads() {
-    leads_.assign(graph_.value_count(), false);
-    for (auto n = order_.rbegin(); n != order_.rend(); ++n) {
-      const Node& node = graph_.node(*n);
+    leads_ = values_leading_to(graph_, [&](NodeId n) {
+      const Node& node = graph_.node(n);
       const OpRule* rule = node.domain.empty() ? dialect_.rule(node.op) : nullptr;
-      bool leads = is_product(node);
-      if (rule != nullptr && rule->role == Role::kWeighted) leads |= fixed(node.input(1)) && !is_small(node);
-      for (ValueId v : node.outputs) leads |= v != kNoValue && leads_[static_cast<size_t>(v)];
-      if (!leads) continue;
-      for (ValueId v : node.inputs) {
-        if (v != kNoValue) leads_[static_cast<size_t>(v)] = true;
-      }
-    }
+      bool weighted = rule != nullptr && rule->role == Role::kWeighted;
+      return is_product(node) || (weighted && fixed(node.input(1)) && !is_small(node));
+    });
   }
 
   // --- groups

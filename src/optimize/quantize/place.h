@@ -3,6 +3,7 @@
 // which of them share a scale. Follows from the graph, the dialect and the nodes that stay in float; needs no data.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -35,6 +36,9 @@ struct GraphPlacement {
 
 // `keep_float`: nodes that shall not compute in integers. The graph is valid, its types are inferred.
 GraphPlacement place(const Graph& graph, const Dialect& dialect, const std::set<NodeId>& keep_float);
+
+// By value: one of these nodes takes it, or what is made of it.
+std::vector<bool> values_leading_to(const Graph& graph, const std::function<bool(NodeId)>& wanted);
 
 // The inputs of a node that carry activations or constants to be quantized like them, by its role: indices into inputs.
 std::vector<size_t> operands_of(const Graph& graph, const Node& node, Role role);

@@ -260,9 +260,9 @@ class Quantizer {
     }
     out.steps = steps_;
     size_t place = 0;
-    for (ValueId v : graph_.main().outputs) {
-      if (graph_.value(v).dtype != Dtype::kFloat32 || graph_.value(v).constant) continue;
-      OutputReport output{graph_.value(v).name, mix_.before[place].sqnr_db(), mix_.after[place].sqnr_db(), {}};
+    for (size_t i : compared_outputs(graph_)) {
+      const std::string& name = graph_.value(graph_.main().outputs[i]).name;
+      OutputReport output{name, mix_.before[place].sqnr_db(), mix_.after[place].sqnr_db(), {}};
       if (place < measured_.outputs.size()) output.engine_db = measured_.outputs[place].sqnr_db();
       out.outputs.push_back(std::move(output));
       ++place;
@@ -287,6 +287,10 @@ class Quantizer {
 };
 
 }  // namespace
+
+double QuantizeReport::integer_share() const {
+  return macs > 0 ? static_cast<double>(macs_integer) / static_cast<double>(macs) : 0;
+}
 
 Status prepare_for_quantization(Model& model, const ConvertOptions& options) {
   if (is_quantized(model.graph)) {

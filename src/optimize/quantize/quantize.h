@@ -80,6 +80,7 @@ struct QuantizeReport {
   size_t samples = 0;
   BadSamples bad;  // left out
   int64_t macs = 0, macs_integer = 0;
+  double integer_share() const;  // of the multiply-accumulates, 0..1
   std::vector<LayerReport> layers;
   std::vector<StepReport> steps;    // of `thorough`, in order
   std::vector<TrialReport> trials;  // the most useful first

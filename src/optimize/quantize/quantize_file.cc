@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "core/base/text.h"
 #include "model/load/load.h"
 
@@ -41,6 +44,8 @@ Result<std::unique_ptr<Dataset>> open_samples(Files& files, const QuantizeReques
 }
 
 }  // namespace
+
+int quantize_threads() { return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)); }
 
 Result<QuantizedFile> quantize_file(Files& files, const QuantizeRequest& request) {
   OREE_TRY(check_result_name(request.result));

@@ -32,6 +32,9 @@ Result<QuantizedFile> quantize_file(Files& files, const QuantizeRequest& request
 
 Json quantize_to_json(const QuantizeRequest& request, const QuantizedFile& file);
 std::string quantize_text(const QuantizeRequest& request, const QuantizedFile& file);
+std::string decibels_text(std::optional<double> db);  // "41.3"; "equal" of infinity; "" of nothing
+// Threads that quantize() takes well on this machine.
+int quantize_threads();
 // One file, nothing loaded from elsewhere.
 std::string quantize_page(const QuantizeRequest& request, const QuantizedFile& file);
 

@@ -19,19 +19,10 @@ constexpr double kDecibelsPoor = 20;
 
 std::string name_of(const std::string& name) { return xml_escape(name.substr(0, kDrawnTextMax)); }
 
-std::string decibels(std::optional<double> db) {
-  if (!db) return "";
-  return std::isinf(*db) ? "equal" : fmt::format("{:.1f}", *db);
-}
-
 std::string meter(std::optional<double> db) {
   if (!db) return "";
   return fmt::format(R"(<i class="meter{}" style="width:{:.0f}%"></i>)", *db < kDecibelsPoor ? " bad" : "",
                      std::clamp(*db / kDecibelsMost, 0.0, 1.0) * 100);
-}
-
-double share(const QuantizeReport& r) {
-  return r.macs > 0 ? 100 * static_cast<double>(r.macs_integer) / static_cast<double>(r.macs) : 0;
 }
 
 std::string fact(std::string_view name, const std::string& value) {
@@ -44,7 +35,7 @@ std::string summary(const QuantizeRequest& request, const QuantizedFile& file) {
                        ? 100.0 * static_cast<double>(file.bytes_after) / static_cast<double>(file.bytes_before)
                        : 0;
   std::string html = R"(<section><div class="facts">)";
-  html += fact("multiply-accumulates in integers", fmt::format("{:.1f} %", share(r)));
+  html += fact("multiply-accumulates in integers", fmt::format("{:.1f} %", 100 * r.integer_share()));
   html += fact("size",
                fmt::format("{:.2f} MB, {:.0f} % of what it was", static_cast<double>(file.bytes_after) / 1e6, percent));
   html += fact("for", r.engine);
@@ -61,8 +52,8 @@ std::string outputs(const QuantizeReport& r) {
   for (const OutputReport& o : r.outputs) {
     html +=
         fmt::format(R"(<tr><td>{}</td><td class="n">{}</td><td class="n">{}</td><td class="n">{}</td><td>{}</td></tr>)",
-                    name_of(o.name), decibels(o.all_integer_db), decibels(o.mixed_db), decibels(o.engine_db),
-                    meter(o.engine_db ? o.engine_db : o.mixed_db));
+                    name_of(o.name), decibels_text(o.all_integer_db), decibels_text(o.mixed_db),
+                    decibels_text(o.engine_db), meter(o.engine_db ? o.engine_db : o.mixed_db));
   }
   return html + "</table></section>";
 }
@@ -140,7 +131,7 @@ std::string layers(const QuantizeReport& r) {
       continue;
     }
     html += fmt::format(R"(<td class="n">{}</td><td>{}</td><td class="n">{}</td><td class="n">{}</td><td>{}</td></tr>)",
-                        decibels(l.sqnr_db), meter(l.sqnr_db), ends(l.seen), ends(l.taken), histogram(l));
+                        decibels_text(l.sqnr_db), meter(l.sqnr_db), ends(l.seen), ends(l.taken), histogram(l));
   }
   return html + "</table></div></section>";
 }

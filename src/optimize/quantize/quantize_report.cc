@@ -18,11 +18,6 @@ Json decibels(std::optional<double> db) {
   return std::isinf(*db) ? Json("equal") : Json(*db);
 }
 
-std::string decibels_text(std::optional<double> db) {
-  if (!db) return "";
-  return std::isinf(*db) ? "equal" : fmt::format("{:.1f}", *db);
-}
-
 Json layers_json(const QuantizeReport& report) {
   Json layers = Json::array();
   for (const LayerReport& l : report.layers) {
@@ -34,10 +29,6 @@ Json layers_json(const QuantizeReport& report) {
     layers.push(layer);
   }
   return layers;
-}
-
-double share(const QuantizeReport& report) {
-  return report.macs > 0 ? static_cast<double>(report.macs_integer) / static_cast<double>(report.macs) : 0;
 }
 
 Json calibration_json(const QuantizeRequest& request, const QuantizeReport& report) {
@@ -97,6 +88,11 @@ std::string outputs_text(const QuantizeReport& report) {
 
 }  // namespace
 
+std::string decibels_text(std::optional<double> db) {
+  if (!db) return "";
+  return std::isinf(*db) ? "equal" : fmt::format("{:.1f}", *db);
+}
+
 Json quantize_to_json(const QuantizeRequest& request, const QuantizedFile& file) {
   const QuantizeReport& r = file.report;
   Json outputs = Json::array(), trials = Json::array();
@@ -143,7 +139,7 @@ std::string quantize_text(const QuantizeRequest& request, const QuantizedFile& f
   for (const StepReport& s : r.steps)
     text += fmt::format("{}: {:.0f} % of the noise, {}\n", s.name, 100 * s.noise_left, s.kept ? "kept" : "not kept");
   text += fmt::format("{} samples, calibrated in {}; {:.1f} % of {:.1f} M multiply-accumulates in integers\n",
-                      r.samples, r.calibration_engine, 100 * share(r), static_cast<double>(r.macs) / 1e6);
+                      r.samples, r.calibration_engine, 100 * r.integer_share(), static_cast<double>(r.macs) / 1e6);
   text += calibration_text(request, r);
   if (!r.not_measured.empty()) text += fmt::format("not measured in {}: {}\n", r.engine, r.not_measured);
   return text + fmt::format("{}: {:.2f} MB, was {:.2f} MB\n", request.result,
