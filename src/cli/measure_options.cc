@@ -54,6 +54,20 @@ Result<std::vector<int>> parse_thread_list(const std::string& text) {
   return threads;
 }
 
+Result<double> parse_percent(const std::string& text, const std::string& option) {
+  const size_t sign = text.find_last_not_of(' ');
+  double value = 0;
+  bool good = sign != std::string::npos && sign > 0 && text[sign] == '%';
+  if (good) {
+    const std::string_view number = trim(std::string_view(text).substr(0, sign));
+    auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+    good = error == std::errc() && end == number.data() + number.size() && value >= 0 && value <= 100;
+  }
+  if (!good)
+    return Error(Code::kUsage, fmt::format("{}: expected a share of 0% to 100%, such as 1%, found '{}'", option, text));
+  return value / 100;
+}
+
 Result<std::optional<Recipe>> load_recipe(Files& files, const std::string& path, const std::string& labels_path) {
   std::optional<Recipe> none;
   if (path.empty())

@@ -28,6 +28,9 @@ struct JudgeOptions {
 Result<std::vector<std::string>> parse_list(const std::string& text, const std::string& option);
 Result<std::vector<int>> parse_thread_list(const std::string& text);
 
+// "1%" or "1.5 %" -> 0.01, 0.015; 0 to 100. kUsage without the sign: 1 and 0.01 would both be guesses.
+Result<double> parse_percent(const std::string& text, const std::string& option);
+
 // A recipe file; labels from `labels_path` when given ("" = the recipe's own).
 Result<std::optional<Recipe>> load_recipe(Files& files, const std::string& path, const std::string& labels_path);
 

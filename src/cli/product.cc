@@ -194,6 +194,9 @@ Status read_quantize(const Json& root, Product& p) {
   t.text("ranges", quantize.ranges);
   t.texts("keep_float", quantize.keep_float);
   t.number("float_macs_percent", quantize.float_macs_percent, 0, 100);
+  t.number("drop_max_percent", quantize.drop_max_percent, 0, 100);
+  t.path("evaluation", p.folder, quantize.evaluation);
+  if (!quantize.evaluation.empty() && !quantize.drop_max_percent) t.fail("evaluation", "needs drop_max_percent");
   t.integer("samples_max", quantize.samples_max, 1, 100'000);
   if (quantize.calibration.empty() && p.golden.empty()) t.fail("calibration", "is missing");
   if (!root.find("tune")) t.fail("", "needs a [tune], which chooses among what it makes");

@@ -31,6 +31,8 @@ struct ProductQuantize {
   std::string ranges = "mse";
   std::vector<std::string> keep_float;  // layers, by the name of their output
   std::optional<double> float_macs_percent;
+  std::optional<double> drop_max_percent;  // of the metric, in the engine; absent: layers are kept in float by noise
+  std::string evaluation;                  // what that is judged on; "" = the calibration data
   int samples_max = 300;
 };
 

@@ -18,7 +18,9 @@ namespace {
 constexpr char kExamples[] =
     "  oree quantize net.onnx net-int8.onnx --engine onnxruntime --calibration samples.npz\n"
     "  oree quantize detector.tflite detector-int8.tflite --engine tflite --calibration frames/ --recipe recipe.json\n"
-    "  oree quantize net.onnx net-ov.onnx --engine openvino --calibration samples.npz --html report.html";
+    "  oree quantize net.onnx net-ov.onnx --engine openvino --calibration samples.npz --html report.html\n"
+    "  oree quantize net.onnx net-int8.onnx --engine onnxruntime --calibration train.npz --evaluation test.npz "
+    "--max-drop 1%";
 
 struct Options {
   std::string recipe, labels;
@@ -26,6 +28,8 @@ struct Options {
   std::vector<std::string> dims, shapes, keep_float;
   std::string report, html;
   std::optional<double> float_macs_percent;
+  std::string max_drop;
+  DropBound drop;
   QuantizeRequest request;
 };
 
@@ -44,14 +48,20 @@ Status read_settings(Files& files, Options& options) {
   request.quantize.cpu = cpu->second;
   request.quantize.keep_float = {options.keep_float.begin(), options.keep_float.end()};
   if (options.float_macs_percent) request.quantize.float_macs_max = *options.float_macs_percent / 100;
+  if (!options.max_drop.empty()) {
+    OREE_TRY_ASSIGN(options.drop.max, parse_percent(options.max_drop, "--max-drop"));
+    request.drop = options.drop;
+  } else if (!options.drop.evaluation.path.empty()) {
+    return Error(Code::kUsage, "--evaluation: goes with --max-drop");
+  }
   OREE_TRY_ASSIGN(request.recipe, load_recipe(files, options.recipe, options.labels));
   return {};
 }
 
 Status quantize_command(const Context& context, Options options) {
   Files& files = *context.ports.files;
+  options.request.data.open_video = options.drop.evaluation.open_video = context.open_video;
   OREE_TRY(read_settings(files, options));
-  options.request.data.open_video = context.open_video;
   QuantizedFile file;
   {
     std::unique_ptr<Progress> bar;
@@ -60,7 +70,8 @@ Status quantize_command(const Context& context, Options options) {
       if (step_now != step) bar = std::make_unique<Progress>(step_now = step, static_cast<int64_t>(total));
       bar->update(static_cast<int64_t>(done));
     };
-    OREE_TRY_ASSIGN(file, quantize_file(files, options.request));
+    OREE_TRY_ASSIGN(std::vector<QuantizedFile> made, quantize_file(context.ports, options.request));
+    file = std::move(made.front());
   }
   Json document = quantize_to_json(options.request, file);
   if (!options.report.empty()) OREE_TRY(files.write_atomic(options.report, as_bytes(document.dump(2) + "\n")));
@@ -117,6 +128,17 @@ void add_quantize(CLI::App& app, Context& context) {
                    "Percent of the multiply-accumulates that may stay in float for accuracy; default 4, and 0 for "
                    "engines of integers alone")
       ->check(CLI::Range(0.0, 100.0));
+  command->add_option("--max-drop", options->max_drop,
+                      "Keep as few layers in float as lose at most this in the engine: 1% is one point of a metric by "
+                      "labels, or of agreement with float");
+  command->add_option("--evaluation", options->drop.evaluation.path,
+                      "What --max-drop is judged on, labelled or not; default: the samples of --calibration");
+  command->add_option("--evaluation-images", options->drop.evaluation.images,
+                      "Folder of its images, when it is a COCO json; default: beside it");
+  command
+      ->add_option("--metric", options->drop.metric,
+                   "Of --max-drop: auto; f1, map, top1, topk; without labels f1, top1, cosine")
+      ->capture_default_str();
   command->add_flag("--thorough", options->request.quantize.thorough,
                     "Also try what takes long, and keep what helps: equalizing channels, smoothing outliers, rounding "
                     "weights for what their layers give, correcting all biases");

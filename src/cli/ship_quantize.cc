@@ -35,19 +35,26 @@ std::string calibration_of(const Product& product) {
   return product.quantize->calibration.empty() ? product.golden[0] : product.quantize->calibration;
 }
 
-Result<QuantizeRequest> request_for(const Product& product, const std::string& engine, const std::string& kind) {
+Result<QuantizeRequest> request_for(const Product& product, const std::string& engine) {
   const ProductQuantize& q = *product.quantize;
   QuantizeRequest request;
   request.source = product.model;
-  request.result = variant_path(product, engine, kind);
+  request.result = variant_path(product, engine, "int8");
+  request.mixed_result = variant_path(product, engine, "mixed");
   request.data.path = calibration_of(product);
   request.recipe = product.recipe;
   request.quantize.engine = engine;
   request.quantize.threads = quantize_threads();
   request.quantize.samples_max = static_cast<size_t>(q.samples_max);
   request.quantize.keep_float = {q.keep_float.begin(), q.keep_float.end()};
-  if (kind == "int8") request.quantize.float_macs_max = 0;
-  if (kind != "int8" && q.float_macs_percent) request.quantize.float_macs_max = *q.float_macs_percent / 100;
+  if (q.float_macs_percent) request.quantize.float_macs_max = *q.float_macs_percent / 100;
+  if (q.drop_max_percent) {
+    request.drop.emplace();
+    request.drop->max = *q.drop_max_percent / 100;
+    request.drop->evaluation.path = q.evaluation;
+    if (product.tune) request.drop->score_min = product.tune->score_min;
+    if (product.tune) request.drop->iou_min = product.tune->iou_min;
+  }
   std::optional<RangeMethod> method = parse_range_method(q.ranges);
   if (!method) return Error(Code::kUsage, fmt::format("[quantize] ranges: no method '{}'", q.ranges));
   request.quantize.plan.ranges.method = *method;
@@ -64,51 +71,37 @@ Json settings(const Product& product) {
       .set("ranges", q.ranges)
       .set("keep_float", kept)
       .set("float_macs_percent", q.float_macs_percent ? Json(*q.float_macs_percent) : Json())
+      .set("drop_max_percent", q.drop_max_percent ? Json(*q.drop_max_percent) : Json())
+      .set("evaluation", q.evaluation)
       .set("samples_max", q.samples_max);
 }
 
-bool mixed(const QuantizedFile& file) {
-  return std::ranges::any_of(file.report.trials, [](const TrialReport& t) { return t.kept; });
-}
-
-// The file, and a page about it beside it.
-Status keep_variant(Files& files, const QuantizeRequest& request, const QuantizedFile& made, StepOutcome& outcome) {
-  const std::string page = request.result + ".html";
-  OREE_TRY(files.write_atomic(page, as_bytes(quantize_page(request, made))));
-  outcome.outputs.push_back(request.result);
-  outcome.outputs.push_back(page);
-  return {};
-}
-
-std::string line_of(const QuantizedFile& file) {
-  return fmt::format("{}, {:.0f} % in int8", human_bytes(file.bytes_after), 100 * file.report.integer_share());
-}
-
-Result<std::string> make_variants_for(Files& files, const Product& product, const std::string& engine,
+// Each variant, a page about it beside it; and a line about all.
+Result<std::string> make_variants_for(const Ports& ports, const Product& product, const std::string& engine,
                                       StepOutcome& outcome) {
-  OREE_TRY_ASSIGN(QuantizeRequest all, request_for(product, engine, "int8"));
-  OREE_TRY_ASSIGN(QuantizedFile whole, quantize_file(files, all));
-  OREE_TRY(keep_variant(files, all, whole, outcome));
-  std::string line = engine + " " + line_of(whole);
-  OREE_TRY_ASSIGN(QuantizeRequest some, request_for(product, engine, "mixed"));
-  if (some.quantize.float_macs_max == 0.0) return line;
-  OREE_TRY_ASSIGN(QuantizedFile made, quantize_file(files, some));
-  if (!mixed(made)) {
-    OREE_TRY(files.remove(some.result));  // the same as the other
-    return line;
+  OREE_TRY_ASSIGN(QuantizeRequest request, request_for(product, engine));
+  OREE_TRY_ASSIGN(const std::vector<QuantizedFile> made, quantize_file(ports, request));
+  std::string line = engine;
+  for (const QuantizedFile& file : made) {
+    const std::string page = file.path + ".html";
+    OREE_TRY(ports.files->write_atomic(page, as_bytes(quantize_page(request, file))));
+    outcome.outputs.push_back(file.path);
+    outcome.outputs.push_back(page);
+    line += fmt::format("{} {}, {:.0f} % in int8", &file == made.data() ? "" : ", mixed", human_bytes(file.bytes_after),
+                        100 * file.report.integer_share());
   }
-  OREE_TRY(keep_variant(files, some, made, outcome));
-  return line + ", mixed " + line_of(made);
+  return line;
 }
 
-Result<StepOutcome> make_variants(Files& files, const Product& product) {
+Result<StepOutcome> make_variants(const Ports& ports, const Product& product) {
+  Files& files = *ports.files;
   StepOutcome outcome;
   std::optional<Error> refused;
   const std::string folder = path_join(product.state_folder, "quantized");
   OREE_TRY(files.remove_all(folder));  // what another oree.toml left
   OREE_TRY(files.make_dirs(folder));
   for (const std::string& engine : engines_of(product)) {
-    Result<std::string> line = make_variants_for(files, product, engine, outcome);
+    Result<std::string> line = make_variants_for(ports, product, engine, outcome);
     if (!line.ok() && line.error().code() != Code::kUnsupported) return line.error();
     if (!line.ok()) refused = line.error();
     if (!outcome.result.empty()) outcome.result += "; ";
@@ -127,9 +120,10 @@ Step quantize_step(const Ports& ports, std::shared_ptr<const Product> product) {
     OREE_TRY(add_model(print, product->model));
     Json recipe = product->recipe ? recipe_to_json(*product->recipe) : Json();
     print.add_json("recipe", recipe).add_path("data", calibration_of(*product));
+    if (!product->quantize->evaluation.empty()) print.add_path("evaluation", product->quantize->evaluation);
     return print.add_json("settings", settings(*product)).finish();
   };
-  return {"quantize", fingerprint, [files, product] { return make_variants(*files, *product); }};
+  return {"quantize", fingerprint, [ports, product] { return make_variants(ports, *product); }};
 }
 
 std::vector<std::string> quantized_variants(Files& files, const Product& product) {

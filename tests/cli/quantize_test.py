@@ -137,6 +137,36 @@ class Quantize(unittest.TestCase):
         self.assertTrue(report["calibration"]["random"])
         self.assertIn("quantized already", quantize(result, self.out / "again.onnx", "--random", 4, status=3))
 
+    def test_a_bound_on_the_drop_keeps_as_few_layers_in_float_as_it_takes(self):
+        options = ["--engine", "onnxruntime", "--calibration", self.samples, "--ranges", "min-max"]
+        easy = quantize(self.yolo, self.folder / "easy.onnx", *options, "--max-drop", "50%")["drops"]
+        self.assertEqual([(d["layers_float"], d["metric"], d["against"]) for d in easy], [(0, "cosine", "float")])
+        lost = easy[0]["drop"]
+        self.assertGreater(lost, 0)
+        bound = lost / 3
+        report = quantize(self.yolo, self.folder / "hard.onnx", *options, "--max-drop", f"{100 * bound:.9f}%")
+        last = report["drops"][-1]
+        self.assertLessEqual(last["drop"], bound)
+        self.assertGreater(last["layers_float"], 0)
+        self.assertLess(report["macs_integer"], report["macs"])
+        fewer = [d for d in report["drops"] if d["layers_float"] < last["layers_float"]]
+        self.assertTrue(all(d["drop"] > bound for d in fewer), report["drops"])
+        # The same file, judged by the command that users judge with.
+        judged = subprocess.run([OREE, "eval", self.folder / "hard.onnx", "--reference", self.yolo, "--data", self.samples, "--json"],
+                                capture_output=True, text=True, timeout=300)
+        self.assertAlmostEqual(1 - json.loads(judged.stdout)["figures"]["cosine"], last["drop"], delta=1e-9)
+
+    def test_a_bound_that_cannot_be_kept_or_judged_is_said(self):
+        result = self.folder / "never.onnx"
+        options = ["--engine", "onnxruntime", "--calibration", self.samples]
+        said = quantize(self.yolo, result, *options, "--max-drop", "0%", "--float-macs", "0", status=1)
+        self.assertIn("points lost", said)
+        self.assertIn("such as 1%", quantize(self.yolo, result, *options, "--max-drop", "1", status=2))
+        self.assertIn("--max-drop", quantize(self.yolo, result, *options, "--evaluation", self.samples, status=2))
+        self.assertIn("real samples", quantize(self.yolo, result, "--engine", "onnxruntime", "--random", "4", "--max-drop", "1%", status=2))
+        self.assertIn("sqnr", quantize(self.yolo, result, *options, "--max-drop", "1%", "--metric", "sqnr", status=2))
+        self.assertFalse(result.exists())
+
     def test_a_layer_stays_in_float_when_told(self):
         report = quantize(self.yolo, self.out / "a.onnx", "--engine", "onnxruntime", "--random", 4, "--no-check")
         layer = next(l for l in report["layers"] if l["op"] == "Conv" and l["integer"])

@@ -6,15 +6,11 @@
 #include "model/runtime/registry.h"
 
 namespace oree {
-namespace {
 
-// What on this machine computes as the engine does.
 std::string stand_in(const std::string& engine) {
   if (engine == "edgetpu" || engine == "tflm") return "tflite";
   return engine == "tensorrt" ? "onnxruntime" : engine;
 }
-
-}  // namespace
 
 Result<EngineAccuracy> measure_in_engine(Files& files, const Graph& graph, const Graph& quantized, const Plan& plan,
                                          const std::vector<NamedTensors>& samples, const CompareOptions& options) {

@@ -20,6 +20,9 @@ struct EngineAccuracy {
   std::vector<std::pair<NodeId, Noise>> layers;  // of each layer's result
 };
 
+// What on this machine computes as the engine does.
+std::string stand_in(const std::string& engine);
+
 // `quantized` is what emit() made of `graph` by `plan`.
 Result<EngineAccuracy> measure_in_engine(Files& files, const Graph& graph, const Graph& quantized, const Plan& plan,
                                          const std::vector<NamedTensors>& samples, const CompareOptions& options);

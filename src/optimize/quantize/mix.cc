@@ -37,7 +37,8 @@ class Mixer {
     OREE_TRY(emit(quantized, plan));
     OREE_TRY_ASSIGN(mix_.before, reference_.compare(files_, quantized, one_));
     mix_.after = mix_.before;
-    if (near_enough(mix_.before) || options_.float_macs_max <= 0) return std::move(mix_);
+    const bool enough = near_enough(mix_.before) && !options_.list_only;
+    if (enough || options_.float_macs_max <= 0) return std::move(mix_);
     OREE_TRY(measure_layers(plan, quantized));
     list_candidates(plan);
     const size_t half = (mix_.trials.size() + 1) / 2;
@@ -45,7 +46,8 @@ class Mixer {
     bool any = std::ranges::any_of(mix_.trials, [](const Trial& t) { return t.noise_left <= kNoiseKept; });
     if (any) OREE_TRY(try_some(half, mix_.trials.size()));
     if (!any) mix_.trials.resize(half);
-    OREE_TRY(choose());
+    sort_trials();
+    if (!options_.list_only) OREE_TRY(choose());
     return std::move(mix_);
   }
 
@@ -95,6 +97,7 @@ class Mixer {
     std::ranges::stable_sort(found, std::greater<>(), [](const auto& f) { return f.first; });
     for (const auto& [added, trial] : found) {
       if (std::ssize(mix_.trials) < options_.tries_max) mix_.trials.push_back(trial);
+      mix_.order.push_back(trial.node);
     }
   }
 
@@ -140,10 +143,20 @@ class Mixer {
     return t.macs_share * static_cast<double>(macs_) + kBorderMacs * static_cast<double>(t.border_elements) + 1;
   }
 
-  // The noise that a layer takes away by what it costs decides the order; each must then lower what is left.
-  Status choose() {
+  // By the noise that a layer takes away by what it costs.
+  void sort_trials() {
     std::ranges::stable_sort(mix_.trials, std::greater<>(),
                              [&](const Trial& t) { return (1 - t.noise_left) / price(t); });
+    std::vector<NodeId> helped;
+    for (const Trial& t : mix_.trials) {
+      if (t.noise_left <= kNoiseKept) helped.push_back(t.node);
+    }
+    std::erase_if(mix_.order, [&](NodeId n) { return std::ranges::find(helped, n) != helped.end(); });
+    mix_.order.insert(mix_.order.begin(), helped.begin(), helped.end());
+  }
+
+  // Each in turn, when it lowers what is left.
+  Status choose() {
     double share = 0;
     for (const Trial& t : mix_.trials) {
       if (t.noise_left > kNoiseKept || share + t.macs_share > options_.float_macs_max) continue;

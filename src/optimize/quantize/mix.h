@@ -20,7 +20,8 @@ struct MixOptions {
   // Layers that are tried alone, those first that add most noise; after half of them nothing more is tried when none
   // has helped.
   int tries_max = 12;
-  int threads = 1;  // trials at once; the choice does not depend on it
+  bool list_only = false;  // nothing is chosen, whatever the noise: `order` tells what to choose from
+  int threads = 1;         // trials at once; the choice does not depend on it
   std::string scratch;
   std::function<void(size_t done, size_t total)> progress;
 };
@@ -36,6 +37,7 @@ struct Trial {
 struct Mix {
   std::set<NodeId> kept;                // in float, those that the caller keeps included
   std::vector<Trial> trials;            // the most useful first
+  std::vector<NodeId> order;            // all that may be in float: what helped when tried, then the noisiest
   std::vector<Noise> before, after;     // by output that is compared, in order
   std::map<NodeId, Noise> layer_noise;  // of each layer's result, all in integers
 };

@@ -64,14 +64,19 @@ class Quantizer {
       return Error(Code::kUnsupported, "no layer of this model has a form in integers in " + dialect_.engine);
     OREE_TRY(look(placement));
     OREE_TRY(keep_samples());
-    OREE_TRY(choose_precisions());
-    OREE_TRY_ASSIGN(Plan plan, corrected_plan());
+    OREE_TRY(options_.judge ? choose_by_drop() : choose_by_noise());
+    OREE_TRY_ASSIGN(Plan plan, corrected_plan(mix_.kept));
     if (options_.thorough) OREE_TRY(improve(plan));
-    Quantized out;
-    out.graph = graph_;
-    OREE_TRY(emit(out.graph, plan));
-    OREE_TRY(measure(plan, out.graph));
-    report(plan, out.report);
+    OREE_TRY_ASSIGN(Quantized out, finished(plan));
+    if (options_.also_whole && mix_.kept != kept_) {
+      OREE_TRY_ASSIGN(plan, corrected_plan(kept_));
+      mix_.kept = kept_;
+      mix_.after = mix_.before;
+      steps_.clear();
+      drops_.clear();
+      OREE_TRY_ASSIGN(Quantized whole, finished(plan));
+      out.whole = std::make_shared<Quantized>(std::move(whole));
+    }
     return out;
   }
 
@@ -122,10 +127,16 @@ class Quantizer {
     return plan;
   }
 
-  Result<Plan> corrected_plan() const {
-    OREE_TRY_ASSIGN(Plan plan, plan_for(mix_.kept));
+  Result<Plan> corrected_plan(const std::set<NodeId>& kept) const {
+    OREE_TRY_ASSIGN(Plan plan, plan_for(kept));
     if (options_.correct_biases) OREE_TRY(correct_last_biases(files_, graph_, plan, many_, correction()));
     return plan;
+  }
+
+  Result<Graph> emitted(const Plan& plan) const {
+    Graph quantized = graph_;
+    OREE_TRY(emit(quantized, plan));
+    return quantized;
   }
 
   CorrectionOptions correction() const { return {options_.scratch, exact_here(dialect_)}; }
@@ -135,8 +146,7 @@ class Quantizer {
     const CompareOptions how{1, options_.scratch, exact_here(dialect_)};
     OREE_TRY_ASSIGN(OutputReference reference, OutputReference::make(files_, graph_, few_, how));
     auto noise_of = [&](const Plan& p) -> Result<std::vector<Noise>> {
-      Graph quantized = graph_;
-      OREE_TRY(emit(quantized, p));
+      OREE_TRY_ASSIGN(Graph quantized, emitted(p));
       return reference.compare(files_, quantized, how);
     };
     OREE_TRY_ASSIGN(mix_.after, noise_of(plan));
@@ -144,6 +154,9 @@ class Quantizer {
       OREE_TRY_ASSIGN(std::vector<Noise> noises, noise_of(other));
       StepReport step{name, noise_left(noises, mix_.after), false};
       step.kept = step.noise_left < 1;
+      if (step.kept && options_.judge) {
+        OREE_TRY_ASSIGN(step.kept, still_within(other));
+      }
       if (step.kept) {
         plan = std::move(other);
         mix_.after = std::move(noises);
@@ -152,7 +165,7 @@ class Quantizer {
       return step.kept;
     };
     OREE_TRY_ASSIGN(rounded_, round_weights(plan));
-    OREE_TRY_ASSIGN(Plan rounded, corrected_plan());
+    OREE_TRY_ASSIGN(Plan rounded, corrected_plan(mix_.kept));
     OREE_TRY_ASSIGN(bool better, attempt("weights rounded for what their layers give", std::move(rounded)));
     if (!better) rounded_.clear();
     if (!options_.correct_biases) return {};
@@ -184,16 +197,74 @@ class Quantizer {
     return {};
   }
 
-  Status choose_precisions() {
+  Result<Mix> mix(double float_macs_max, bool list_only) {
     MixOptions how;
-    how.float_macs_max = options_.float_macs_max.value_or(dialect_.tail ? 0 : kFloatMacs);
+    how.float_macs_max = float_macs_max;
+    how.list_only = list_only;
     how.threads = options_.threads;
     how.scratch = options_.scratch;
     how.progress = [&](size_t done, size_t total) { progress("try layers in float", done, total); };
-    OREE_TRY_ASSIGN(
-        mix_, choose_mix(
-                  files_, graph_, [&](const std::set<NodeId>& kept) { return plan_for(kept); }, kept_, few_, how));
+    auto plan = [&](const std::set<NodeId>& kept) { return plan_for(kept); };
+    return choose_mix(files_, graph_, plan, kept_, few_, how);
+  }
+
+  Status choose_by_noise() {
+    OREE_TRY_ASSIGN(mix_, mix(options_.float_macs_max.value_or(dialect_.tail ? 0 : kFloatMacs), false));
     return {};
+  }
+
+  Result<Drop> judged(const Plan& plan) const {
+    OREE_TRY_ASSIGN(Graph quantized, emitted(plan));
+    return options_.judge(quantized);
+  }
+
+  // As few layers in float as the bound on the drop allows; they are tried and ordered only when it takes any.
+  Status choose_by_drop() {
+    OREE_TRY_ASSIGN(mix_, mix(0, false));
+    const double float_macs_max = options_.float_macs_max.value_or(dialect_.tail ? 0 : 1);
+    size_t judgements = 0;
+    auto in_float = [&](size_t count) {
+      std::set<NodeId> kept = kept_;
+      kept.insert(mix_.order.begin(), mix_.order.begin() + static_cast<ptrdiff_t>(count));
+      return kept;
+    };
+    auto judge = [&](size_t count) -> Result<Drop> {
+      progress("judge", judgements++, 0);
+      OREE_TRY_ASSIGN(const Plan plan, corrected_plan(in_float(count)));
+      return judged(plan);
+    };
+    OREE_TRY_ASSIGN(const Drop whole, judge(0));
+    drops_ = {{0, whole}};
+    if (whole.lost() <= options_.drop_max) return {};
+    if (float_macs_max > 0) {
+      OREE_TRY_ASSIGN(mix_, mix(float_macs_max, true));
+    }
+    OREE_TRY_ASSIGN(drops_, fewest_in_float(mix_.order.size(), options_.drop_max, [&](size_t count) {
+                      return count == 0 ? Result<Drop>(whole) : judge(count);
+                    }));
+    mix_.kept = in_float(drops_.back().layers_float);
+    const CompareOptions how{1, options_.scratch, exact_here(dialect_)};
+    OREE_TRY_ASSIGN(OutputReference reference, OutputReference::make(files_, graph_, few_, how));
+    OREE_TRY_ASSIGN(const Plan plan, plan_for(mix_.kept));
+    OREE_TRY_ASSIGN(Graph quantized, emitted(plan));
+    OREE_TRY_ASSIGN(mix_.after, reference.compare(files_, quantized, how));
+    return {};
+  }
+
+  // Nearer to float may still lose more of the metric.
+  Result<bool> still_within(const Plan& plan) {
+    OREE_TRY_ASSIGN(const Drop drop, judged(plan));
+    const bool within = drop.lost() <= options_.drop_max;
+    if (within) drops_.push_back({drops_.back().layers_float, drop});
+    return within;
+  }
+
+  Result<Quantized> finished(const Plan& plan) {
+    Quantized out;
+    OREE_TRY_ASSIGN(out.graph, emitted(plan));
+    OREE_TRY(measure(plan, out.graph));
+    report(plan, out.report);
+    return out;
   }
 
   Status measure(const Plan& plan, const Graph& quantized) {
@@ -259,6 +330,7 @@ class Quantizer {
           {name_of(t.node), t.noise_left, t.macs_share, t.border_elements, mix_.kept.contains(t.node)});
     }
     out.steps = steps_;
+    out.drops = drops_;
     size_t place = 0;
     for (size_t i : compared_outputs(graph_)) {
       const std::string& name = graph_.value(graph_.main().outputs[i]).name;
@@ -283,6 +355,7 @@ class Quantizer {
   std::map<NodeId, std::vector<int32_t>> rounded_;
   Mix mix_;
   std::vector<StepReport> steps_;
+  std::vector<DropTrial> drops_;
   EngineAccuracy measured_;
 };
 

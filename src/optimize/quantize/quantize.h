@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "model/convert/convert.h"
 #include "model/eval/dataset.h"
 #include "optimize/quantize/calibrate.h"
+#include "optimize/quantize/drop.h"
 #include "optimize/quantize/plan.h"
 
 namespace oree {
@@ -34,9 +36,13 @@ struct QuantizeOptions {
   // as long.
   bool thorough = false;
   // What may stay in float for accuracy's sake, of all multiply-accumulates; absent: 4 %, and nothing where the engine
-  // is one of integers alone (edgetpu, tflm).
+  // is one of integers alone (edgetpu, tflm). With a judge it bounds single layers, and is 100 % where absent.
   std::optional<double> float_macs_max;
+  // With one, as few layers stay in float as keep what is lost within `drop_max`.
+  Judge judge;
+  double drop_max = 0;
   std::set<std::string> keep_float;  // nodes, by the name of their output
+  bool also_whole = false;           // Quantized::whole
   bool measure = true;               // in the engine, layer by layer, when it is here
   std::string scratch;               // an existing folder
   std::function<void(const char* step, size_t done, size_t total)> progress;
@@ -85,13 +91,16 @@ struct QuantizeReport {
   std::vector<StepReport> steps;    // of `thorough`, in order
   std::vector<TrialReport> trials;  // the most useful first
   std::vector<OutputReport> outputs;
-  std::string measured_in;   // the engine; "": not measured
-  std::string not_measured;  // why
+  std::vector<DropTrial> drops;  // what was judged, the result last
+  std::string measured_in;       // the engine; "": not measured
+  std::string not_measured;      // why
 };
 
 struct Quantized {
   Graph graph;
   QuantizeReport report;
+  // Of QuantizeOptions::also_whole, when the above has layers in float for its accuracy: without them.
+  std::shared_ptr<Quantized> whole;
 };
 
 // The model as the dialect's passes want it, in float. kInvalid when it is quantized already.

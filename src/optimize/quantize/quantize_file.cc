@@ -43,11 +43,24 @@ Result<std::unique_ptr<Dataset>> open_samples(Files& files, const QuantizeReques
   return open_dataset(files, request.data, request.recipe, inputs);
 }
 
+Result<Judge> judge_for(const Ports& ports, const QuantizeRequest& request, const std::vector<TensorInfo>& inputs,
+                        const std::string& scratch) {
+  DropBound bound = *request.drop;
+  if (bound.evaluation.path.empty()) bound.evaluation = request.data;
+  if (bound.evaluation.path.empty())
+    return Error(Code::kUsage, "a bound on the drop needs real samples: --evaluation, or --calibration");
+  OREE_TRY_ASSIGN(const std::unique_ptr<Dataset> data,
+                  open_dataset(*ports.files, bound.evaluation, request.recipe, inputs));
+  const bool labelled = data->has_labels() || data->has_boxes();
+  return make_judge(ports, request.source, request.quantize.engine, bound, labelled, request.recipe, scratch);
+}
+
 }  // namespace
 
 int quantize_threads() { return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)); }
 
-Result<QuantizedFile> quantize_file(Files& files, const QuantizeRequest& request) {
+Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const QuantizeRequest& request) {
+  Files& files = *ports.files;
   OREE_TRY(check_result_name(request.result));
   OREE_TRY_ASSIGN(Dialect dialect, dialect_for(request.quantize.engine, request.quantize.cpu));
   if (dialect.tflite != (path_extension(request.result) == ".tflite")) {
@@ -62,16 +75,25 @@ Result<QuantizedFile> quantize_file(Files& files, const QuantizeRequest& request
   OREE_TRY(files.make_dirs(scratch.path()));
   QuantizeOptions options = request.quantize;
   options.scratch = scratch.path();
+  options.also_whole = !request.mixed_result.empty();
+  options.drop_max = request.drop ? request.drop->max : 0;
+  if (request.drop) {
+    OREE_TRY_ASSIGN(options.judge, judge_for(ports, request, inputs_of(model.graph), scratch.path()));
+  }
   Result<Quantized> quantized = quantize(files, model.graph, *data, options);
   if (!quantized.ok()) return quantized.error().within(request.source);
-  QuantizedFile out;
-  out.report = std::move(quantized->report);
-  model.graph = std::move(quantized->graph);
-  OREE_TRY(write_model(files, model, request.result, request.convert));
-  OREE_TRY_ASSIGN(FileInfo before, files.info(request.source));
-  OREE_TRY_ASSIGN(FileInfo after, files.info(request.result));
-  out.bytes_before = before.size;
-  out.bytes_after = after.size;
+  std::vector<QuantizedFile> out;
+  auto write = [&](Quantized& made, const std::string& path) -> Status {
+    model.graph = std::move(made.graph);
+    OREE_TRY(write_model(files, model, path, request.convert));
+    OREE_TRY_ASSIGN(FileInfo before, files.info(request.source));
+    OREE_TRY_ASSIGN(FileInfo after, files.info(path));
+    out.push_back({path, std::move(made.report), before.size, after.size});
+    return {};
+  };
+  const bool mixed = quantized->whole != nullptr;
+  OREE_TRY(write(mixed ? *quantized->whole : *quantized, request.result));
+  if (mixed) OREE_TRY(write(*quantized, request.mixed_result));
   return out;
 }
 

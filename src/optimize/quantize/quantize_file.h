@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/codec/json.h"
 #include "model/recipe/recipe.h"
@@ -14,21 +15,28 @@ namespace oree {
 
 struct QuantizeRequest {
   std::string source, result;  // .onnx or .tflite; the result's as the engine takes it
+  // When it is given, `result` has all layers in integers, and here goes what keeps some in float for its accuracy:
+  // when there are any.
+  std::string mixed_result;
   DatasetSource data;
   size_t random = 0;             // instead of data: so many seeded samples of noise; the report says so
   std::optional<Recipe> recipe;  // of images
   ConvertOptions convert;
-  QuantizeOptions quantize;  // scratch is set here: a folder beside the result, removed at the end
+  std::optional<DropBound> drop;  // its data: those of the calibration when no path is given
+  QuantizeOptions quantize;       // the scratch, a folder beside the result that is removed at the end, is set here,
+                                  // and with `drop` the judge
 };
 
 struct QuantizedFile {
+  std::string path;
   QuantizeReport report;
   int64_t bytes_before = 0, bytes_after = 0;
 };
 
-// The result is replaced atomically, and only when all went well. kUsage when the result's name is not of the engine's
-// format; else errors of load_model, open_dataset and quantize.
-Result<QuantizedFile> quantize_file(Files& files, const QuantizeRequest& request);
+// The result, and the mixed one behind it when there is one. They are replaced atomically, and only when all went well.
+// kUsage when the result's name is not of the engine's format; else errors of load_model, open_dataset, make_judge and
+// quantize. Of the ports it takes the files; a bound on the drop takes clock, random and processes, too.
+Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const QuantizeRequest& request);
 
 Json quantize_to_json(const QuantizeRequest& request, const QuantizedFile& file);
 std::string quantize_text(const QuantizeRequest& request, const QuantizedFile& file);

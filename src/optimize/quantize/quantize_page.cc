@@ -58,6 +58,21 @@ std::string outputs(const QuantizeReport& r) {
   return html + "</table></section>";
 }
 
+std::string drops(const QuantizeRequest& request, const QuantizeReport& r) {
+  if (r.drops.empty()) return "";
+  std::string html = fmt::format(
+      R"(<section><h2>Accuracy in the engine</h2><p class="lead">{}. At most {:.2f} points may be lost; the fewest layers in float with which that is so were searched for.</p>)"
+      R"(<table><tr><th class="n">layers in float</th><th class="n">in float</th><th class="n">quantized</th><th class="n">points lost</th><th></th></tr>)",
+      xml_escape(drop_text(r.drops.back().drop)), 100 * request.drop->max);
+  for (const DropTrial& t : r.drops) {
+    html += fmt::format(
+        R"(<tr><td class="n">{}</td><td class="n">{:.4f}</td><td class="n">{:.4f}</td><td class="n">{:.2f}</td><td>{}</td></tr>)",
+        t.layers_float, t.drop.wanted, t.drop.found, 100 * t.drop.lost(),
+        &t == &r.drops.back() ? R"(<span class="tag">chosen</span>)" : "");
+  }
+  return html + "</table></section>";
+}
+
 std::string steps(const QuantizeReport& r) {
   if (r.steps.empty()) return "";
   std::string html =
@@ -148,11 +163,11 @@ td{vertical-align:middle}td.n{white-space:nowrap}
 
 std::string quantize_page(const QuantizeRequest& request, const QuantizedFile& file) {
   HtmlPage page;
-  page.heading = path_name(request.source) + " → " + path_name(request.result);
+  page.heading = path_name(request.source) + " → " + path_name(file.path);
   page.title = page.heading + " quantized by Orée";
   page.kicker = "Orée quantize";
-  page.body =
-      summary(request, file) + outputs(file.report) + steps(file.report) + trials(file.report) + layers(file.report);
+  page.body = summary(request, file) + drops(request, file.report) + outputs(file.report) + steps(file.report) +
+              trials(file.report) + layers(file.report);
   page.style = kStyle;
   return html_page(page);
 }

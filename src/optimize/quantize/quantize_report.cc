@@ -74,6 +74,21 @@ std::string layers_text(const QuantizeReport& report) {
   return "furthest from float, and what stays in float:\n" + table.text() + "\n";
 }
 
+Json drops_json(const QuantizeReport& report) {
+  Json drops = Json::array();
+  for (const DropTrial& t : report.drops) {
+    drops.push(Json()
+                   .set("layers_float", static_cast<int64_t>(t.layers_float))
+                   .set("metric", t.drop.metric)
+                   .set("against", t.drop.agreement ? "float" : "labels")
+                   .set("float", t.drop.wanted)
+                   .set("quantized", t.drop.found)
+                   .set("drop", t.drop.lost())
+                   .set("samples", t.drop.samples));
+  }
+  return drops;
+}
+
 std::string outputs_text(const QuantizeReport& report) {
   TextTable table{
       {"output", "all in integers", "as chosen", report.measured_in.empty() ? "" : "in " + report.measured_in},
@@ -119,7 +134,7 @@ Json quantize_to_json(const QuantizeRequest& request, const QuantizedFile& file)
   if (!r.not_measured.empty()) measured.set("not_measured", r.not_measured);
   return Json()
       .set("source", request.source)
-      .set("result", request.result)
+      .set("result", file.path)
       .set("engine", r.engine)
       .set("calibration", calibration_json(request, r))
       .set("measured", measured)
@@ -129,6 +144,7 @@ Json quantize_to_json(const QuantizeRequest& request, const QuantizedFile& file)
       .set("bytes_after", file.bytes_after)
       .set("outputs", outputs)
       .set("steps", steps)
+      .set("drops", drops_json(r))
       .set("trials", trials)
       .set("layers", layers_json(r));
 }
@@ -138,12 +154,16 @@ std::string quantize_text(const QuantizeRequest& request, const QuantizedFile& f
   std::string text = outputs_text(r) + layers_text(r);
   for (const StepReport& s : r.steps)
     text += fmt::format("{}: {:.0f} % of the noise, {}\n", s.name, 100 * s.noise_left, s.kept ? "kept" : "not kept");
+  if (!r.drops.empty()) {
+    text += fmt::format("{}, with {} layers in float for it; allowed are {:.2f} points\n",
+                        drop_text(r.drops.back().drop), r.drops.back().layers_float, 100 * request.drop->max);
+  }
   text += fmt::format("{} samples, calibrated in {}; {:.1f} % of {:.1f} M multiply-accumulates in integers\n",
                       r.samples, r.calibration_engine, 100 * r.integer_share(), static_cast<double>(r.macs) / 1e6);
   text += calibration_text(request, r);
   if (!r.not_measured.empty()) text += fmt::format("not measured in {}: {}\n", r.engine, r.not_measured);
-  return text + fmt::format("{}: {:.2f} MB, was {:.2f} MB\n", request.result,
-                            static_cast<double>(file.bytes_after) / 1e6, static_cast<double>(file.bytes_before) / 1e6);
+  return text + fmt::format("{}: {:.2f} MB, was {:.2f} MB\n", file.path, static_cast<double>(file.bytes_after) / 1e6,
+                            static_cast<double>(file.bytes_before) / 1e6);
 }
 
 }  // namespace oree
