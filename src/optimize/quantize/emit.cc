@@ -43,6 +43,7 @@ class Emitter {
         OREE_TRY(put_weights(layer));
       }
     }
+    for (const auto& [node, correction] : plan_.corrected_floats) put_correction(node, correction);
     for (ValueId v = 0; v < static_cast<ValueId>(values_); ++v) {
       if (plan_.placement.quantized(v)) put_pair(v);
     }
@@ -157,6 +158,20 @@ class Emitter {
     return {};
   }
 
+  void put_correction(NodeId n, const FloatCorrection& correction) {
+    const Node node = graph_.node(n);
+    const Value constant = graph_.value(node.inputs[1]);
+    Tensor weights = constant.constant->to_tensor();
+    const auto axis = static_cast<size_t>(channel_axis(graph_, node));
+    size_t inner = 1;
+    for (size_t d = axis + 1; d < weights.shape().size(); ++d) inner *= static_cast<size_t>(weights.shape()[d]);
+    std::span<float> w = weights.as<float>();
+    for (size_t i = 0; i < w.size(); ++i) w[i] *= correction.gains[i / inner % correction.gains.size()];
+    graph_.set_input(n, 1, graph_.add_constant(constant.name + "_corrected", Constant(std::move(weights))));
+    const auto channels = static_cast<int64_t>(correction.bias.size());
+    graph_.set_input(n, 2, graph_.add_constant(bias_name(node), Constant::of_floats(correction.bias, {channels})));
+  }
+
   // Integer products of integers, and what they stand for in float: real = (scale of x * scale of w) * sum + bias.
   void put_products(NodeId n, ValueId operand) {
     const Node node = graph_.node(n);
@@ -249,8 +264,16 @@ class Emitter {
     for (size_t i = 0; i < grow.size(); ++i) {
       if (grow[i] > 1) w.scales[i] = static_cast<float>(w.scales[i] * grow[i] * 1.0001);
     }
+    // Of that channel alone: the others' integers may be rounded otherwise than to nearest.
     const Tensor real = graph_.constant(node.inputs[1])->to_tensor();
-    w.integers = quantize_weights(real.as<float>(), real.shape(), w.axis, w.scales, plan_.dialect.weights);
+    const std::vector<int32_t> coarser =
+        quantize_weights(real.as<float>(), real.shape(), w.axis, w.scales, weight_grid(graph_, node, plan_.dialect));
+    size_t inner = 1;
+    for (size_t d = static_cast<size_t>(w.axis + 1); d < real.shape().size(); ++d)
+      inner *= static_cast<size_t>(real.shape()[d]);
+    for (size_t i = 0; i < coarser.size(); ++i) {
+      if (grow[w.axis < 0 ? 0 : i / inner % grow.size()] > 1) w.integers[i] = coarser[i];
+    }
   }
 
   ValueId integer_bias(const Node& node, const LayerWeights& w) {

@@ -136,8 +136,13 @@ TEST_CASE("a bias that 32 bits cannot hold gets a coarser weight scale, for its 
     ValueId w = g.add_constant("w", Constant::of_floats(weights, {3, 4, 1, 1}));
     g.add_output(build(g, "Conv", {small, w, g.add_constant("b", Constant::of_floats(bias, {3}))}));
     Planned planned(g, "tflm");
+    // Not to nearest: what was chosen for the other channels stays.
+    std::vector<int32_t>& chosen = planned.plan.weights.begin()->second.integers;
+    chosen[1] = chosen[1] > 0 ? chosen[1] - 1 : chosen[1] + 1;
     Graph q = emitted(g, planned.plan);
     const Node& layer = the(q, "Conv");
+    std::vector<double> stored = q.constant(dequantize(q, layer.inputs[1]).inputs[0])->to_doubles();
+    for (size_t i = 0; i < 8; ++i) CHECK(stored[i] == chosen[i]);
     std::vector<double> before(planned.plan.weights.begin()->second.scales.begin(),
                                planned.plan.weights.begin()->second.scales.end());
     std::vector<double> after = q.constant(dequantize(q, layer.inputs[1]).inputs[1])->to_doubles();
@@ -186,6 +191,25 @@ TEST_CASE("engines that give out integers have them behind every layer, those th
     NodeId taken = q.value(the(q, "Neg").inputs[0]).producer;
     CHECK(q.node(taken).is("DequantizeLinear") == (engine == std::string_view("onnxruntime")));
   }
+}
+
+TEST_CASE("a depthwise convolution has all 8 bits for its weights on any CPU") {
+  const Dialect d = dialect_for("onnxruntime", TargetCpu::kX86).value();
+  Graph g;
+  ValueId x = picture(g);
+  auto layer = [&](const Shape& shape, int64_t group) {
+    x = build(g, "Conv", {x, normal_constant(g, shape, 1)}, {{"group", group}});
+    return g.value(x).producer;
+  };
+  const NodeId depthwise = layer({4, 1, 3, 3}, 4), twice = layer({8, 1, 1, 1}, 4), grouped = layer({4, 2, 3, 3}, 4);
+  g.add_output(x);
+  Planned planned(g, d);
+  auto largest = [&](NodeId n) {
+    return std::ranges::max(planned.plan.weights.at(n).integers, {}, [](int32_t i) { return std::abs(i); });
+  };
+  CHECK(std::abs(largest(depthwise)) == 127);
+  CHECK(std::abs(largest(twice)) == 64);  // engines compute it as any other
+  CHECK(std::abs(largest(grouped)) == 64);
 }
 
 TEST_CASE("on x86 without VNNI no two products leave 16 bits") {

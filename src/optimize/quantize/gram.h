@@ -17,7 +17,7 @@ class GramMatrix {
   // (rounding.h) inputs a channel, or the groups' matrices together more elements than one of that size.
   // `patches_max`: columns taken of one sample, spread evenly over all places, jittered so that they do not fall into
   // step with rows of a picture.
-  static Result<GramMatrix> for_layer(const Graph& graph, NodeId node, int64_t patches_max = 64);
+  static Result<GramMatrix> for_layer(const Graph& graph, NodeId node, int64_t patches_max = 256);
 
   // The layer's first input, as it was for one sample (or batch): float32. kInvalid when its shape is not what the
   // layer takes, or an element is not finite. Sums run in the order of calls: equal calls give equal bits.

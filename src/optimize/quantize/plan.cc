@@ -116,10 +116,11 @@ Result<LayerWeights> weights_of(const Graph& graph, const Dialect& dialect, cons
   out.axis = matrix && !dialect.gemm_by_channel ? -1 : channel_axis(graph, node);
   // A grouped transposed convolution has its channels on no axis alone.
   if (node.is("ConvTranspose") && node.integer("group", 1) != 1) out.axis = -1;
-  Result<std::vector<float>> scales = weight_scales(tensor.as<float>(), tensor.shape(), out.axis, dialect.weights, how);
+  const IntegerGrid grid = weight_grid(graph, node, dialect);
+  Result<std::vector<float>> scales = weight_scales(tensor.as<float>(), tensor.shape(), out.axis, grid, how);
   if (!scales.ok()) return scales.error().within(graph.value(node.inputs[1]).name);
   out.scales = std::move(*scales);
-  out.integers = quantize_weights(tensor.as<float>(), tensor.shape(), out.axis, out.scales, dialect.weights);
+  out.integers = quantize_weights(tensor.as<float>(), tensor.shape(), out.axis, out.scales, grid);
   if (node.input(2) != kNoValue) {
     OREE_TRY(constant_range(graph, node.inputs[2]));
     for (double b : graph.constant(node.inputs[2])->to_doubles()) out.bias.push_back(static_cast<float>(b));
@@ -128,6 +129,13 @@ Result<LayerWeights> weights_of(const Graph& graph, const Dialect& dialect, cons
 }
 
 }  // namespace
+
+IntegerGrid weight_grid(const Graph& graph, const Node& node, const Dialect& dialect) {
+  if (!node.is("Conv") || dialect.weights.dtype != Dtype::kInt8) return dialect.weights;
+  const Shape& shape = graph.constant(node.inputs[1])->shape();
+  const bool depthwise = node.integer("group", 1) == shape[0] && shape[1] == 1;
+  return depthwise ? symmetric_int8_grid() : dialect.weights;
+}
 
 int channel_axis(const Graph& graph, const Node& node) {
   if (node.is("ConvTranspose")) return 1;

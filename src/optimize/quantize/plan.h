@@ -20,11 +20,17 @@ struct LayerWeights {
   std::vector<float> bias;        // real, corrected; empty: none
 };
 
+// A layer in float whose operands are quantized: its weights times the gain of their channel, and its new bias.
+struct FloatCorrection {
+  std::vector<float> gains, bias;
+};
+
 struct Plan {
   Dialect dialect;
   GraphPlacement placement;
   std::vector<Affine> groups;              // by group
   std::map<NodeId, LayerWeights> weights;  // of the layers of role kWeighted
+  std::map<NodeId, FloatCorrection> corrected_floats;
 };
 
 // Statistics by ValueId.
@@ -61,6 +67,10 @@ class Planner {
 // The values whose histograms a Planner wants for this placement and for those in which fewer nodes are in integers:
 // without constants, what is only moved or joined, and what the operator itself bounds.
 std::vector<ValueId> values_to_see(const Graph& graph, const Dialect& dialect, const GraphPlacement& placement);
+
+// The integers that a weighted node's constant takes: the dialect's. But a depthwise convolution's products are summed
+// one by one, not in pairs that might not fit 16 bits, so that it needs no fewer bits on any CPU.
+IntegerGrid weight_grid(const Graph& graph, const Node& node, const Dialect& dialect);
 
 // The axis of a weighted node's constant that counts its output channels; and how many there are.
 int channel_axis(const Graph& graph, const Node& node);

@@ -54,7 +54,7 @@ Result<std::vector<int32_t>> round_layer(const Graph& graph, NodeId id, const Gr
     std::vector<int32_t> part =
         round_to_data(std::span(rows).subspan(g * a_group * k, a_group * k), static_cast<int64_t>(a_group), gram.k(),
                       gram.matrix(static_cast<int64_t>(g), how.bias_follows),
-                      std::span(scale_of).subspan(g * a_group, a_group), grid, how.options);
+                      std::span(scale_of).subspan(g * a_group, a_group), grid, options);
     integers.insert(integers.end(), part.begin(), part.end());
   }
   return by_column ? turned(std::span<const int32_t>(integers), channels, k) : integers;
