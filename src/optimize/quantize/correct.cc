@@ -109,9 +109,10 @@ std::vector<Tapped> tapped_layers(const Graph& graph, const Plan& plan) {
   return layers;
 }
 
+// Of each layer's channels: the mean of all values, and some of the values, at the same places of every network.
 class Means {
  public:
-  explicit Means(size_t layers) : sums_(layers), counts_(layers) {}
+  explicit Means(size_t layers) : sums_(layers), counts_(layers), kept_(layers) {}
 
   Status add(size_t layer, const Tensor& t, bool matrix) {
     const Shape& shape = t.shape();
@@ -123,6 +124,8 @@ class Means {
     for (size_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
     std::vector<double>& sums = sums_[layer];
     sums.resize(static_cast<size_t>(shape[axis]));
+    kept_[layer].resize(sums.size());
+    keep(kept_[layer], t.as<float>().data(), outer, inner);
     const float* x = t.as<float>().data();
     for (int64_t o = 0; o < outer; ++o) {
       for (double& sum : sums) {
@@ -141,11 +144,51 @@ class Means {
     for (double& x : out) x /= std::max(1.0, counts_[layer]);
     return out;
   }
+  const std::vector<float>& values(size_t layer, size_t channel) const { return kept_[layer][channel]; }
 
  private:
+  // Of one sample, evenly over all places.
+  static void keep(std::vector<std::vector<float>>& kept, const float* x, int64_t outer, int64_t inner) {
+    const auto channels = static_cast<int64_t>(kept.size());
+    const int64_t most = std::clamp<int64_t>(kKeptASample / std::max<int64_t>(1, channels), 16, 1024);
+    const int64_t step = std::max<int64_t>(1, (outer * inner + most - 1) / most);
+    for (int64_t place = 0; place < outer * inner; place += step) {
+      const float* at = x + place / inner * channels * inner + place % inner;
+      for (int64_t c = 0; c < channels; ++c) kept[static_cast<size_t>(c)].push_back(at[c * inner]);
+    }
+  }
+
+  static constexpr int64_t kKeptASample = 1 << 17;
   std::vector<std::vector<double>> sums_;
   std::vector<double> counts_;
+  std::vector<std::vector<std::vector<float>>> kept_;  // by layer, by channel
 };
+
+// What the quantized values must be stretched by about their mean so that they are right in the mean wherever float's
+// lie: clipping on the way shrinks them. The line is of quantized over float, not the other way round, which would take
+// their noise for shrinking and draw the few high scores towards the many low ones. 1 unless the data leave no doubt.
+double gain(const std::vector<float>& wanted, const std::vector<float>& found) {
+  constexpr double kDoubt = 5;  // standard errors; places of a picture are no independent draws
+  constexpr double kMost = 0.1;
+  const auto n = static_cast<double>(wanted.size());
+  if (wanted.size() != found.size() || n < 8) return 1;
+  double mean = 0, mean_gap = 0, square = 0, product = 0, gap_square = 0;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    mean += static_cast<double>(wanted[i]) / n;
+    mean_gap += (static_cast<double>(found[i]) - static_cast<double>(wanted[i])) / n;
+  }
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const double x = static_cast<double>(wanted[i]) - mean;
+    const double gap = static_cast<double>(found[i]) - static_cast<double>(wanted[i]) - mean_gap;
+    square += x * x;
+    product += x * gap;
+    gap_square += gap * gap;
+  }
+  if (square == 0) return 1;
+  const double slope = product / square;
+  const double error = std::sqrt(std::max(0.0, gap_square - slope * product) / (n * square));
+  return std::abs(slope) > kDoubt * error ? 1 / (1 + std::clamp(slope, -kMost, kMost)) : 1;
+}
 
 Result<Means> means_of(Files& files, const Graph& graph, const std::vector<ValueId>& taps,
                        const std::vector<bool>& matrix, const std::vector<NamedTensors>& samples,
@@ -157,6 +200,21 @@ Result<Means> means_of(Files& files, const Graph& graph, const std::vector<Value
     OREE_TRY(run.run(sample, [&](size_t i, const Tensor& t) { return means.add(i, t, matrix[i]); }));
   }
   return means;
+}
+
+// Layers in float whose weights and bias can be corrected.
+std::vector<Tapped> tapped_floats(const Graph& graph, const Plan& plan) {
+  std::vector<Tapped> layers;
+  for (NodeId n : graph.order()) {
+    const Node& node = graph.node(n);
+    const bool known = node.is("Conv") || (node.is("Gemm") && node.real("beta", 1) == 1);
+    if (!known || plan.weights.contains(n) || node.block != kMainBlock) continue;
+    const Constant* weights = graph.constant(node.inputs[1]);
+    const bool bias = node.input(2) == kNoValue || graph.constant(node.inputs[2]) != nullptr;
+    if (weights == nullptr || weights->dtype() != Dtype::kFloat32 || !bias) continue;
+    layers.push_back({n, node.outputs[0]});
+  }
+  return layers;
 }
 
 // Those from which no other of them is reached.
@@ -193,7 +251,17 @@ class Corrector {
     beside.join();
     if (!wanted.ok()) return wanted.error();
     if (!found.ok()) return found.error();
-    add(layers, *wanted, 0, *found);
+    for (size_t i = 0; i < layers.size(); ++i) {
+      auto quantized = plan_.weights.find(layers[i].node);
+      if (quantized == plan_.weights.end()) {
+        FloatCorrection& to = correction_of(layers[i].node);
+        stretch(to.gains, to.bias, *wanted, *found, i);
+      } else {
+        LayerWeights& to = quantized->second;
+        std::vector<float> one_scale;
+        stretch(to.axis < 0 ? one_scale : to.scales, to.bias, *wanted, *found, i);
+      }
+    }
     return {};
   }
 
@@ -225,6 +293,31 @@ class Corrector {
     }
   }
 
+  FloatCorrection& correction_of(NodeId n) {
+    auto [at, fresh] = plan_.corrected_floats.try_emplace(n);
+    if (!fresh) return at->second;
+    const Node& node = graph_.node(n);
+    const size_t channels = static_cast<size_t>(view_weights(graph_, node).channels);
+    at->second.gains.assign(channels, 1.0F);
+    if (node.input(2) != kNoValue) {
+      for (double b : graph_.constant(node.inputs[2])->to_doubles()) at->second.bias.push_back(static_cast<float>(b));
+    }
+    return at->second;
+  }
+
+  // sums = scale * products + bias: the scale takes the gain, the bias makes the mean right. Without scales, of one for
+  // all channels, the bias alone.
+  static void stretch(std::vector<float>& scales, std::vector<float>& bias, const Means& wanted, const Means& found,
+                      size_t layer) {
+    const std::vector<double> right = wanted.mean(layer), is = found.mean(layer);
+    bias.resize(right.size(), 0.0F);
+    for (size_t c = 0; c < right.size(); ++c) {
+      const double by = scales.empty() ? 1 : gain(wanted.values(layer, c), found.values(layer, c));
+      if (!scales.empty()) scales[c] = static_cast<float>(static_cast<double>(scales[c]) * by);
+      bias[c] = static_cast<float>(right[c] - by * (is[c] - static_cast<double>(bias[c])));
+    }
+  }
+
   Files& files_;
   const Graph& graph_;
   Plan& plan_;
@@ -236,7 +329,9 @@ class Corrector {
 
 Status correct_last_biases(Files& files, const Graph& graph, Plan& plan, const std::vector<NamedTensors>& samples,
                            const CorrectionOptions& options) {
-  return Corrector(files, graph, plan, samples, options).run(last_of(graph, tapped_layers(graph, plan)), true);
+  std::vector<Tapped> layers = tapped_layers(graph, plan);
+  for (const Tapped& layer : tapped_floats(graph, plan)) layers.push_back(layer);
+  return Corrector(files, graph, plan, samples, options).run(last_of(graph, layers), true);
 }
 
 Status correct_all_biases(Files& files, const Graph& graph, Plan& plan, const std::vector<NamedTensors>& samples,
