@@ -37,15 +37,21 @@ import engines  # noqa: E402
 PERSON = 4  # of the SSD's classes, the background counted
 
 
+# Runs a command, and says what it took; apart, as a child's peak memory begins with that of the process that starts it.
+LAUNCH = """import os, subprocess, sys, time
+start = time.monotonic()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.monotonic() - start, usage.ru_maxrss / 1024, status)"""
+
+
 def timed(command):
     """(seconds, peak MB, what went wrong or None)"""
-    start = time.monotonic()
-    process = subprocess.Popen([str(c) for c in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                               env={**os.environ, "OREE_DEPS": str(DEPS)})
-    error = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wrong = None if status == 0 else (error.strip().splitlines() or ["failed"])[-1][:160]
-    return time.monotonic() - start, usage.ru_maxrss / 1024, wrong
+    done = subprocess.run([sys.executable, "-S", "-c", LAUNCH, *map(str, command)], capture_output=True, text=True,
+                          env={**os.environ, "OREE_DEPS": str(DEPS)})
+    seconds, memory, status = map(float, done.stdout.split())
+    wrong = None if status == 0 else (done.stderr.strip().splitlines() or ["failed"])[-1][:160]
+    return seconds, memory, wrong
 
 
 def sqnr(wanted, found):
