@@ -24,7 +24,7 @@ constexpr char kExamples[] =
 
 struct Options {
   std::string recipe, labels;
-  std::string ranges = "mse", cpu = "this";
+  std::string ranges = "mse", cpu = "this", io;
   std::vector<std::string> dims, shapes, keep_float;
   std::string report, html;
   std::optional<double> float_macs_percent;
@@ -46,6 +46,14 @@ Status read_settings(Files& files, Options& options) {
   if (cpu == cpus.end())
     return Error(Code::kUsage, fmt::format("--cpu: expected this, vnni, x86 or arm, found '{}'", options.cpu));
   request.quantize.cpu = cpu->second;
+  static const std::map<std::string, IoType> io_types = {
+      {"float", IoType::kFloat}, {"int8", IoType::kInt8}, {"uint8", IoType::kUint8}};
+  if (!options.io.empty()) {
+    auto io = io_types.find(options.io);
+    if (io == io_types.end())
+      return Error(Code::kUsage, fmt::format("--io: expected float, int8 or uint8, found '{}'", options.io));
+    request.quantize.io = io->second;
+  }
   request.quantize.keep_float = {options.keep_float.begin(), options.keep_float.end()};
   if (options.float_macs_percent) request.quantize.float_macs_max = *options.float_macs_percent / 100;
   if (!options.max_drop.empty()) {
@@ -116,6 +124,12 @@ void add_quantize(CLI::App& app, Context& context) {
       ->capture_default_str();
   command->add_option("--cpu", options->cpu, "What runs the result, of onnxruntime and openvino: this, vnni, x86, arm")
       ->capture_default_str();
+  command->add_option(
+      "--io", options->io,
+      "Inputs and outputs of a TFLite file: float, int8 or uint8; default int8 for edgetpu and tflm, float "
+      "for tflite");
+  command->add_flag("--split-outputs", options->request.split_outputs,
+                    "Give out the operands of a Concat that makes an output, each with a scale of its own");
   command->add_option("--keep-float", options->keep_float,
                       "A layer that stays in float, by the name of its output; may be given again");
   command->add_option("--dim", options->dims, "Set a free dimension: batch=1; may be given again");

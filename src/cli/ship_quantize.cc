@@ -45,6 +45,7 @@ Result<QuantizeRequest> request_for(const Product& product, const std::string& e
   request.recipe = product.recipe;
   request.quantize.engine = engine;
   request.quantize.threads = quantize_threads();
+  request.quantize.io = IoType::kFloat;  // golden samples and recipes are of reals
   request.quantize.samples_max = static_cast<size_t>(q.samples_max);
   request.quantize.keep_float = {q.keep_float.begin(), q.keep_float.end()};
   if (q.float_macs_percent) request.quantize.float_macs_max = *q.float_macs_percent / 100;

@@ -86,6 +86,41 @@ class Quantize(unittest.TestCase):
                 self.assertTrue(any(layer.get("sqnr_db") for layer in report["layers"]))
                 self.assertIn("<svg", page.read_text())
 
+    def test_a_coral_gets_integers_and_a_forecast(self):
+        result, page = self.out / "yolo.tflite", self.out / "yolo.html"
+        report = quantize(self.yolo, result, "--engine", "edgetpu", "--calibration", self.samples, "--html", page)
+        taken, given = report["io"]
+        self.assertEqual(("input", "int8"), (taken["kind"], taken["dtype"]))
+        self.assertLess(taken["scale"], 0.01)
+        # Boxes in pixels beside scores: one scale of 8 bits would leave the scores nothing.
+        self.assertEqual("float32", given["dtype"])
+        join = report["joins"][-1]
+        self.assertTrue(join["last"] and join["in_float"])
+        self.assertLess(join["steps_least"], 16)
+        tpu = report["edge_tpu"]
+        self.assertEqual(len(tpu["operators"]), tpu["operators_all"])
+        self.assertEqual(sum(o["mapped"] for o in tpu["operators"]), tpu["operators_mapped"])
+        self.assertTrue(all(o["mapped"] or o["because"] for o in tpu["operators"]))
+        self.assertEqual(report["macs"], sum(o["macs"] for o in tpu["operators"]))
+        self.assertLess(tpu["parameter_bytes"], report["bytes_after"])
+        self.assertIn("On the Edge TPU", page.read_text())
+        for output in report["outputs"]:
+            self.assertGreater(output["engine_sqnr_db"], 30)
+
+    def test_split_outputs_are_integers_with_scales_of_their_own(self):
+        for io, middle in (("int8", 0), ("uint8", 128)):
+            with self.subTest(io):
+                result = self.out / (io + ".tflite")
+                report = quantize(self.yolo, result, "--engine", "tflm", "--calibration", self.samples, "--split-outputs", "--io", io)
+                outputs = [p for p in report["io"] if p["kind"] == "output"]
+                self.assertEqual([io, io], [p["dtype"] for p in outputs])
+                boxes, scores = outputs
+                self.assertGreater(boxes["scale"], 20 * scores["scale"])
+                self.assertEqual(middle - 128, scores["zero_point"])
+                self.assertEqual(["output0_0", "output0_1"], [o["name"] for o in report["outputs"]])
+                for output in report["outputs"]:
+                    self.assertGreater(output["engine_sqnr_db"], 25)
+
     def test_the_real_detector_keeps_its_outputs_apart(self):
         if not (MODELS / "detector.tflite").exists():
             self.skipTest("the detector is not fetched")
@@ -121,6 +156,8 @@ class Quantize(unittest.TestCase):
             (2, "real samples", [self.yolo, result, "--engine", "onnxruntime"]),
             (2, ".tflite", [self.yolo, result, "--engine", "tflite", "--calibration", self.samples]),
             (2, "no engine", [self.yolo, result, "--engine", "abacus", "--calibration", self.samples]),
+            (2, "no place for their scale", [self.yolo, result, "--calibration", self.samples, "--io", "int8"]),
+            (2, "--io: expected", [self.yolo, result, "--calibration", self.samples, "--io", "int4"]),
             (2, "no method", [self.yolo, result, "--calibration", self.samples, "--ranges", "guess"]),
             (3, "expected", [self.yolo, result, "--calibration", MODELS / "detector_labels.txt"]),
             (8, "gone.npz", [self.yolo, result, "--calibration", self.out / "gone.npz"]),

@@ -51,7 +51,8 @@ Result<std::vector<Noise>> compare_graphs(Files& files, const Graph& first, cons
       }));
     }
   }
-  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, second, second_values, options.scratch, engine));
+  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe,
+                  Probe::open(files, second, second_values, options.scratch, engine, options.ports));
   OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, options.fused));
   std::vector<Noise> noises(first_values.size());
   for (size_t s = 0; s < samples.size(); ++s) {

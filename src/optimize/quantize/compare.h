@@ -24,8 +24,9 @@ double noise_left(const std::vector<Noise>& now, const std::vector<Noise>& befor
 
 struct CompareOptions {
   int threads = 1;
-  std::string scratch;  // an existing folder
-  bool fused = true;    // of the graph that is compared: Probe::start
+  std::string scratch;                     // an existing folder
+  bool fused = true;                       // of the graph that is compared: Probe::start
+  std::map<std::string, Port> ports = {};  // of the graph that is compared: Probe::open
 };
 
 // One graph runs after the other; the first one's values of all samples are held meanwhile. The values are float32, of

@@ -10,6 +10,7 @@
 
 #include "model/convert/convert.h"
 #include "model/passes/passes.h"
+#include "model/runtime/files/real_values.h"
 #include "model/runtime/registry.h"
 
 namespace oree {
@@ -29,17 +30,19 @@ Result<std::string> find_engine(const std::string& engine) {
 }  // namespace
 
 Result<std::unique_ptr<Probe>> Probe::open(Files& files, const Graph& graph, const std::vector<ValueId>& seen,
-                                           const std::string& scratch, const std::string& engine) {
+                                           const std::string& scratch, const std::string& engine,
+                                           const std::map<std::string, Port>& ports) {
   OREE_TRY_ASSIGN(std::string runs, find_engine(engine));
   static std::atomic<int> count = 0;
   std::string name = fmt::format("probe-{}.{}", count++, runs == "tflite" ? "tflite" : "onnx");
   std::unique_ptr<Probe> probe(new Probe(files, path_join(scratch, name)));
   probe->engine_ = runs;
+  probe->ports_ = ports;
   Graph shown = graph;
   while (!shown.main().outputs.empty()) shown.remove_output(kMainBlock, 0);
   for (ValueId v : seen) {
     const Value& value = graph.value(v);
-    OREE_ASSERT(!value.constant && value.dtype == Dtype::kFloat32);
+    OREE_ASSERT(!value.constant && (value.dtype == Dtype::kFloat32 || ports.contains(value.name)));
     probe->names_.push_back(value.name);
     probe->is_input_.push_back(value.producer == kNoNode);
     if (!probe->is_input_.back()) shown.add_output(v);
@@ -74,7 +77,31 @@ Result<Probe::Run> Probe::start(int threads, bool fused) const {
   return run;
 }
 
-Status Probe::Run::run(const NamedTensors& inputs, const See& see) {
+namespace {
+
+RealScale scale_of(const Port& port) { return {port.affine.scale, port.affine.zero_point}; }
+
+Result<NamedTensors> with_integers(NamedTensors inputs, const std::map<std::string, Port>& ports) {
+  for (NamedTensor& t : inputs) {
+    auto port = ports.find(t.name);
+    if (port == ports.end()) continue;
+    OREE_TRY_ASSIGN(t.tensor, to_integers(t.tensor, port->second.dtype, scale_of(port->second)));
+  }
+  return inputs;
+}
+
+}  // namespace
+
+Status Probe::Run::run(const NamedTensors& reals, const See& see_reals) {
+  NamedTensors integers;
+  if (!probe_->ports_.empty()) {
+    OREE_TRY_ASSIGN(integers, with_integers(reals, probe_->ports_));
+  }
+  const NamedTensors& inputs = probe_->ports_.empty() ? reals : integers;
+  auto see = [&](size_t place, const Tensor& tensor) -> Status {
+    auto port = probe_->ports_.find(probe_->names_[place]);
+    return see_reals(place, port == probe_->ports_.end() ? tensor : to_reals(tensor, scale_of(port->second)));
+  };
   NamedTensors results;
   if (session_ != nullptr && bound_) {
     for (size_t i = 0; i < session_->inputs().size(); ++i) {

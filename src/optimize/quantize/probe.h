@@ -10,6 +10,7 @@
 #include "core/io/files.h"
 #include "model/graph/graph.h"
 #include "model/runtime/backend.h"
+#include "optimize/quantize/integer_io.h"
 
 namespace oree {
 
@@ -18,9 +19,10 @@ class Probe {
  public:
   // `seen`: float32 values of the main block that are no constants. The file lies in `scratch`, an existing folder, for
   // as long as the probe lives. `engine` runs it, in its own format; "": ONNX Runtime, or OpenVINO without that.
-  // kUnavailable when that is not here.
+  // kUnavailable when that is not here. `ports`: inputs and seen values that are integers; reals are given and shown.
   static Result<std::unique_ptr<Probe>> open(Files& files, const Graph& graph, const std::vector<ValueId>& seen,
-                                             const std::string& scratch, const std::string& engine = "");
+                                             const std::string& scratch, const std::string& engine = "",
+                                             const std::map<std::string, Port>& ports = {});
   ~Probe();
 
   class Run {
@@ -48,6 +50,7 @@ class Probe {
   std::string engine_;
   std::vector<std::string> names_;  // of the values, by place
   std::vector<bool> is_input_;      // shown as they came
+  std::map<std::string, Port> ports_;
 };
 
 }  // namespace oree

@@ -63,6 +63,7 @@ class Quantizer {
     if (placement.layers.empty())
       return Error(Code::kUnsupported, "no layer of this model has a form in integers in " + dialect_.engine);
     OREE_TRY(look(placement));
+    keep_last_joins(placement);
     OREE_TRY(keep_samples());
     OREE_TRY(options_.judge ? choose_by_drop() : choose_by_noise());
     OREE_TRY_ASSIGN(Plan plan, corrected_plan(mix_.kept));
@@ -88,6 +89,18 @@ class Quantizer {
       for (ValueId v : graph_.node(n).outputs) {
         if (v != kNoValue && options_.keep_float.contains(graph_.value(v).name)) kept_.insert(n);
       }
+    }
+  }
+
+  // At the network's end the engine's float kernels cost next to nothing, and one scale for all would cost the narrow
+  // operand all that it says.
+  void keep_last_joins(const GraphPlacement& placement) {
+    if (!dialect_.tflite) return;
+    joins_ = unlike_joins(graph_, dialect_, placement, calibration_.statistics);
+    for (Join& join : joins_) {
+      if (!join.last) continue;
+      join.in_float = true;
+      kept_.insert(join.node);
     }
   }
 
@@ -262,20 +275,22 @@ class Quantizer {
   Result<Quantized> finished(const Plan& plan) {
     Quantized out;
     OREE_TRY_ASSIGN(out.graph, emitted(plan));
-    OREE_TRY(measure(plan, out.graph));
+    OREE_TRY_ASSIGN(IoType io, io_of(options_));
+    OREE_TRY_ASSIGN(out.report.ports, make_io(out.graph, io));
+    OREE_TRY(measure(plan, out.graph, out.report.ports));
     report(plan, out.report);
     return out;
   }
 
-  Status measure(const Plan& plan, const Graph& quantized) {
+  Status measure(const Plan& plan, const Graph& quantized, const std::vector<Port>& ports) {
     if (!options_.measure) {
       measured_.not_run = "not asked for";
       return {};
     }
     std::vector<NamedTensors> few(few_.begin(),
                                   few_.begin() + static_cast<ptrdiff_t>(std::min(few_.size(), kSamplesMeasured)));
-    OREE_TRY_ASSIGN(measured_,
-                    measure_in_engine(files_, graph_, quantized, plan, few, {options_.threads, options_.scratch}));
+    OREE_TRY_ASSIGN(measured_, measure_in_engine(files_, graph_, quantized, plan, few,
+                                                 {options_.threads, options_.scratch, true, integer_ports(ports)}));
     if (measured_.refused) return measured_.refused->within(fmt::format("{} refuses the result", measured_.engine));
     return {};
   }
@@ -331,6 +346,7 @@ class Quantizer {
     }
     out.steps = steps_;
     out.drops = drops_;
+    out.joins = joins_;
     size_t place = 0;
     for (size_t i : compared_outputs(graph_)) {
       const std::string& name = graph_.value(graph_.main().outputs[i]).name;
@@ -349,6 +365,7 @@ class Quantizer {
   const QuantizeOptions& options_;
   Dialect dialect_;
   std::set<NodeId> kept_;
+  std::vector<Join> joins_;
   Calibration calibration_;
   Planner planner_;
   std::vector<NamedTensors> many_, few_;
@@ -360,6 +377,18 @@ class Quantizer {
 };
 
 }  // namespace
+
+Result<IoType> io_of(const QuantizeOptions& options) {
+  OREE_TRY_ASSIGN(Dialect dialect, dialect_for(options.engine, options.cpu));
+  if (!options.io) return dialect.tflite && dialect.tail ? IoType::kInt8 : IoType::kFloat;
+  if (!dialect.tflite && *options.io != IoType::kFloat) {
+    return Error(Code::kUsage,
+                 fmt::format("integer inputs and outputs (--io) are for tflite, edgetpu and tflm: ONNX has "
+                             "no place for their scale and zero point, so {} takes and gives reals",
+                             options.engine));
+  }
+  return *options.io;
+}
 
 double QuantizeReport::integer_share() const {
   return macs > 0 ? static_cast<double>(macs_integer) / static_cast<double>(macs) : 0;

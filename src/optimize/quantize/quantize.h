@@ -19,6 +19,8 @@
 #include "model/eval/dataset.h"
 #include "optimize/quantize/calibrate.h"
 #include "optimize/quantize/drop.h"
+#include "optimize/quantize/integer_io.h"
+#include "optimize/quantize/joins.h"
 #include "optimize/quantize/plan.h"
 
 namespace oree {
@@ -43,6 +45,7 @@ struct QuantizeOptions {
   double drop_max = 0;
   std::set<std::string> keep_float;  // nodes, by the name of their output
   bool also_whole = false;           // Quantized::whole
+  std::optional<IoType> io;          // absent: int8 where the engine is one of integers alone, else float
   bool measure = true;               // in the engine, layer by layer, when it is here
   std::string scratch;               // an existing folder
   std::function<void(const char* step, size_t done, size_t total)> progress;
@@ -92,6 +95,8 @@ struct QuantizeReport {
   std::vector<TrialReport> trials;  // the most useful first
   std::vector<OutputReport> outputs;
   std::vector<DropTrial> drops;  // what was judged, the result last
+  std::vector<Port> ports;       // the file's inputs and outputs
+  std::vector<Join> joins;       // of unlike ranges, of TFLite's dialects
   std::string measured_in;       // the engine; "": not measured
   std::string not_measured;      // why
 };
@@ -105,6 +110,9 @@ struct Quantized {
 
 // The model as the dialect's passes want it, in float. kInvalid when it is quantized already.
 Status prepare_for_quantization(Model& model, const ConvertOptions& options);
+
+// kUsage when the engine's files take and give reals alone.
+Result<IoType> io_of(const QuantizeOptions& options);
 
 // `graph` is prepared. Errors are those of its parts; kUnsupported when the engine is here and refuses the result.
 Result<Quantized> quantize(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options);

@@ -67,9 +67,15 @@ Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const Quant
     return Error(Code::kUsage, fmt::format("{}: the engine {} takes {} files", request.result, dialect.engine,
                                            dialect.tflite ? ".tflite" : ".onnx"));
   }
+  if (Result<IoType> io = io_of(request.quantize); !io.ok()) return io.error();  // before anything is read
   OREE_TRY_ASSIGN(Model model, load_model(request.source));
   Status prepared = prepare_for_quantization(model, request.convert);
   if (!prepared.ok()) return prepared.error().within(request.source);
+  if (request.split_outputs) {
+    OREE_TRY_ASSIGN(int split, split_outputs(model.graph));
+    if (split == 0)
+      return Error(Code::kUsage, fmt::format("{}: --split-outputs: no output is made by a Concat", request.source));
+  }
   OREE_TRY_ASSIGN(std::unique_ptr<Dataset> data, open_samples(files, request, inputs_of(model.graph)));
   Scratch scratch(files, request.result + ".scratch");
   OREE_TRY(files.make_dirs(scratch.path()));
@@ -86,9 +92,13 @@ Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const Quant
   auto write = [&](Quantized& made, const std::string& path) -> Status {
     model.graph = std::move(made.graph);
     OREE_TRY(write_model(files, model, path, request.convert));
+    std::optional<EdgeTpuReport> edge_tpu;
+    if (request.quantize.engine == "edgetpu") {
+      OREE_TRY_ASSIGN(edge_tpu, edge_tpu_report_of_file(path));
+    }
     OREE_TRY_ASSIGN(FileInfo before, files.info(request.source));
     OREE_TRY_ASSIGN(FileInfo after, files.info(path));
-    out.push_back({path, std::move(made.report), before.size, after.size});
+    out.push_back({path, std::move(made.report), before.size, after.size, std::move(edge_tpu)});
     return {};
   };
   const bool mixed = quantized->whole != nullptr;

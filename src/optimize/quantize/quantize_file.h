@@ -9,6 +9,7 @@
 
 #include "core/codec/json.h"
 #include "model/recipe/recipe.h"
+#include "optimize/quantize/edgetpu.h"
 #include "optimize/quantize/quantize.h"
 
 namespace oree {
@@ -22,6 +23,7 @@ struct QuantizeRequest {
   size_t random = 0;             // instead of data: so many seeded samples of noise; the report says so
   std::optional<Recipe> recipe;  // of images
   ConvertOptions convert;
+  bool split_outputs = false;     // an output that a Concat makes becomes its operands
   std::optional<DropBound> drop;  // its data: those of the calibration when no path is given
   QuantizeOptions quantize;       // the scratch, a folder beside the result that is removed at the end, is set here,
                                   // and with `drop` the judge
@@ -31,6 +33,7 @@ struct QuantizedFile {
   std::string path;
   QuantizeReport report;
   int64_t bytes_before = 0, bytes_after = 0;
+  std::optional<EdgeTpuReport> edge_tpu;  // of results for it
 };
 
 // The result, and the mixed one behind it when there is one. They are replaced atomically, and only when all went well.
@@ -40,6 +43,7 @@ Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const Quant
 
 Json quantize_to_json(const QuantizeRequest& request, const QuantizedFile& file);
 std::string quantize_text(const QuantizeRequest& request, const QuantizedFile& file);
+std::string join_fate(const Join& join);
 std::string decibels_text(std::optional<double> db);  // "41.3"; "equal" of infinity; "" of nothing
 // Threads that quantize() takes well on this machine.
 int quantize_threads();

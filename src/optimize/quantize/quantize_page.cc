@@ -25,6 +25,10 @@ std::string meter(std::optional<double> db) {
                      std::clamp(*db / kDecibelsMost, 0.0, 1.0) * 100);
 }
 
+std::string ends(const Range& range) {
+  return range.low < range.high ? fmt::format("{:.4g} … {:.4g}", range.low, range.high) : "";
+}
+
 std::string fact(std::string_view name, const std::string& value) {
   return fmt::format("<div>{}<b>{}</b></div>", name, xml_escape(value));
 }
@@ -69,6 +73,35 @@ std::string drops(const QuantizeRequest& request, const QuantizeReport& r) {
         R"(<tr><td class="n">{}</td><td class="n">{:.4f}</td><td class="n">{:.4f}</td><td class="n">{:.2f}</td><td>{}</td></tr>)",
         t.layers_float, t.drop.wanted, t.drop.found, 100 * t.drop.lost(),
         &t == &r.drops.back() ? R"(<span class="tag">chosen</span>)" : "");
+  }
+  return html + "</table></section>";
+}
+
+std::string ports(const QuantizeReport& r) {
+  std::string html =
+      R"(<section><h2>Inputs and outputs</h2><p class="lead">As the file has them; of integers, real = scale · (integer − zero point).</p>)"
+      R"(<table><tr><th></th><th></th><th>dtype</th><th class="n">scale</th><th class="n">zero point</th><th></th></tr>)";
+  for (const Port& p : r.ports) {
+    html += fmt::format(
+        R"(<tr><td>{}</td><td>{}</td><td>{}</td><td class="n">{}</td><td class="n">{}</td><td>{}</td></tr>)",
+        p.input ? "input" : "output", name_of(p.name), dtype_name(p.dtype),
+        p.quantized ? fmt::format("{:.6g}", p.affine.scale) : "",
+        p.quantized ? fmt::format("{}", p.affine.zero_point) : "", xml_escape(p.because));
+  }
+  return html + "</table></section>";
+}
+
+std::string joins(const QuantizeReport& r) {
+  if (r.joins.empty()) return "";
+  std::string html =
+      R"(<section><h2>Joins of unlike ranges</h2><p class="lead">TFLite brings the operands of a join to one scale.</p>)"
+      R"(<table><tr><th>join</th><th>operator</th><th>operands</th><th></th></tr>)";
+  for (const Join& j : r.joins) {
+    std::string operands;
+    for (const JoinOperand& o : j.operands)
+      operands += fmt::format("{}{} {}", operands.empty() ? "" : "<br>", name_of(o.name), ends(o.range));
+    html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", name_of(j.name), xml_escape(j.op),
+                        operands, xml_escape(join_fate(j)));
   }
   return html + "</table></section>";
 }
@@ -130,10 +163,6 @@ std::string histogram(const LayerReport& l) {
   return html + "</svg>";
 }
 
-std::string ends(const Range& range) {
-  return range.low < range.high ? fmt::format("{:.4g} … {:.4g}", range.low, range.high) : "";
-}
-
 std::string layers(const QuantizeReport& r) {
   std::string html =
       R"(<section><h2>Layer by layer</h2><p class="lead">In the order in which they run. The histogram is of a layer's results over all samples, by the root of their number; shaded is what the integers do not reach.</p>)"
@@ -166,7 +195,8 @@ std::string quantize_page(const QuantizeRequest& request, const QuantizedFile& f
   page.heading = path_name(request.source) + " → " + path_name(file.path);
   page.title = page.heading + " quantized by Orée";
   page.kicker = "Orée quantize";
-  page.body = summary(request, file) + drops(request, file.report) + outputs(file.report) + steps(file.report) +
+  page.body = summary(request, file) + drops(request, file.report) + outputs(file.report) + ports(file.report) +
+              joins(file.report) + (file.edge_tpu ? edge_tpu_section(*file.edge_tpu) : "") + steps(file.report) +
               trials(file.report) + layers(file.report);
   page.style = kStyle;
   return html_page(page);

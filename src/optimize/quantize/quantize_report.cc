@@ -89,6 +89,52 @@ Json drops_json(const QuantizeReport& report) {
   return drops;
 }
 
+Json port_json(const Port& port) {
+  Json json =
+      Json().set("name", port.name).set("kind", port.input ? "input" : "output").set("dtype", dtype_name(port.dtype));
+  if (port.quantized)
+    json.set("scale", static_cast<double>(port.affine.scale)).set("zero_point", port.affine.zero_point);
+  if (!port.because.empty()) json.set("because", port.because);
+  return json;
+}
+
+std::string ports_text(const QuantizeReport& report) {
+  bool plain = std::ranges::all_of(report.ports, [](const Port& p) { return !p.quantized && p.because.empty(); });
+  if (plain) return "";
+  TextTable table{{"", "", "dtype", "scale", "zero point", ""}, {false, false, false, true, true, false}, {}};
+  for (const Port& p : report.ports) {
+    table.rows.push_back({p.input ? "input" : "output", p.name, dtype_name(p.dtype),
+                          p.quantized ? fmt::format("{:.6g}", p.affine.scale) : "",
+                          p.quantized ? fmt::format("{}", p.affine.zero_point) : "", p.because});
+  }
+  return "real = scale * (integer - zero point):\n" + table.text() + "\n";
+}
+
+Json join_json(const Join& join) {
+  Json operands = Json::array();
+  for (const JoinOperand& o : join.operands)
+    operands.push(Json().set("name", o.name).set("seen", Json().push(o.range.low).push(o.range.high)));
+  return Json()
+      .set("name", join.name)
+      .set("op", join.op)
+      .set("operands", operands)
+      .set("last", join.last)
+      .set("in_float", join.in_float)
+      .set("steps_least", join.steps_least());
+}
+
+std::string joins_text(const QuantizeReport& report) {
+  if (report.joins.empty()) return "";
+  std::string text = "joins of unlike ranges, which TFLite brings to one scale:\n";
+  for (const Join& j : report.joins) {
+    std::string operands;
+    for (const JoinOperand& o : j.operands)
+      operands += fmt::format("{}{} {:.4g} … {:.4g}", operands.empty() ? "" : ", ", o.name, o.range.low, o.range.high);
+    text += fmt::format("  {} ({}) of {}: {}\n", j.name, j.op, operands, join_fate(j));
+  }
+  return text + "\n";
+}
+
 std::string outputs_text(const QuantizeReport& report) {
   TextTable table{
       {"output", "all in integers", "as chosen", report.measured_in.empty() ? "" : "in " + report.measured_in},
@@ -102,6 +148,16 @@ std::string outputs_text(const QuantizeReport& report) {
 }
 
 }  // namespace
+
+std::string join_fate(const Join& join) {
+  if (join.in_float) {
+    return fmt::format(
+        "left in float at the network's end; in 8 bits the narrowest would keep {:.1f} of 255 steps "
+        "(--split-outputs gives the operands out instead)",
+        join.steps_least());
+  }
+  return fmt::format("in integers, the narrowest has {:.1f} of 255 steps", join.steps_least());
+}
 
 std::string decibels_text(std::optional<double> db) {
   if (!db) return "";
@@ -130,10 +186,12 @@ Json quantize_to_json(const QuantizeRequest& request, const QuantizedFile& file)
   Json steps = Json::array();
   for (const StepReport& s : r.steps)
     steps.push(Json().set("name", s.name).set("noise_left", s.noise_left).set("kept", s.kept));
+  Json ports = Json::array();
+  for (const Port& p : r.ports) ports.push(port_json(p));
   Json measured = Json().set("engine", r.measured_in);
   if (!r.not_measured.empty()) measured.set("not_measured", r.not_measured);
-  return Json()
-      .set("source", request.source)
+  Json document;
+  document.set("source", request.source)
       .set("result", file.path)
       .set("engine", r.engine)
       .set("calibration", calibration_json(request, r))
@@ -146,12 +204,19 @@ Json quantize_to_json(const QuantizeRequest& request, const QuantizedFile& file)
       .set("steps", steps)
       .set("drops", drops_json(r))
       .set("trials", trials)
-      .set("layers", layers_json(r));
+      .set("layers", layers_json(r))
+      .set("io", ports);
+  Json joins = Json::array();
+  for (const Join& j : r.joins) joins.push(join_json(j));
+  document.set("joins", joins);
+  if (file.edge_tpu) document.set("edge_tpu", edge_tpu_json(*file.edge_tpu));
+  return document;
 }
 
 std::string quantize_text(const QuantizeRequest& request, const QuantizedFile& file) {
   const QuantizeReport& r = file.report;
-  std::string text = outputs_text(r) + layers_text(r);
+  std::string text = outputs_text(r) + layers_text(r) + ports_text(r) + joins_text(r);
+  if (file.edge_tpu) text += edge_tpu_text(*file.edge_tpu);
   for (const StepReport& s : r.steps)
     text += fmt::format("{}: {:.0f} % of the noise, {}\n", s.name, 100 * s.noise_left, s.kept ? "kept" : "not kept");
   if (!r.drops.empty()) {
