@@ -13,6 +13,14 @@ namespace {
 // Of the scale that it asks for: 0 is exact in each.
 double width(const Range& range) { return std::max(range.high, 0.0) - std::min(range.low, 0.0); }
 
+// Also where a value of the inside has it.
+void give_name(Graph& graph, ValueId v, const std::string& name) {
+  ValueId other = graph.find(name);
+  bool seen = other != kNoValue && (graph.is_output(other) || std::ranges::count(graph.main().inputs, other) > 0);
+  if (other != kNoValue && other != v && !seen) graph.rename(other, graph.unique_name(name + "_inner"));
+  graph.rename(v, seen ? graph.unique_name(name) : name);
+}
+
 class Finder {
  public:
   Finder(const Graph& graph, const Dialect& dialect, const GraphPlacement& placement, const Statistics& statistics)
@@ -128,8 +136,7 @@ Result<int> split_outputs(Graph& graph) {
       continue;
     }
     ++split;
-    for (size_t i = 0; i < parts.size(); ++i)
-      graph.rename(parts[i], graph.unique_name(fmt::format("{}_{}", graph.value(v).name, i)));
+    for (size_t i = 0; i < parts.size(); ++i) give_name(graph, parts[i], fmt::format("{}_{}", graph.value(v).name, i));
     wanted.insert(wanted.end(), parts.begin(), parts.end());
   }
   if (split == 0) return 0;
