@@ -11,8 +11,9 @@ Graph head(float times, bool convolved = false) {
   Graph g;
   ValueId x = picture(g);
   ValueId scores = build(g, "Sigmoid", {conv(g, x, 4, 1)}, {}, kMainBlock, "scores");
-  ValueId boxes = build(g, "Mul", {build(g, "Sigmoid", {conv(g, x, 4, 2)}),
-                                   g.add_constant("times", Constant::of_floats(std::vector<float>{times}, {1}))},
+  ValueId boxes = build(g, "Mul",
+                        {build(g, "Sigmoid", {conv(g, x, 4, 2)}),
+                         g.add_constant("times", Constant::of_floats(std::vector<float>{times}, {1}))},
                         {}, kMainBlock, "boxes");
   ValueId both = build(g, "Concat", {boxes, scores}, {{"axis", int64_t{1}}}, kMainBlock, "both");
   g.add_output(convolved ? conv(g, both, 3, 3) : both);
