@@ -303,16 +303,17 @@ bool rescale(Graph& graph, NodeId id) {
 void make_hybrid(Graph& graph, NodeId id) {
   if (graph.node(id).integer("tflite.hybrid", 0) == 0) return;
   std::optional<Dequantized> w = dequantized(graph, graph.node(id).input(1), true);
-  if (!w || graph.constant(w->integers) == nullptr || w->dtype != Dtype::kInt8) return;
+  if (!w || graph.constant(w->integers) == nullptr || (w->dtype != Dtype::kInt8 && w->dtype != Dtype::kInt4)) return;
   graph.set_quantization(w->integers, w->q);
   graph.set_input(id, 1, w->integers);
 }
 
-// Constants that stay in float: TFLite's DEQUANTIZE has no int32, nor in every engine a scale a slice.
+// Constants that stay in float, but for those that a hint wants stored as they are: TFLite's DEQUANTIZE has no int32,
+// nor in every engine a scale a slice.
 Status make_float(Graph& graph, NodeId id) {
   const Node node = graph.node(id);
   const Constant* integers = node.is("DequantizeLinear") ? graph.constant(node.inputs[0]) : nullptr;
-  if (integers == nullptr) return {};
+  if (integers == nullptr || node.integer("tflite.stored", 0) != 0) return {};
   std::optional<Quantization> q = parameters_of(graph, node);
   if (!q || (!q->per_axis() && quantizes_to(integers->dtype()))) return {};
   std::vector<Tensor> operands;

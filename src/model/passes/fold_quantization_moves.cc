@@ -86,6 +86,12 @@ bool dequantize_in_int8(Graph& graph, NodeId id) {
 
 bool computes_in(Dtype dtype) { return dtype == Dtype::kInt8 || dtype == Dtype::kUint8 || dtype == Dtype::kInt16; }
 
+// TFLite moves elements of this type in such a node. These have no kernel of 16 bits: their operands are dequantized.
+bool moves_type(const Node& node, Dtype dtype) {
+  static constexpr std::array kNarrow{"DepthToSpace", "ReduceMax", "ReduceMin", "SpaceToDepth"};
+  return computes_in(dtype) && (dtype != Dtype::kInt16 || std::ranges::find(kNarrow, node.op) == kNarrow.end());
+}
+
 void drop_pad_value(Graph& graph, NodeId id) {
   if (graph.node(id).is("Pad") && graph.node(id).input(2) != kNoValue) graph.set_input(id, 2, kNoValue);
 }
@@ -114,7 +120,7 @@ bool move_dequantize_behind(Graph& graph, NodeId id) {
   const Node node = graph.node(id);
   if (!moves_elements(graph, node)) return false;
   std::optional<Dequantized> x = dequantized(graph, node.inputs[0]);
-  if (!x || !computes_in(x->dtype) || graph.constant(x->integers) != nullptr) return false;
+  if (!x || !moves_type(node, x->dtype) || graph.constant(x->integers) != nullptr) return false;
   std::vector<ValueId> integers;
   for (ValueId out : node.outputs) {
     ValueId v = out == kNoValue ? kNoValue
@@ -146,7 +152,7 @@ bool move_quantize_before(Graph& graph, NodeId id) {
   const Node q = graph.node(after[0]);
   std::optional<Quantization> scale = parameters_of(graph, q);
   std::optional<Dtype> dtype = type_made(graph, q);
-  if (!scale || scale->per_axis() || !dtype || !computes_in(*dtype)) return false;
+  if (!scale || scale->per_axis() || !dtype || !moves_type(node, *dtype)) return false;
   ValueId integers = graph.add_value(graph.unique_name(graph.value(node.inputs[0]).name + "_quantized"), *dtype,
                                      graph.value(node.inputs[0]).dims);
   graph.set_quantization(integers, scale);

@@ -123,9 +123,9 @@ Status Lower::want_type(ValueId id, std::string_view letters) const {
   std::optional<Dtype> type = dtype(id);
   if (!type) return unsupported(fmt::format("the type of '{}' is not known", value(id).name));
   static constexpr std::pair<Dtype, char> kLetters[] = {
-      {Dtype::kFloat32, 'f'}, {Dtype::kInt32, 'i'},  {Dtype::kInt64, 'l'},  {Dtype::kBool, 'b'},
-      {Dtype::kInt8, 'c'},    {Dtype::kUint8, 'C'},  {Dtype::kInt16, 's'},  {Dtype::kFloat16, 'h'},
-      {Dtype::kUint32, 'I'},  {Dtype::kUint16, 'S'}, {Dtype::kFloat64, 'd'}};
+      {Dtype::kFloat32, 'f'}, {Dtype::kInt32, 'i'},  {Dtype::kInt64, 'l'},   {Dtype::kBool, 'b'},
+      {Dtype::kInt8, 'c'},    {Dtype::kUint8, 'C'},  {Dtype::kInt16, 's'},   {Dtype::kFloat16, 'h'},
+      {Dtype::kUint32, 'I'},  {Dtype::kUint16, 'S'}, {Dtype::kFloat64, 'd'}, {Dtype::kInt4, 'n'}};
   for (const auto& [known, letter] : kLetters) {
     if (known == *type && letters.find(letter) != std::string_view::npos) return {};
   }

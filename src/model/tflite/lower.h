@@ -35,7 +35,7 @@ class Lower : public NodeRewrite {
   Result<std::vector<int64_t>> ints_or_none(size_t input) const;
   std::optional<double> number_of(ValueId id) const;  // of a constant with one element
   // kUnsupported unless the value's type is among them: f float32, i int32, l int64, b bool, and of quantized or plain
-  // small integers c int8, C uint8, s int16; h float16, d float64, I uint32, S uint16.
+  // small integers c int8, C uint8, s int16, n int4; h float16, d float64, I uint32, S uint16.
   Status want_type(ValueId id, std::string_view letters) const;
 
   // --- building TFLite's nodes
@@ -62,7 +62,9 @@ class Lower : public NodeRewrite {
   // The first output of `user`, which alone uses ours, becomes ours; the user is gone.
   void take_over(NodeId user, size_t output = 0);
   bool is_zeros(ValueId id) const;  // a constant of zeros, or one of any shape made of them
-  bool is_constant_like(ValueId id) const { return constant_of(id).has_value() || behind_cast(id) != kNoValue; }
+  bool is_constant_like(ValueId id) const {
+    return constant_of(id).has_value() || behind_cast(id) != kNoValue || stored(id).has_value();
+  }
 
  private:
   static bool same_scale(const Value& a, const Value& b);

@@ -218,7 +218,7 @@ Result<bool> quantize(Lower& r) {
 
 Result<bool> dequantize(Lower& r) {
   OREE_TRY(r.want(2));
-  OREE_TRY(r.want_type(r.in(0), "cCs"));
+  OREE_TRY(r.want_type(r.in(0), "cCsn"));
   OREE_TRY(r.want_type(r.out(), "f"));
   OREE_TRY_ASSIGN(ValueId integers, agreed(r, r.in(0)));
   r.finish_emit("DEQUANTIZE", {integers});

@@ -114,8 +114,10 @@ Result<bool> matmul(Lower& r) {
   OREE_TRY(want_product_types(r));
   OREE_TRY_ASSIGN(size_t rank, r.known_rank(r.in(0)));
   std::optional<Shape> shape = r.shape(r.in(1));
-  bool scaled_weights = r.value(r.in(1)).quantization.has_value();
-  if (r.is_constant_like(r.in(1)) && shape && shape->size() == 2 && !scaled_weights) {
+  // Of a float operand and integer weights BATCH_MATMUL knows one scale for all.
+  const std::optional<Quantization>& scaled = r.value(r.in(1)).quantization;
+  const bool product = scaled && !(scaled->per_axis() && r.is_float(r.in(0)));
+  if (r.is_constant_like(r.in(1)) && shape && shape->size() == 2 && !product) {
     int64_t outputs = (*shape)[1];
     ValueId w = r.permute(r.in(1), {1, 0});
     ValueId bias = r.quantized() ? kNoValue : absorb_bias(r, outputs);

@@ -10,6 +10,7 @@
 #include "core/base/limits.h"
 #include "model/ops/element_types.h"
 #include "model/ops/inference.h"
+#include "model/passes/quantization_nodes.h"
 
 namespace oree {
 namespace {
@@ -63,6 +64,26 @@ ValueId NodeRewrite::behind_cast(ValueId id) const {
   if (!casts || graph_.constant(node.inputs[0]) == nullptr || graph_.value(node.inputs[0]).quantization)
     return kNoValue;
   return node.inputs[0];
+}
+
+std::optional<NodeRewrite::Stored> NodeRewrite::stored(ValueId id) const {
+  NodeId producer = graph_.value(id).producer;
+  if (producer == kNoNode) return std::nullopt;
+  const Node& node = graph_.node(producer);
+  const bool down = node.domain == "tflite" && node.op == "DEQUANTIZE";
+  const Constant* integers = node.is("DequantizeLinear") || down ? graph_.constant(node.inputs[0]) : nullptr;
+  if (integers == nullptr) return std::nullopt;
+  std::optional<Quantization> q = down ? graph_.value(node.inputs[0]).quantization : parameters_of(graph_, node);
+  return q ? std::optional(Stored{*integers, std::move(*q)}) : std::nullopt;
+}
+
+ValueId NodeRewrite::dequantize(Stored stored, std::string_view name) {
+  const Dims dims = to_dims(stored.integers.shape());
+  const ValueId integers = constant(std::move(stored.integers), name);
+  graph_.set_quantization(integers, std::move(stored.q));
+  const ValueId reals = graph_.add_value(std::string(name), Dtype::kFloat32, dims);
+  put({.op = "DEQUANTIZE", .domain = "tflite", .inputs = {integers}, .outputs = {reals}});
+  return reals;
 }
 
 void NodeRewrite::finish(std::string_view op, std::vector<ValueId> inputs, Attributes attributes, size_t output) {
@@ -281,6 +302,11 @@ ValueId NodeRewrite::permute(ValueId value, std::span<const int64_t> order) {
   if (ValueId narrow = behind_cast(value); narrow != kNoValue && graph_.value(value).dtype) {
     Attributes to = cast_to(*graph_.value(value).dtype);
     return add("Cast", {permute(narrow, order)}, std::move(to));
+  }
+  if (std::optional<Stored> s = stored(value); s && s->q.per_axis()) {
+    s->integers = permuted_.get(s->integers, order);
+    s->q.axis = static_cast<int>(std::ranges::find(order, s->q.axis) - order.begin());
+    return dequantize(std::move(*s), graph_.value(value).name);
   }
   return add_like(value, "Transpose", {value}, {{"perm", std::vector<int64_t>(order.begin(), order.end())}});
 }

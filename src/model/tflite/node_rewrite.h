@@ -74,7 +74,7 @@ class NodeRewrite {
   ValueId cast(ValueId value, Dtype dtype);          // itself when it has that type
   ValueId as_int64(ValueId value);                   // constants converted, others Cast
   ValueId as_vector(ValueId value);                  // rank 0 becomes rank 1
-  // Axes in another order: constants at once, also behind a Cast.
+  // Axes in another order: constants at once, also behind a Cast or DequantizeLinear.
   ValueId permute(ValueId value, std::span<const int64_t> order);
   ValueId permute(ValueId value, std::initializer_list<int64_t> order) { return permute(value, std::span(order)); }
   ValueId reshape(ValueId value, std::span<const int64_t> shape);  // constants at once, also behind a Cast
@@ -90,6 +90,13 @@ class NodeRewrite {
  protected:
   NodeId put(Node node);                  // its outputs typed
   ValueId behind_cast(ValueId id) const;  // kNoValue unless a Cast makes it of a constant
+  // Weights that are stored as integers: what a DequantizeLinear of one scale, or one a slice, makes reals of.
+  struct Stored {
+    Constant integers;
+    Quantization q;
+  };
+  std::optional<Stored> stored(ValueId id) const;
+  ValueId dequantize(Stored stored, std::string_view name);
 
   Graph& graph_;
   NodeId id_;

@@ -37,7 +37,9 @@ class Operands {
     const auto &a = graph_.value(node_.inputs[0]).dims, &b = graph_.value(node_.inputs[1]).dims;
     return a != b && std::max(rank(0), rank(1)) > 4;
   }
-  bool hybrid(size_t weights) const { return in(0) == Dtype::kFloat32 && in(weights) == Dtype::kInt8; }
+  bool hybrid(size_t weights) const {
+    return in(0) == Dtype::kFloat32 && (in(weights) == Dtype::kInt8 || in(weights) == Dtype::kInt4);
+  }
   bool flag(std::string_view option) const { return tflite_option(node_, option) != 0; }
   const Node& node() const { return node_; }
 
