@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// oree quantize: a float model and real samples in, a quantized model for one engine out.
+// oree quantize: a float model, and real samples where they are needed, in; a quantized model for one engine out.
 #include "optimize/quantize/quantize_file.h"
 
 #include <fmt/format.h>
@@ -20,11 +20,12 @@ constexpr char kExamples[] =
     "  oree quantize detector.tflite detector-int8.tflite --engine tflite --calibration frames/ --recipe recipe.json\n"
     "  oree quantize net.onnx net-ov.onnx --engine openvino --calibration samples.npz --html report.html\n"
     "  oree quantize net.onnx net-int8.onnx --engine onnxruntime --calibration train.npz --evaluation test.npz "
-    "--max-drop 1%";
+    "--max-drop 1%\n"
+    "  oree quantize net.onnx net-w8.onnx --engine openvino --precision weights-int8";
 
 struct Options {
   std::string recipe, labels;
-  std::string ranges = "mse", cpu = "this", io;
+  std::string ranges = "mse", cpu = "this", precision = "int8", io;
   std::vector<std::string> dims, shapes, keep_float;
   std::string report, html;
   std::optional<double> float_macs_percent;
@@ -40,6 +41,12 @@ Status read_settings(Files& files, Options& options) {
   std::optional<RangeMethod> method = parse_range_method(options.ranges);
   if (!method) return Error(Code::kUsage, fmt::format("--ranges: no method '{}'", options.ranges));
   request.quantize.plan.ranges.method = *method;
+  std::optional<Precision> precision = find_precision(options.precision);
+  if (!precision) {
+    return Error(Code::kUsage, fmt::format("--precision: expected one of {}, found '{}'",
+                                           fmt::join(precision_names(), ", "), options.precision));
+  }
+  request.quantize.precision = *precision;
   static const std::map<std::string, TargetCpu> cpus = {
       {"this", TargetCpu::kThis}, {"vnni", TargetCpu::kVnni}, {"x86", TargetCpu::kX86}, {"arm", TargetCpu::kArm}};
   auto cpu = cpus.find(options.cpu);
@@ -102,6 +109,12 @@ void add_quantize(CLI::App& app, Context& context) {
   command
       ->add_option("--engine", options->request.quantize.engine,
                    "Which engine's dialect: " + fmt::format("{}", fmt::join(dialect_engines(), ", ")))
+      ->capture_default_str();
+  command
+      ->add_option("--precision", options->precision,
+                   fmt::format("{}. Of weights alone, and dynamic, samples are not needed; with them the result is "
+                               "measured",
+                               fmt::join(precision_names(), ", ")))
       ->capture_default_str();
   command
       ->add_option("--calibration", options->request.data.path,

@@ -120,6 +120,45 @@ class Quantize(unittest.TestCase):
                 self.assertEqual(["output0_0", "output0_1"], [o["name"] for o in report["outputs"]])
                 for output in report["outputs"]:
                     self.assertGreater(output["engine_sqnr_db"], 25)
+    def test_every_precision_runs_in_the_engines_that_take_it(self):
+        # At least so many dB of every output, and at most so much of the float file. The detector's weights are random:
+        # what 4 bits lose of them says nothing of trained ones.
+        bounds = {"int16": (35, 0.35), "weights-int8": (45, 0.35), "weights-int4": (20, 0.27), "dynamic": (30, 0.35),
+                  "fp16": (70, 0.55), "bf16": (50, 0.55)}
+        taken = {"onnxruntime": {"weights-int8", "weights-int4", "dynamic", "fp16", "bf16"},
+                 "openvino": {"weights-int8", "weights-int4", "fp16", "bf16"},
+                 "tensorrt": {"weights-int8", "weights-int4", "fp16"},
+                 "tflite": {"int16", "weights-int8", "weights-int4", "dynamic", "fp16"},
+                 "tflm": {"int16"}, "edgetpu": set()}
+        for engine, precisions in taken.items():
+            for precision, (db, size) in bounds.items():
+                result = self.out / f"{engine}-{precision}{'.onnx' if engine in ('onnxruntime', 'openvino', 'tensorrt') else '.tflite'}"
+                args = [self.yolo, result, "--engine", engine, "--precision", precision, "--calibration", self.samples]
+                with self.subTest(f"{engine} {precision}"):
+                    if precision not in precisions:
+                        message = quantize(*args, status=2)
+                        self.assertIn(f"{engine} takes no {precision}: ", message)
+                        self.assertIn("; use ", message)
+                        self.assertFalse(result.exists())
+                        continue
+                    report = quantize(*args)
+                    self.assertEqual(precision, report["precision"])
+                    self.assertLess(report["bytes_after"], size * report["bytes_before"])
+                    self.assertEqual(report["bytes_after"], result.stat().st_size)
+                    for output in report["outputs"]:
+                        self.assertGreater(output["engine_sqnr_db"], db)
+                    integers = precision in ("int16", "dynamic") or (engine, precision) == ("tflite", "weights-int4")
+                    self.assertEqual(integers, report["macs_integer"] > 0.9 * report["macs"])
+
+    def test_weights_alone_need_no_samples(self):
+        result, page = self.out / "w8.onnx", self.out / "w8.html"
+        report = quantize(self.yolo, result, "--engine", "openvino", "--precision", "weights-int8", "--html", page)
+        self.assertTrue(report["calibration"]["random"])
+        self.assertTrue(all(o["engine_sqnr_db"] > 40 for o in report["outputs"]))
+        self.assertTrue(any(l.get("weights") == "int8" for l in report["layers"]))
+        self.assertIn("weights int8", page.read_text())
+        self.assertIn("real samples", quantize(self.yolo, self.out / "a.tflite", "--engine", "tflite", "--precision", "int16", status=2))
+        self.assertIn("thorough", quantize(self.yolo, result, "--precision", "fp16", "--thorough", status=2))
 
     def test_the_real_detector_keeps_its_outputs_apart(self):
         if not (MODELS / "detector.tflite").exists():
@@ -158,6 +197,7 @@ class Quantize(unittest.TestCase):
             (2, "no engine", [self.yolo, result, "--engine", "abacus", "--calibration", self.samples]),
             (2, "no place for their scale", [self.yolo, result, "--calibration", self.samples, "--io", "int8"]),
             (2, "--io: expected", [self.yolo, result, "--calibration", self.samples, "--io", "int4"]),
+            (2, "one of int8, int16", [self.yolo, result, "--calibration", self.samples, "--precision", "int3"]),
             (2, "no method", [self.yolo, result, "--calibration", self.samples, "--ranges", "guess"]),
             (3, "expected", [self.yolo, result, "--calibration", MODELS / "detector_labels.txt"]),
             (8, "gone.npz", [self.yolo, result, "--calibration", self.out / "gone.npz"]),

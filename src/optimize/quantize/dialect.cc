@@ -74,6 +74,35 @@ constexpr OpRule kTflite[] = {
     {"Unsqueeze", Role::kMoves},
 };
 
+// Of 16 bits TFLite and TFLite Micro both have these. What others have no kernel for is in float between them.
+constexpr Affine kWide{1.0F / 32768, 0};
+constexpr OpRule kTflite16[] = {
+    {"Add", Role::kComputes},
+    {"AveragePool", Role::kMoves},
+    {"Concat", Role::kJoins},
+    {"Conv", Role::kWeighted},
+    {"ConvTranspose", Role::kWeighted},
+    {"Flatten", Role::kMoves},
+    {"Gemm", Role::kWeighted},
+    {"GlobalAveragePool", Role::kComputes},
+    {"LeakyRelu", Role::kComputes},
+    {"MatMul", Role::kWeighted},
+    {"MaxPool", Role::kMoves},
+    {"Mul", Role::kComputes},
+    {"ReduceMean", Role::kComputes},
+    {"Reshape", Role::kMoves},
+    {"Resize", Role::kMoves},
+    {"Sigmoid", Role::kComputes, kWide},
+    {"Slice", Role::kMoves},
+    {"Softmax", Role::kComputes, kWide},
+    {"Split", Role::kMoves},
+    {"Squeeze", Role::kMoves},
+    {"Sub", Role::kComputes},
+    {"Tanh", Role::kComputes, kWide},
+    {"Transpose", Role::kMoves},
+    {"Unsqueeze", Role::kMoves},
+};
+
 TargetCpu this_cpu() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512vnni") || __builtin_cpu_supports("avxvnni") ? TargetCpu::kVnni : TargetCpu::kX86;
@@ -121,6 +150,16 @@ Dialect tflite(bool whole) {
   return d;
 }
 
+// 16 bits of activations by 8 of weights: zero points are 0, and 16 bits round a score finely enough.
+Dialect tflite16(bool whole) {
+  Dialect d = tflite(whole);
+  d.activations = symmetric_int16_grid();
+  d.gemm_by_channel = false;
+  d.leaving = Leaving::kRounded;
+  d.rules = kTflite16;
+  return d;
+}
+
 }  // namespace
 
 bool exact_here(const Dialect& dialect) {
@@ -137,7 +176,8 @@ const std::vector<std::string>& dialect_engines() {
   return names;
 }
 
-Result<Dialect> dialect_for(const std::string& engine, TargetCpu cpu) {
+Result<Dialect> dialect_for(const std::string& engine, TargetCpu cpu, Precision precision) {
+  OREE_TRY(check_precision(engine, precision));
   Dialect d;
   if (engine == "onnxruntime") {
     d = onnxruntime(cpu);
@@ -146,7 +186,7 @@ Result<Dialect> dialect_for(const std::string& engine, TargetCpu cpu) {
   } else if (engine == "tensorrt") {
     d = tensorrt();
   } else if (engine == "tflite" || engine == "edgetpu" || engine == "tflm") {
-    d = tflite(engine != "tflite");
+    d = precision == Precision::kInt16 ? tflite16(engine != "tflite") : tflite(engine != "tflite");
   } else {
     return Error(Code::kUsage,
                  fmt::format("no engine '{}'; expected one of {}", engine, fmt::join(dialect_engines(), ", ")));

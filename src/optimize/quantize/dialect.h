@@ -13,6 +13,7 @@
 
 #include "core/base/result.h"
 #include "optimize/quantize/affine.h"
+#include "optimize/quantize/precision.h"
 
 namespace oree {
 
@@ -61,9 +62,11 @@ struct Dialect {
   const OpRule* rule(std::string_view op) const;  // nullptr: in float
 };
 
-// kUsage on an engine that has no dialect. `cpu` counts for onnxruntime and openvino: x86 without VNNI multiplies
-// pairs of 8-bit numbers into 16 bits, where they may not fit, so weights get 7 bits there.
-Result<Dialect> dialect_for(const std::string& engine, TargetCpu cpu = TargetCpu::kThis);
+// kUsage on an engine that has no dialect, or not in this precision (one that calibrates; else it is int8's). `cpu`
+// counts for onnxruntime and openvino: x86 without VNNI multiplies pairs of 8-bit numbers into 16 bits, where they may
+// not fit, so weights get 7 bits there.
+Result<Dialect> dialect_for(const std::string& engine, TargetCpu cpu = TargetCpu::kThis,
+                            Precision precision = Precision::kInt8);
 const std::vector<std::string>& dialect_engines();
 // ONNX Runtime's integer kernels on this machine compute this dialect without saturation, so that they may stand in for
 // other engines' in simulations.

@@ -12,22 +12,10 @@
 #include "model/ops/inference.h"
 #include "model/passes/passes.h"
 #include "model/passes/quantization_nodes.h"
+#include "optimize/quantize/integer_products.h"
 
 namespace oree {
 namespace {
-
-Tensor pack(std::span<const int32_t> integers, Shape shape, Dtype dtype) {
-  Tensor out(dtype, std::move(shape));
-  for (size_t i = 0; i < integers.size(); ++i) {
-    switch (dtype_bits(dtype)) {
-      case 4: out.data()[i / 2] |= static_cast<uint8_t>((integers[i] & 15) << (i % 2 * 4)); break;
-      case 8: out.data()[i] = static_cast<uint8_t>(integers[i]); break;
-      case 16: out.as<int16_t>()[i] = static_cast<int16_t>(integers[i]); break;
-      default: out.as<int32_t>()[i] = integers[i];
-    }
-  }
-  return out;
-}
 
 class Emitter {
  public:
@@ -47,7 +35,7 @@ class Emitter {
     for (ValueId v = 0; v < static_cast<ValueId>(values_); ++v) {
       if (plan_.placement.quantized(v)) put_pair(v);
     }
-    for (const auto& [node, operand] : products) put_products(node, operand);
+    for (const auto& [node, operand] : products) put_sums(node, operand);
     return infer_types(graph_);
   }
 
@@ -130,7 +118,7 @@ class Emitter {
     std::vector<int32_t> integers;
     for (double x : constant.to_doubles())
       integers.push_back(static_cast<int32_t>(to_integer(x, {q.scales[0], q.zero_points[0]}, grid)));
-    return Constant(pack(integers, constant.shape(), grid.dtype));
+    return pack_integers(integers, constant.shape(), grid.dtype);
   }
 
   // --- weights
@@ -142,8 +130,8 @@ class Emitter {
     if (integer_biases && !w.bias.empty()) fit_bias(node, w);
     const Value constant = graph_.value(node.inputs[1]);
     const Dtype dtype = plan_.dialect.weights.dtype;
-    ValueId packed = graph_.add_constant(constant.name + "_quantized",
-                                         Constant(pack(w.integers, constant.constant->shape(), dtype)));
+    ValueId packed =
+        graph_.add_constant(constant.name + "_quantized", pack_integers(w.integers, constant.constant->shape(), dtype));
     Quantization q{w.scales, std::vector<int64_t>(w.scales.size(), 0), w.axis};
     graph_.set_input(n, 1,
                      add_behind(dequantize_node(graph_, packed, q, dtype), constant.name + "_dequantized",
@@ -173,69 +161,13 @@ class Emitter {
   }
 
   // Integer products of integers, and what they stand for in float: real = (scale of x * scale of w) * sum + bias.
-  void put_products(NodeId n, ValueId operand) {
-    const Node node = graph_.node(n);
-    const LayerWeights& w = plan_.weights.at(n);
+  void put_sums(NodeId n, ValueId operand) {
     const Quantization x = parameters(operand);
-    const bool conv = node.is("Conv");
-    const std::string name = graph_.value(node.outputs[0]).name;
-    Node product;
-    product.op = conv ? "ConvInteger" : "MatMulInteger";
-    for (const char* kept : {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}) {
-      if (const Attribute* a = conv ? node.find(kept) : nullptr) product.attributes.emplace(kept, *a);
-    }
-    ValueId zero =
-        graph_.add_constant(name + "_zero", Constant(pack(std::vector<int32_t>{static_cast<int32_t>(x.zero_points[0])},
-                                                          {}, plan_.dialect.activations.dtype)));
-    product.inputs = {packed_.at(operand), integer_weights(node, w), zero};
-    const Value result = graph_.value(node.outputs[0]);
-    graph_.remove_node(n);
-    ValueId sums = add_behind(std::move(product), name + "_sums", Dtype::kInt32, result.dims);
-    Node cast;
-    cast.op = "Cast";
-    cast.inputs = {sums};
-    cast.attributes.emplace("to", int64_t{1});  // FLOAT
-    ValueId reals = add_behind(std::move(cast), name + "_reals", Dtype::kFloat32, result.dims);
-    std::vector<float> scales = w.scales;
-    for (float& s : scales) s *= x.scales[0];
-    Node scale;
-    scale.op = "Mul";
-    scale.inputs = {reals, by_channel(name + "_scale", scales, conv, result)};
-    if (w.bias.empty()) {
-      scale.outputs = {node.outputs[0]};
-      graph_.add_node(std::move(scale));
-      return;
-    }
-    Node add;
-    add.op = "Add";
-    add.inputs = {add_behind(std::move(scale), name + "_scaled", Dtype::kFloat32, result.dims),
-                  by_channel(bias_name(node), w.bias, conv, result)};
-    add.outputs = {node.outputs[0]};
-    graph_.add_node(std::move(add));
-  }
-
-  // As MatMulInteger and ConvInteger take them.
-  ValueId integer_weights(const Node& node, const LayerWeights& w) {
-    const Value constant = graph_.value(node.inputs[1]);
-    Shape shape = constant.constant->shape();
-    std::vector<int32_t> integers = w.integers;
-    if (node.is("Gemm") && node.integer("transB", 0) != 0) {
-      for (int64_t r = 0; r < shape[0]; ++r) {
-        for (int64_t c = 0; c < shape[1]; ++c)
-          integers[static_cast<size_t>(c * shape[0] + r)] = w.integers[static_cast<size_t>(r * shape[1] + c)];
-      }
-      std::swap(shape[0], shape[1]);
-    }
-    return graph_.add_constant(constant.name + "_quantized",
-                               Constant(pack(integers, shape, plan_.dialect.weights.dtype)));
-  }
-
-  // One number a channel, of the shape that broadcasts to the result's channels: axis 1 of a convolution, else the
-  // last.
-  ValueId by_channel(const std::string& name, const std::vector<float>& numbers, bool conv, const Value& result) {
-    Shape shape{static_cast<int64_t>(numbers.size())};
-    if (conv && numbers.size() > 1) shape.resize(result.dims->size() - 1, 1);
-    return graph_.add_constant(name, Constant::of_floats(numbers, shape));
+    const std::vector<int32_t> zero{static_cast<int32_t>(x.zero_points[0])};
+    ProductOperand taken{packed_.at(operand), kNoValue, kNoValue, x.scales[0]};
+    taken.zero_point = graph_.add_constant(graph_.value(graph_.node(n).outputs[0]).name + "_zero",
+                                           pack_integers(zero, {}, plan_.dialect.activations.dtype));
+    put_products(graph_, n, plan_.weights.at(n), taken, plan_.dialect.weights.dtype);
   }
 
   std::string bias_name(const Node& node) const {
@@ -287,7 +219,7 @@ class Emitter {
     }
     Shape shape{static_cast<int64_t>(integers.size())};
     std::string name = bias_name(node);
-    ValueId packed = graph_.add_constant(name + "_quantized", Constant(pack(integers, shape, Dtype::kInt32)));
+    ValueId packed = graph_.add_constant(name + "_quantized", pack_integers(integers, shape, Dtype::kInt32));
     return add_behind(dequantize_node(graph_, packed, q, Dtype::kInt32), name + "_dequantized", Dtype::kFloat32,
                       to_dims(shape));
   }

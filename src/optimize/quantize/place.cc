@@ -82,7 +82,8 @@ Role role_of(const Graph& graph, const Node& node, const Dialect& dialect, std::
     why = "it looks up constants";
     return Role::kFloat;
   }
-  if (node.is("Resize") && !dialect.tflite && node.text("mode", "nearest") != "nearest") {
+  if (node.is("Resize") && (!dialect.tflite || dialect.activations.dtype == Dtype::kInt16) &&
+      node.text("mode", "nearest") != "nearest") {
     why = "it interpolates";
     return Role::kFloat;
   }

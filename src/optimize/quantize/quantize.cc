@@ -14,6 +14,7 @@
 #include "optimize/quantize/engine_accuracy.h"
 #include "optimize/quantize/equalize.h"
 #include "optimize/quantize/mix.h"
+#include "optimize/quantize/quantize_weights.h"
 #include "optimize/quantize/reconstruct.h"
 #include "optimize/quantize/smooth.h"
 
@@ -331,6 +332,7 @@ class Quantizer {
 
   void report(const Plan& plan, QuantizeReport& out) const {
     out.engine = dialect_.engine;
+    out.precision = options_.precision;
     out.calibration_engine = calibration_.engine;
     out.samples = calibration_.samples;
     out.bad = calibration_.bad;
@@ -443,7 +445,8 @@ Status attempt_graph(Files& files, const Graph& other, const char* name, Dataset
 }  // namespace
 
 Result<Quantized> quantize(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options) {
-  OREE_TRY_ASSIGN(Dialect dialect, dialect_for(options.engine, options.cpu));
+  if (!calibrates(options.precision)) return quantize_weights(files, graph, data, options);
+  OREE_TRY_ASSIGN(Dialect dialect, dialect_for(options.engine, options.cpu, options.precision));
   Quantizer first(files, graph, data, options, dialect);
   OREE_TRY_ASSIGN(Quantized best, first.run());
   if (!options.thorough) return best;

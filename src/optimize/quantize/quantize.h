@@ -28,6 +28,7 @@ namespace oree {
 struct QuantizeOptions {
   std::string engine = "onnxruntime";
   TargetCpu cpu = TargetCpu::kThis;
+  Precision precision = Precision::kInt8;  // of one that does not calibrate, samples are measured with alone
   PlanOptions plan;
   size_t samples_max = 1000;  // spread evenly over the data
   bool skip_bad = false;      // leave unusable samples out, and say which
@@ -57,6 +58,7 @@ struct LayerReport {
   int64_t macs = 0;
   bool integer = false;
   std::string because;            // it is in float
+  std::string weights;            // stored so, when that is all: "int8", "int4 in blocks of 32", "float16" …
   std::optional<double> sqnr_db;  // of its result in the engine; infinite when equal
   Range seen, taken;              // of its result: what came, and what the integers reach
   std::vector<uint64_t> bars;     // of its result's values, a coarse histogram over `seen`
@@ -85,9 +87,11 @@ struct OutputReport {
 
 struct QuantizeReport {
   std::string engine;
-  std::string calibration_engine;
+  Precision precision = Precision::kInt8;
+  std::string calibration_engine;  // "": nothing was calibrated
   size_t samples = 0;
-  BadSamples bad;  // left out
+  bool random = false;  // the samples are random numbers
+  BadSamples bad;       // left out
   int64_t macs = 0, macs_integer = 0;
   double integer_share() const;  // of the multiply-accumulates, 0..1
   std::vector<LayerReport> layers;
@@ -114,7 +118,8 @@ Status prepare_for_quantization(Model& model, const ConvertOptions& options);
 // kUsage when the engine's files take and give reals alone.
 Result<IoType> io_of(const QuantizeOptions& options);
 
-// `graph` is prepared. Errors are those of its parts; kUnsupported when the engine is here and refuses the result.
+// `graph` is prepared. kUsage when the engine does not take the precision. Errors are those of its parts; kUnsupported
+// when the engine is here and refuses the result.
 Result<Quantized> quantize(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options);
 
 }  // namespace oree

@@ -38,6 +38,10 @@ Result<std::unique_ptr<Dataset>> open_samples(Files& files, const QuantizeReques
                                               const std::vector<TensorInfo>& inputs) {
   constexpr uint64_t kSeed = 1;
   if (request.random > 0) return noise_dataset(inputs, request.random, kSeed);
+  // What needs no samples is tried with some nevertheless: that it runs is to be seen.
+  constexpr size_t kSamplesTried = 2;
+  if (request.data.path.empty() && !calibrates(request.quantize.precision))
+    return noise_dataset(inputs, kSamplesTried, kSeed);
   if (request.data.path.empty())
     return Error(Code::kUsage, "expected real samples (--calibration), or --random N where there are none");
   return open_dataset(files, request.data, request.recipe, inputs);
@@ -62,6 +66,7 @@ int quantize_threads() { return static_cast<int>(std::clamp(std::thread::hardwar
 Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const QuantizeRequest& request) {
   Files& files = *ports.files;
   OREE_TRY(check_result_name(request.result));
+  OREE_TRY(check_precision(request.quantize.engine, request.quantize.precision));
   OREE_TRY_ASSIGN(Dialect dialect, dialect_for(request.quantize.engine, request.quantize.cpu));
   if (dialect.tflite != (path_extension(request.result) == ".tflite")) {
     return Error(Code::kUsage, fmt::format("{}: the engine {} takes {} files", request.result, dialect.engine,
@@ -90,6 +95,7 @@ Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const Quant
   if (!quantized.ok()) return quantized.error().within(request.source);
   std::vector<QuantizedFile> out;
   auto write = [&](Quantized& made, const std::string& path) -> Status {
+    made.report.random = request.random > 0 || request.data.path.empty();
     model.graph = std::move(made.graph);
     OREE_TRY(write_model(files, model, path, request.convert));
     std::optional<EdgeTpuReport> edge_tpu;

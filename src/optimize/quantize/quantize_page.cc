@@ -43,8 +43,9 @@ std::string summary(const QuantizeRequest& request, const QuantizedFile& file) {
   html += fact("size",
                fmt::format("{:.2f} MB, {:.0f} % of what it was", static_cast<double>(file.bytes_after) / 1e6, percent));
   html += fact("for", r.engine);
-  html += fact("samples", fmt::format("{}", r.samples));
-  html += fact("ranges", range_method_name(request.quantize.plan.ranges.method));
+  html += fact("precision", precision_name(r.precision));
+  html += fact("samples", fmt::format("{}{}", r.samples, r.random ? ", of random numbers" : ""));
+  if (calibrates(r.precision)) html += fact("ranges", range_method_name(request.quantize.plan.ranges.method));
   html += fact("measured in", r.measured_in.empty() ? "nothing: " + r.not_measured : r.measured_in);
   return html + "</div></section>";
 }
@@ -118,6 +119,7 @@ std::string steps(const QuantizeReport& r) {
 }
 
 std::string trials(const QuantizeReport& r) {
+  if (!calibrates(r.precision)) return "";
   if (r.trials.empty())
     return R"(<section><h2>Precisions</h2><p class="lead">All in integers is near enough to float, or nothing may stay in float: no layer was tried.</p></section>)";
   std::string html =
@@ -168,8 +170,14 @@ std::string layers(const QuantizeReport& r) {
       R"(<section><h2>Layer by layer</h2><p class="lead">In the order in which they run. The histogram is of a layer's results over all samples, by the root of their number; shaded is what the integers do not reach.</p>)"
       R"(<div class="scroll"><table><tr><th>layer</th><th>operator</th><th class="n">MACs</th><th class="n">SQNR dB</th><th class="meters"></th><th class="n">seen</th><th class="n">integers reach</th><th>values</th></tr>)";
   for (const LayerReport& l : r.layers) {
-    html += fmt::format(R"(<tr{}><td>{}</td><td>{}</td><td class="n">{}</td>)", l.integer ? "" : R"( class="out")",
-                        name_of(l.name), xml_escape(l.op), l.macs > 0 ? fmt::format("{}", l.macs) : "");
+    html += fmt::format(R"(<tr{}><td>{}</td><td>{}</td><td class="n">{}</td>)",
+                        l.integer || !l.weights.empty() ? "" : R"( class="out")", name_of(l.name), xml_escape(l.op),
+                        l.macs > 0 ? fmt::format("{}", l.macs) : "");
+    if (!l.weights.empty()) {
+      html += fmt::format(R"(<td class="n">{}</td><td>{}</td><td colspan="3">weights {}</td></tr>)",
+                          decibels_text(l.sqnr_db), meter(l.sqnr_db), xml_escape(l.weights));
+      continue;
+    }
     if (!l.integer) {
       html += fmt::format(R"(<td colspan="5">in float: {}</td></tr>)", xml_escape(l.because));
       continue;

@@ -23,6 +23,7 @@ Json layers_json(const QuantizeReport& report) {
   for (const LayerReport& l : report.layers) {
     Json layer = Json().set("name", l.name).set("op", l.op).set("macs", l.macs).set("integer", l.integer);
     if (!l.because.empty()) layer.set("because", l.because);
+    if (!l.weights.empty()) layer.set("weights", l.weights);
     if (l.sqnr_db) layer.set("sqnr_db", decibels(l.sqnr_db));
     if (l.seen.low < l.seen.high) layer.set("seen", Json().push(l.seen.low).push(l.seen.high));
     if (l.taken.low < l.taken.high) layer.set("taken", Json().push(l.taken.low).push(l.taken.high));
@@ -37,21 +38,33 @@ Json calibration_json(const QuantizeRequest& request, const QuantizeReport& repo
   return Json()
       .set("engine", report.calibration_engine)
       .set("samples", static_cast<int64_t>(report.samples))
-      .set("random", request.random > 0)
+      .set("random", report.random)
       .set("ranges", range_method_name(request.quantize.plan.ranges.method))
       .set("skipped", static_cast<int64_t>(report.bad.count))
       .set("skipped_because", bad);
 }
 
-std::string calibration_text(const QuantizeRequest& request, const QuantizeReport& report) {
+std::string calibration_text(const QuantizeReport& report) {
   std::string text;
-  if (request.random > 0) text += "calibrated with random data: measure accuracy before use\n";
+  const char* what = calibrates(report.precision) ? "calibrated" : "measured";
+  if (report.random) text += fmt::format("{} with random data: measure accuracy before use\n", what);
   if (report.bad.count == 0) return text;
   text += fmt::format("{} bad samples left out:\n", report.bad.count);
   for (const std::string& message : report.bad.messages) text += "  " + message + "\n";
   if (report.bad.count > report.bad.messages.size())
     text += fmt::format("  and {} more\n", report.bad.count - report.bad.messages.size());
   return text;
+}
+
+std::string samples_text(const QuantizeReport& r) {
+  const std::string macs = fmt::format("{:.1f} % of {:.1f} M multiply-accumulates in integers\n",
+                                       100 * r.integer_share(), static_cast<double>(r.macs) / 1e6);
+  if (calibrates(r.precision))
+    return fmt::format("{}: {} samples, calibrated in {}; {}", precision_name(r.precision), r.samples,
+                       r.calibration_engine, macs);
+  auto stored = std::ranges::count_if(r.layers, [](const LayerReport& l) { return !l.weights.empty(); });
+  return fmt::format("{}: the weights of {} of {} layers; {}", precision_name(r.precision), stored, r.layers.size(),
+                     macs);
 }
 
 // The layers whose results are furthest from float, and those with weights that are in float.
@@ -63,13 +76,15 @@ std::string layers_text(const QuantizeReport& report) {
   std::ranges::stable_sort(shown, {}, [](const LayerReport* l) { return *l->sqnr_db; });
   shown.resize(std::min(shown.size(), kWorstShown));
   for (const LayerReport& l : report.layers) {
-    if (!l.integer && l.macs > 0) shown.push_back(&l);
+    if (!l.integer && l.macs > 0 && l.weights.empty()) shown.push_back(&l);
   }
   if (shown.empty()) return "";
   TextTable table{{"layer", "operator", "MACs", "SQNR dB", ""}, {false, false, true, true, false}, {}};
   for (const LayerReport* l : shown) {
     table.rows.push_back({l->name, l->op, fmt::format("{}", l->macs), decibels_text(l->sqnr_db),
-                          l->integer ? "" : "in float: " + l->because});
+                          !l->weights.empty() ? "weights " + l->weights
+                          : l->integer        ? ""
+                                              : "in float: " + l->because});
   }
   return "furthest from float, and what stays in float:\n" + table.text() + "\n";
 }
@@ -194,6 +209,7 @@ Json quantize_to_json(const QuantizeRequest& request, const QuantizedFile& file)
   document.set("source", request.source)
       .set("result", file.path)
       .set("engine", r.engine)
+      .set("precision", precision_name(r.precision))
       .set("calibration", calibration_json(request, r))
       .set("measured", measured)
       .set("macs", r.macs)
@@ -223,9 +239,8 @@ std::string quantize_text(const QuantizeRequest& request, const QuantizedFile& f
     text += fmt::format("{}, with {} layers in float for it; allowed are {:.2f} points\n",
                         drop_text(r.drops.back().drop), r.drops.back().layers_float, 100 * request.drop->max);
   }
-  text += fmt::format("{} samples, calibrated in {}; {:.1f} % of {:.1f} M multiply-accumulates in integers\n",
-                      r.samples, r.calibration_engine, 100 * r.integer_share(), static_cast<double>(r.macs) / 1e6);
-  text += calibration_text(request, r);
+  text += samples_text(r);
+  text += calibration_text(r);
   if (!r.not_measured.empty()) text += fmt::format("not measured in {}: {}\n", r.engine, r.not_measured);
   return text + fmt::format("{}: {:.2f} MB, was {:.2f} MB\n", file.path, static_cast<double>(file.bytes_after) / 1e6,
                             static_cast<double>(file.bytes_before) / 1e6);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/quantize/integer_products.h"
+
+namespace oree {
+namespace {
+
+class Products {
+ public:
+  Products(Graph& graph, NodeId id, const LayerWeights& weights, Dtype dtype)
+      : graph_(graph),
+        id_(id),
+        node_(graph.node(id)),
+        w_(weights),
+        dtype_(dtype),
+        result_(graph.value(node_.outputs[0])),
+        conv_(node_.is("Conv")) {}
+
+  void put(const ProductOperand& x) {
+    Node product;
+    product.op = conv_ ? "ConvInteger" : "MatMulInteger";
+    for (const char* kept : {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}) {
+      if (const Attribute* a = conv_ ? node_.find(kept) : nullptr) product.attributes.emplace(kept, *a);
+    }
+    product.inputs = {x.integers, weights(), x.zero_point};
+    graph_.remove_node(id_);
+    Node cast;
+    cast.op = "Cast";
+    cast.inputs = {behind(std::move(product), "_sums", Dtype::kInt32, result_.dims)};
+    cast.attributes.emplace("to", int64_t{1});  // FLOAT
+    Node scale;
+    scale.op = "Mul";
+    scale.inputs = {behind(std::move(cast), "_reals", Dtype::kFloat32, result_.dims), scales(x)};
+    if (w_.bias.empty()) {
+      finish(std::move(scale));
+      return;
+    }
+    Node add;
+    add.op = "Add";
+    add.inputs = {behind(std::move(scale), "_scaled", Dtype::kFloat32, result_.dims), by_channel(bias_name(), w_.bias)};
+    finish(std::move(add));
+  }
+
+ private:
+  ValueId behind(Node node, const char* suffix, Dtype dtype, const std::optional<Dims>& dims) {
+    ValueId out = graph_.add_value(graph_.unique_name(result_.name + suffix), dtype, dims);
+    node.outputs = {out};
+    graph_.add_node(std::move(node));
+    return out;
+  }
+
+  void finish(Node node) {
+    node.outputs = {node_.outputs[0]};
+    graph_.add_node(std::move(node));
+  }
+
+  ValueId scales(const ProductOperand& x) {
+    std::vector<float> scales = w_.scales;
+    for (float& s : scales) s *= x.known_scale;
+    const ValueId constant = by_channel(result_.name + "_scale", scales);
+    if (x.scale == kNoValue) return constant;
+    Node product;
+    product.op = "Mul";
+    product.inputs = {x.scale, constant};
+    return behind(std::move(product), "_scales", Dtype::kFloat32, graph_.value(constant).dims);
+  }
+
+  // As MatMulInteger and ConvInteger take them.
+  ValueId weights() {
+    const Value constant = graph_.value(node_.inputs[1]);
+    Shape shape = constant.constant->shape();
+    std::vector<int32_t> integers = w_.integers;
+    if (node_.is("Gemm") && node_.integer("transB", 0) != 0) {
+      for (int64_t r = 0; r < shape[0]; ++r) {
+        for (int64_t c = 0; c < shape[1]; ++c)
+          integers[static_cast<size_t>(c * shape[0] + r)] = w_.integers[static_cast<size_t>(r * shape[1] + c)];
+      }
+      std::swap(shape[0], shape[1]);
+    }
+    return graph_.add_constant(constant.name + "_quantized", pack_integers(integers, shape, dtype_));
+  }
+
+  // One number a channel, of the shape that broadcasts to the result's channels: axis 1 of a convolution, else the
+  // last.
+  ValueId by_channel(const std::string& name, const std::vector<float>& numbers) {
+    Shape shape{static_cast<int64_t>(numbers.size())};
+    if (conv_ && numbers.size() > 1) shape.resize(result_.dims->size() - 1, 1);
+    return graph_.add_constant(name, Constant::of_floats(numbers, shape));
+  }
+
+  std::string bias_name() const {
+    if (node_.input(2) != kNoValue) return graph_.value(node_.inputs[2]).name;
+    return result_.name + "_bias";
+  }
+
+  Graph& graph_;
+  NodeId id_;
+  const Node node_;  // as it was
+  const LayerWeights& w_;
+  Dtype dtype_;
+  const Value result_;
+  bool conv_;
+};
+
+}  // namespace
+
+Constant pack_integers(std::span<const int32_t> integers, Shape shape, Dtype dtype) {
+  Tensor out(dtype, std::move(shape));
+  for (size_t i = 0; i < integers.size(); ++i) {
+    switch (dtype_bits(dtype)) {
+      case 4: out.data()[i / 2] |= static_cast<uint8_t>((integers[i] & 15) << (i % 2 * 4)); break;
+      case 8: out.data()[i] = static_cast<uint8_t>(integers[i]); break;
+      case 16: out.as<int16_t>()[i] = static_cast<int16_t>(integers[i]); break;
+      default: out.as<int32_t>()[i] = integers[i];
+    }
+  }
+  return Constant(std::move(out));
+}
+
+void put_products(Graph& graph, NodeId node, const LayerWeights& weights, const ProductOperand& x, Dtype dtype) {
+  Products(graph, node, weights, dtype).put(x);
+}
+
+}  // namespace oree
