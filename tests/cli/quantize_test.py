@@ -128,7 +128,7 @@ class Quantize(unittest.TestCase):
         taken = {"onnxruntime": {"weights-int8", "weights-int4", "dynamic", "fp16", "bf16"},
                  "openvino": {"weights-int8", "weights-int4", "fp16", "bf16"},
                  "tensorrt": {"weights-int8", "weights-int4", "fp16"},
-                 "tflite": {"int16", "weights-int8", "weights-int4", "dynamic", "fp16"},
+                 "tflite": {"int16", "weights-int8", "dynamic", "fp16"},
                  "tflm": {"int16"}, "edgetpu": set()}
         for engine, precisions in taken.items():
             for precision, (db, size) in bounds.items():
@@ -147,7 +147,7 @@ class Quantize(unittest.TestCase):
                     self.assertEqual(report["bytes_after"], result.stat().st_size)
                     for output in report["outputs"]:
                         self.assertGreater(output["engine_sqnr_db"], db)
-                    integers = precision in ("int16", "dynamic") or (engine, precision) == ("tflite", "weights-int4")
+                    integers = precision in ("int16", "dynamic")
                     self.assertEqual(integers, report["macs_integer"] > 0.9 * report["macs"])
 
     def test_weights_alone_need_no_samples(self):

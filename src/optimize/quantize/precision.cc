@@ -28,6 +28,8 @@ constexpr Refusal kRefused[] = {
     {"tensorrt", Precision::kDynamic, "it has no operators that quantize by what they see",
      "weights-int8, or int8 with samples"},
     {"tensorrt", Precision::kBfloat16, "that it takes weights so was never seen here", "fp16"},
+    {"tflite", Precision::kWeightsInt4, "its kernels of 4 bits gave a detector results that are no numbers",
+     "weights-int8"},
     {"tflite", Precision::kBfloat16, "its DEQUANTIZE takes no bfloat16", "fp16"},
     {"tflm", Precision::kWeightsInt8, kMicro, kMicroInstead},
     {"tflm", Precision::kWeightsInt4, kMicro, kMicroInstead},

@@ -28,7 +28,7 @@ TEST_CASE("an engine that has nothing for a precision says why, and what to use 
       {"onnxruntime", {"int8", "weights-int8", "weights-int4", "dynamic", "fp16", "bf16"}},
       {"openvino", {"int8", "weights-int8", "weights-int4", "fp16", "bf16"}},
       {"tensorrt", {"int8", "weights-int8", "weights-int4", "fp16"}},
-      {"tflite", {"int8", "int16", "weights-int8", "weights-int4", "dynamic", "fp16"}},
+      {"tflite", {"int8", "int16", "weights-int8", "dynamic", "fp16"}},
       {"tflm", {"int8", "int16"}},
       {"edgetpu", {"int8"}},
   };
