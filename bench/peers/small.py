@@ -32,9 +32,9 @@ SET = {
     "ds_cnn": (nets.ds_cnn, small_data.words, 12),
     "cnn_1d": (nets.cnn_1d, small_data.vibration, 12),
     "autoencoder": (nets.autoencoder, small_data.spectra, 60),
-    "mobilenet_v2": (nets.mobilenet_v2, small_data.digits, 5),
-    "mobilenet_v3": (nets.mobilenet_v3, small_data.digits, 5),
-    "transformer": (nets.transformer, small_data.digits, 8),
+    "mobilenet_v2": (nets.mobilenet_v2, small_data.digits, 2),
+    "mobilenet_v3": (nets.mobilenet_v3, small_data.digits, 2),
+    "transformer": (nets.transformer, small_data.digits, 3),
 }
 SAMPLES = 200  # to calibrate
 

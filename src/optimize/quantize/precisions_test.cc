@@ -37,9 +37,9 @@ struct Work {
     request.quantize.engine = engine;
     request.quantize.precision = precision;
     request.random = calibrates(precision) ? 8 : 0;
-    Result<QuantizedFile> file = quantize_file(files, request);
+    Result<std::vector<QuantizedFile>> file = quantize_file({.files = &files}, request);
     REQUIRE_MESSAGE(file.ok(), engine, " ", precision_name(precision), ": ", (file.ok() ? "" : file.error().message()));
-    return std::move(*file);
+    return std::move(file->front());
   }
 };
 
@@ -120,7 +120,7 @@ TEST_CASE("what an engine does not take is refused before anything is read or wr
   work.request.quantize.engine = "openvino";
   for (Precision precision : {Precision::kInt16, Precision::kDynamic}) {
     work.request.quantize.precision = precision;
-    Result<QuantizedFile> refused = quantize_file(work.files, work.request);
+    Result<std::vector<QuantizedFile>> refused = quantize_file({.files = &work.files}, work.request);
     REQUIRE(!refused.ok());
     CHECK(refused.error().code() == Code::kUsage);
     CHECK(refused.error().message().find("weights-int8") != std::string::npos);
