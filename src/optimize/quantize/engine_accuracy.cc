@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "model/runtime/registry.h"
 
 namespace oree {
@@ -42,6 +44,12 @@ Result<EngineAccuracy> measure_in_engine(Files& files, const Graph& graph, const
   if (!found.ok()) {
     if (found.error().code() == Code::kExhausted) return found.error();
     out.refused = found.error();
+    return out;
+  }
+  for (size_t i = 0; i < outputs; ++i) {
+    if (std::isfinite((*found)[i].noise)) continue;
+    out.refused = Error(Code::kUnsupported,
+                        fmt::format("'{}' comes out as NaN or infinite there", quantized.value(second[i]).name));
     return out;
   }
   out.outputs.assign(found->begin(), found->begin() + static_cast<ptrdiff_t>(outputs));
