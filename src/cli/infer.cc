@@ -9,6 +9,7 @@
 #include "core/base/limits.h"
 #include "core/base/text.h"
 #include "core/codec/npy.h"
+#include "model/runtime/files/real_values.h"
 #include "model/runtime/registry.h"
 
 namespace oree::cli {
@@ -24,6 +25,7 @@ struct Options {
   std::string input;
   std::string output;
   SessionOptions session;
+  bool reals = false;
 };
 
 bool is_npz(const std::string& path) { return path_extension(path) == ".npz"; }
@@ -54,10 +56,12 @@ Status write_output(const Context& context, const std::string& path, const Named
   return context.ports.files->write_atomic(path, file);
 }
 
-Json describe(const Tensor& tensor, const std::string& name) {
+Json describe(const Tensor& tensor, const std::string& name, const std::optional<RealScale>& reals) {
   Json shape = Json::array();
   for (int64_t d : tensor.shape()) shape.push(d);
-  return Json().set("name", name).set("dtype", dtype_name(tensor.dtype())).set("shape", shape);
+  Json json = Json().set("name", name).set("dtype", dtype_name(tensor.dtype())).set("shape", shape);
+  if (reals) json.set("scale", static_cast<double>(reals->scale)).set("zero_point", reals->zero_point);
+  return json;
 }
 
 Status infer(const Context& context, Options options) {
@@ -75,15 +79,20 @@ Status infer(const Context& context, Options options) {
   OREE_TRY_ASSIGN(NamedTensors inputs, read_input(context, options, *session));
   Result<NamedTensors> outputs = session->run(inputs);
   if (!outputs.ok()) return outputs.error().within(options.model);
+  if (options.reals) make_real(*outputs, session->outputs());
   OREE_TRY(write_output(context, options.output, *outputs));
 
   Json facts = Json::object();
   for (const auto& [key, value] : session->facts()) facts.set(key, value);
   Json listed = Json::array();
-  TextTable table{{"output", "dtype", "shape"}, {}, {}};
-  for (const NamedTensor& out : *outputs) {
-    listed.push(describe(out.tensor, out.name));
-    table.rows.push_back({out.name, dtype_name(out.tensor.dtype()), shape_text(out.tensor.shape())});
+  TextTable table{{"output", "dtype", "shape", ""}, {}, {}};
+  for (size_t i = 0; i < outputs->size(); ++i) {
+    const NamedTensor& out = (*outputs)[i];
+    const std::optional<RealScale> reals = options.reals ? std::nullopt : session->outputs()[i].reals;
+    listed.push(describe(out.tensor, out.name, reals));
+    table.rows.push_back(
+        {out.name, dtype_name(out.tensor.dtype()), shape_text(out.tensor.shape()),
+         reals ? fmt::format("reals are {:.6g} * (integer - {})", reals->scale, reals->zero_point) : ""});
   }
   Json document = Json()
                       .set("model", options.model)
@@ -117,7 +126,12 @@ void add_infer(CLI::App& app, Context& context) {
   command
       ->add_option("--precision", options->session.precision, "f32 (exact), default (the engine's choice), bf16 or f16")
       ->capture_default_str();
-  command->add_option("--input", options->input, "x.npz, keyed by tensor name, or x.npy for a single input")
+  command->add_flag("--reals", options->reals, "Write integers that stand for reals as float32");
+  command
+      ->add_option(
+          "--input", options->input,
+          "x.npz, keyed by tensor name, or x.npy for a single input; float32 for integers that stand for reals "
+          "is quantized")
       ->required();
   command->add_option("--output", options->output, "y.npz, or y.npy for a single output; replaced atomically")
       ->required();

@@ -15,7 +15,8 @@ Result<TensorInfo> image_input(const Recipe& recipe, const std::vector<TensorInf
   OREE_TRY_ASSIGN(info.dtype, dtype_from_name(image.dtype));
   info.shape = image.layout == "nhwc" ? Shape{1, image.height, image.width, channels}
                                       : Shape{1, channels, image.height, image.width};
-  bool fits = inputs[0].shape.size() == 4 && inputs[0].dtype == info.dtype;
+  bool quantized = info.reals && info.dtype == Dtype::kFloat32;  // by the session
+  bool fits = inputs[0].shape.size() == 4 && (inputs[0].dtype == info.dtype || quantized);
   for (size_t i = 0; fits && i < 4; ++i) fits = inputs[0].shape[i] < 0 || inputs[0].shape[i] == info.shape[i];
   if (fits) return info;
   return Error(Code::kInvalid, fmt::format("the recipe makes {} {}, the model's input '{}' is {} {}",

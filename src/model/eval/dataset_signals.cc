@@ -140,6 +140,7 @@ Result<TensorInfo> signal_input(const std::vector<TensorInfo>& inputs) {
   }
   TensorInfo input = inputs[0];
   if (!input.shape.empty() && input.shape[0] < 0) input.shape[0] = 1;
+  if (input.reals) input.dtype = Dtype::kFloat32;  // the session quantizes it
   if (input.dtype != Dtype::kFloat32) {
     return Error(Code::kInvalid, fmt::format("sound and tables fill an input of float32, '{}' is {}", input.name,
                                              dtype_name(input.dtype)));

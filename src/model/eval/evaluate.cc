@@ -119,7 +119,7 @@ Status Evaluation::choose_kind() {
 
 Result<NamedTensors> Evaluation::infer(Worker& worker, const char* output) {
   std::string path = path_join(scratch_, output);
-  OREE_TRY(worker.outputs(path_join(scratch_, "in.npz"), path));
+  OREE_TRY(worker.outputs(path_join(scratch_, "in.npz"), path, true));
   OREE_TRY_ASSIGN(Bytes file, ports_.files->read(path, kModelBytesMax));
   return read_npz(file);
 }

@@ -74,7 +74,8 @@ class Worker {
   };
   Result<Turn> run(int warmup, int runs);  // 0..kTurnRunsMax each
   // One inference, inputs read from and outputs written to npz files.
-  Status outputs(const std::string& input_npz, const std::string& output_npz);
+  // `reals`: integers that stand for reals are written as float32.
+  Status outputs(const std::string& input_npz, const std::string& output_npz, bool reals = false);
 
  private:
   Worker() = default;

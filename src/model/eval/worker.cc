@@ -14,6 +14,7 @@
 #include "model/eval/candidate.h"
 #include "model/eval/measure.h"
 #include "model/eval/noise.h"
+#include "model/runtime/files/real_values.h"
 #include "model/runtime/registry.h"
 
 namespace oree {
@@ -24,7 +25,9 @@ Json tensor_infos_json(const std::vector<TensorInfo>& infos) {
   for (const TensorInfo& info : infos) {
     Json shape = Json::array();
     for (int64_t dimension : info.shape) shape.push(dimension);
-    list.push(Json().set("name", info.name).set("dtype", dtype_name(info.dtype)).set("shape", shape));
+    Json item = Json().set("name", info.name).set("dtype", dtype_name(info.dtype)).set("shape", shape);
+    if (info.reals) item.set("scale", static_cast<double>(info.reals->scale)).set("zero_point", info.reals->zero_point);
+    list.push(item);
   }
   return list;
 }
@@ -183,6 +186,7 @@ Result<Json> WorkerCore::State::outputs(const Json& command) {
   auto tensors = read_npz(file);
   if (!tensors.ok()) return tensors.error().within(in);
   OREE_TRY_ASSIGN(NamedTensors results, session->run(*tensors));
+  if (command["reals"].as_bool(false)) make_real(results, session->outputs());
   OREE_TRY_ASSIGN(Bytes written, write_npz(results));
   OREE_TRY_ASSIGN(auto target, ports.files->create(out));
   OREE_TRY(target->write(written));

@@ -4,7 +4,7 @@
 //   {"cmd":"open","model":…,"runtime":…,"threads":…,"provider":…,"precision":…}   -> load_ms, facts, inputs, outputs …
 //   {"cmd":"input","npz":PATH|"","seed":N}                                          -> {}
 //   {"cmd":"run","warmup":K,"runs":N}                                               -> latency_us [N], rss, idle CPU
-//   {"cmd":"outputs","input":PATH,"output":PATH}                                    -> {}
+//   {"cmd":"outputs","input":PATH,"output":PATH,"reals":true}                       -> {}
 //
 // Every answer has "ok": true, or "error": {"code", "message"}. The end of its input ends it. The parent's end is
 // Worker in measure.h; oree and oree-agent both start themselves as workers.

@@ -25,6 +25,8 @@ Result<std::vector<TensorInfo>> tensor_infos(const Json& reply, std::string_view
     OREE_TRY_ASSIGN(info.name, item.get_string("name"));
     OREE_TRY_ASSIGN(std::string dtype, item.get_string("dtype"));
     OREE_TRY_ASSIGN(info.dtype, dtype_from_name(dtype));
+    if (double scale = item["scale"].as_double(0); scale > 0)
+      info.reals = RealScale{static_cast<float>(scale), item["zero_point"].as_int()};
     for (const Json& dimension : item["shape"].items()) info.shape.push_back(dimension.as_int(-1));
     infos.push_back(std::move(info));
   }
@@ -131,9 +133,9 @@ Result<Worker::Turn> Worker::run(int warmup, int runs) {
   return turn;
 }
 
-Status Worker::outputs(const std::string& input_npz, const std::string& output_npz) {
-  auto reply =
-      ask(Json().set("cmd", "outputs").set("input", input_npz).set("output", output_npz), settings_.run_timeout_ms);
+Status Worker::outputs(const std::string& input_npz, const std::string& output_npz, bool reals) {
+  auto reply = ask(Json().set("cmd", "outputs").set("input", input_npz).set("output", output_npz).set("reals", reals),
+                   settings_.run_timeout_ms);
   return reply.ok() ? Status() : Status(reply.error());
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,18 @@ struct SessionOptions {
   bool fused = true;
 };
 
+struct RealScale {
+  float scale = 1;  // > 0
+  int64_t zero_point = 0;
+  bool operator==(const RealScale&) const = default;
+};
+
 struct TensorInfo {
   std::string name;
   Dtype dtype = Dtype::kFloat32;
   Shape shape;  // -1: unknown until run
+  // Integers that stand for reals, and how: real = scale * (integer - zero_point). Known of TFLite files.
+  std::optional<RealScale> reals = {};
 };
 
 struct RuntimeInfo {
@@ -53,8 +62,9 @@ class Session {
   virtual const std::vector<TensorInfo>& inputs() const = 0;
   virtual const std::vector<TensorInfo>& outputs() const = 0;
   // Inputs in any order, matched by name (a single unnamed one matches a single input). kInvalid when a name, dtype
-  // or shape does not fit, saying what was expected and found. Dynamic dimensions take the given size.
-  // Outputs come in the order of outputs(), as copies.
+  // or shape does not fit, saying what was expected and found. Dynamic dimensions take the given size. float32 given
+  // for integers that stand for reals (TensorInfo::reals) is quantized. Outputs come in the order of outputs(), as
+  // copies.
   virtual Result<NamedTensors> run(const NamedTensors& inputs) = 0;
 
   // The fast path of benchmarks and applications: write into input_buffer(i), run_bound(), read output_view(i).

@@ -128,7 +128,7 @@ Status Tuner::write_samples(Dataset& dataset, Worker& reference) {
       OREE_TRY_ASSIGN(auto file, ports_.files->create(input_path(used)));
       OREE_TRY(file->write(npz));
       file.reset();
-      status = reference.outputs(input_path(used), reference_path(used));
+      status = reference.outputs(input_path(used), reference_path(used), true);
       // A dead reference is the end; a sample that it will not take is only that sample's.
       if (!status.ok() && status.error().code() != Code::kInvalid) return status.error().within("the reference");
     }
@@ -152,7 +152,7 @@ Result<Agreement> Tuner::agree(Worker& worker) {
   OREE_TRY_ASSIGN(AgreementMeter meter, AgreementMeter::make(settings, request.recipe, outputs_));
   std::string out = path_join(scratch_, "out.npz");
   for (size_t i = 0; i < placements_.size(); ++i) {
-    OREE_TRY(worker.outputs(input_path(i), out));
+    OREE_TRY(worker.outputs(input_path(i), out, true));
     OREE_TRY_ASSIGN(Bytes own_file, ports_.files->read(out, kModelBytesMax));
     OREE_TRY_ASSIGN(Bytes reference_file, ports_.files->read(reference_path(i), kModelBytesMax));
     OREE_TRY_ASSIGN(NamedTensors own, read_npz(own_file));

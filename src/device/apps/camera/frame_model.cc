@@ -3,7 +3,21 @@
 
 #include <fmt/format.h>
 
+#include "model/runtime/files/real_values.h"
+
 namespace oree {
+
+namespace {
+
+// A recipe of reals, and a model of integers that stand for such: pixels become the model's integers at once.
+void take_scale(const TensorInfo& input, ImageRecipe& image) {
+  if (!input.reals || image.dtype != "float32" || (input.dtype != Dtype::kInt8 && input.dtype != Dtype::kUint8)) return;
+  image.dtype = dtype_name(input.dtype);
+  image.quant_scale = static_cast<double>(input.reals->scale);
+  image.zero_point = static_cast<int>(input.reals->zero_point);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<FrameModel>> FrameModel::make(std::unique_ptr<Session> session, Recipe recipe) {
   if (recipe.kind != "image")
@@ -14,6 +28,7 @@ Result<std::unique_ptr<FrameModel>> FrameModel::make(std::unique_ptr<Session> se
     return Error(Code::kUnsupported,
                  fmt::format("the model has {} inputs; a camera gives one picture", session->inputs().size()));
   }
+  take_scale(session->inputs()[0], recipe.image);
   std::vector<OutputInfo> outputs;
   for (const TensorInfo& o : session->outputs()) outputs.push_back({o.name, o.shape});
   OREE_TRY_ASSIGN(std::unique_ptr<Decoder> decoder, make_decoder(recipe, outputs));
@@ -32,15 +47,19 @@ Result<std::unique_ptr<FrameModel>> FrameModel::make(std::unique_ptr<Session> se
 
 Result<std::vector<const Tensor*>> FrameModel::infer() {
   std::vector<const Tensor*> views;
+  real_outputs_.resize(session_->outputs().size());
   if (bound_ == nullptr) {
     OREE_TRY_ASSIGN(outputs_, session_->run(own_));
+    make_real(outputs_, session_->outputs());
     for (const NamedTensor& o : outputs_) views.push_back(&o.tensor);
     return views;
   }
   OREE_TRY(session_->run_bound());
   for (size_t i = 0; i < session_->outputs().size(); ++i) {
     OREE_TRY_ASSIGN(const Tensor* view, session_->output_view(i));
-    views.push_back(view);
+    const std::optional<RealScale>& reals = session_->outputs()[i].reals;
+    if (reals) real_outputs_[i] = to_reals(*view, *reals);
+    views.push_back(reals ? &real_outputs_[i] : view);
   }
   return views;
 }

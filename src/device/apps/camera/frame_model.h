@@ -37,6 +37,7 @@ class FrameModel {
   std::unique_ptr<Decoder> decoder_;
   Tensor* bound_ = nullptr;  // the session's own input buffer; nullptr: shapes are not all known, own_ is copied
   NamedTensors own_, outputs_;
+  std::vector<Tensor> real_outputs_;  // of those that the session gives as integers
 };
 
 }  // namespace oree

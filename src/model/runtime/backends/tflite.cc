@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include "model/runtime/backends/engine_backend.h"
 #include "model/runtime/backends/session_base.h"
 #include "model/runtime/files/model_file.h"
+#include "model/runtime/files/real_values.h"
 #include "model/tflite/tflite_file.h"
 
 namespace oree {
@@ -185,12 +187,12 @@ class TfliteSession final : public SessionBase {
   }
 
   // Free dimensions are known from the file only: the engine shows the sizes of the moment.
-  Status describe(const std::vector<Shape>& input_signatures, const std::vector<Shape>& output_signatures) {
+  Status describe(const std::vector<TfliteTensor>& inputs, const std::vector<TfliteTensor>& outputs) {
     for (int32_t i = 0; i < api_.input_count(interpreter_); ++i) {
-      OREE_TRY(describe_one(api_.input(interpreter_, i), input_signatures[static_cast<size_t>(i)], inputs_));
+      OREE_TRY(describe_one(api_.input(interpreter_, i), inputs[static_cast<size_t>(i)], inputs_));
     }
     for (int32_t i = 0; i < api_.output_count(interpreter_); ++i) {
-      OREE_TRY(describe_one(api_.output(interpreter_, i), output_signatures[static_cast<size_t>(i)], outputs_));
+      OREE_TRY(describe_one(api_.output(interpreter_, i), outputs[static_cast<size_t>(i)], outputs_));
     }
     make_names_unique(inputs_, "input");
     make_names_unique(outputs_, "output");
@@ -198,7 +200,8 @@ class TfliteSession final : public SessionBase {
   }
 
   Result<NamedTensors> run(const NamedTensors& given) override {
-    OREE_TRY_ASSIGN(std::vector<const Tensor*> tensors, match_inputs(inputs_, given, false));
+    OREE_TRY_ASSIGN(std::optional<NamedTensors> quantized, with_integers(given, inputs_));
+    OREE_TRY_ASSIGN(std::vector<const Tensor*> tensors, match_inputs(inputs_, quantized ? *quantized : given, false));
     OREE_TRY(fit_inputs(tensors));
     for (size_t i = 0; i < tensors.size(); ++i) OREE_TRY(fill(i, *tensors[i]));
     if (api_.invoke(interpreter_) != 0) return Error(Code::kInvalid, messages_.take("the run failed"));
@@ -238,17 +241,27 @@ class TfliteSession final : public SessionBase {
     return shape;
   }
 
-  Status describe_one(const TfTensor* t, const Shape& signature, std::vector<TensorInfo>& into) {
+  Status describe_one(const TfTensor* t, const TfliteTensor& in_file, std::vector<TensorInfo>& into) {
     TensorInfo info;
     const char* name = api_.name(t);
     info.name = name != nullptr ? name : "";
     OREE_TRY_ASSIGN(info.dtype, dtype_of(api_.type(t), info.name));
     info.shape = shape_of(t);
+    const Shape& signature = in_file.signature;
     for (size_t i = 0; i < info.shape.size() && signature.size() == info.shape.size(); ++i) {
       if (signature[i] < 0) info.shape[i] = -1;
     }
+    info.reals = reals_of(in_file, info.dtype);
     into.push_back(std::move(info));
     return {};
+  }
+
+  static std::optional<RealScale> reals_of(const TfliteTensor& t, Dtype dtype) {
+    bool integers = dtype == Dtype::kInt8 || dtype == Dtype::kUint8 || dtype == Dtype::kInt16;
+    if (!integers || t.scales() != 1) return std::nullopt;
+    RealScale reals{t.scale.at<float>(0), t.zero_point.size() == 1 ? t.zero_point.at<int64_t>(0) : 0};
+    if (!std::isfinite(reals.scale) || reals.scale <= 0) return std::nullopt;  // 0 is how exporters say "none"
+    return reals;
   }
 
   Status fit_inputs(const std::vector<const Tensor*>& tensors) {
@@ -377,13 +390,13 @@ class TfliteBackend final : public EngineBackend {
     OREE_TRY_ASSIGN(MappedFile file, MappedFile::open(path));
     OREE_TRY_ASSIGN(TfliteFile parsed, read_tflite(file.bytes()));
     const TfliteSubgraph& graph = parsed.subgraphs.front();
-    auto signatures = [&](const std::vector<int32_t>& indices) {
-      std::vector<Shape> out;
+    auto tensors = [&](const std::vector<int32_t>& indices) {
+      std::vector<TfliteTensor> out;
       out.reserve(indices.size());
-      for (int32_t i : indices) out.push_back(graph.tensors[static_cast<size_t>(i)].signature);
+      for (int32_t i : indices) out.push_back(graph.tensors[static_cast<size_t>(i)]);
       return out;
     };
-    OREE_TRY(session->describe(signatures(graph.inputs), signatures(graph.outputs)));
+    OREE_TRY(session->describe(tensors(graph.inputs), tensors(graph.outputs)));
     return std::unique_ptr<Session>(std::move(session));
   }
 

@@ -51,4 +51,24 @@ Tensor to_reals(const Tensor& integers, const RealScale& scale) {
   return out;
 }
 
+Result<std::optional<NamedTensors>> with_integers(const NamedTensors& given, const std::vector<TensorInfo>& infos) {
+  std::optional<NamedTensors> out;
+  for (size_t i = 0; i < given.size(); ++i) {
+    if (given[i].tensor.dtype() != Dtype::kFloat32) continue;
+    for (const TensorInfo& info : infos) {
+      bool meant = info.name == given[i].name || (given[i].name.empty() && infos.size() == 1);
+      if (!meant || !info.reals) continue;
+      if (!out) out = given;
+      OREE_TRY_ASSIGN((*out)[i].tensor, to_integers(given[i].tensor, info.dtype, *info.reals));
+    }
+  }
+  return out;
+}
+
+void make_real(NamedTensors& outputs, const std::vector<TensorInfo>& infos) {
+  for (size_t i = 0; i < std::min(outputs.size(), infos.size()); ++i) {
+    if (infos[i].reals) outputs[i].tensor = to_reals(outputs[i].tensor, *infos[i].reals);
+  }
+}
+
 }  // namespace oree

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace oree {
@@ -37,6 +37,22 @@ TEST_CASE("integers come back as the reals that they stand for") {
   CHECK(to_reals(whole, {0.5f, 0}) == whole);
   CHECK_FALSE(to_integers(whole, Dtype::kInt8, {0.5f, 0}).ok());
   CHECK_FALSE(to_integers(floats({1}), Dtype::kInt32, {0.5f, 0}).ok());
+}
+
+TEST_CASE("only float32 that is given for integers of reals is quantized") {
+  std::vector<TensorInfo> infos{{"a", Dtype::kInt8, {2}, RealScale{0.5f, 1}}, {"b", Dtype::kFloat32, {1}, {}}};
+  NamedTensors given{{"a", floats({1, 2})}, {"b", floats({3})}};
+  Result<std::optional<NamedTensors>> found = with_integers(given, infos);
+  REQUIRE(found.ok());
+  REQUIRE(found->has_value());
+  CHECK((**found)[0].tensor.to_doubles() == std::vector<double>{3, 5});
+  CHECK((**found)[1].tensor == given[1].tensor);
+  NamedTensors integers = **found;
+  found = with_integers(integers, infos);
+  REQUIRE(found.ok());
+  CHECK_FALSE(found->has_value());
+  make_real(integers, infos);
+  CHECK(integers[0].tensor.to_doubles() == std::vector<double>{1, 2});
 }
 
 }  // namespace oree
