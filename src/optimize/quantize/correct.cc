@@ -74,9 +74,9 @@ std::vector<double> shifts(const Graph& graph, const Node& node, const LayerWeig
 // MatMul has no bias to correct.
 bool takes_bias(const Node& node) { return !node.is("MatMul"); }
 
-void add_to_bias(LayerWeights& weights, const std::vector<double>& by) {
-  weights.bias.resize(by.size(), 0.0F);
-  for (size_t c = 0; c < by.size(); ++c) weights.bias[c] += static_cast<float>(by[c]);
+void add_to_bias(std::vector<float>& bias, const std::vector<double>& by) {
+  bias.resize(by.size(), 0.0F);
+  for (size_t c = 0; c < by.size(); ++c) bias[c] += static_cast<float>(by[c]);
 }
 
 }  // namespace
@@ -88,7 +88,7 @@ void correct_biases_by_means(const Graph& graph, Plan& plan,
     auto means = channel_means.find(node.inputs[0]);
     if (!takes_bias(node) || means == channel_means.end()) continue;
     if (node.is("ConvTranspose")) continue;  // a border's share of taps is not known here
-    add_to_bias(weights, shifts(graph, node, weights, means->second));
+    add_to_bias(weights.bias, shifts(graph, node, weights, means->second));
   }
 }
 
@@ -109,10 +109,9 @@ std::vector<Tapped> tapped_layers(const Graph& graph, const Plan& plan) {
   return layers;
 }
 
-// Of each layer's channels: the mean of all values, and some of the values, at the same places of every network.
 class Means {
  public:
-  explicit Means(size_t layers) : sums_(layers), counts_(layers), kept_(layers) {}
+  explicit Means(size_t layers) : sums_(layers), counts_(layers) {}
 
   Status add(size_t layer, const Tensor& t, bool matrix) {
     const Shape& shape = t.shape();
@@ -124,8 +123,6 @@ class Means {
     for (size_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
     std::vector<double>& sums = sums_[layer];
     sums.resize(static_cast<size_t>(shape[axis]));
-    kept_[layer].resize(sums.size());
-    keep(kept_[layer], t.as<float>().data(), outer, inner);
     const float* x = t.as<float>().data();
     for (int64_t o = 0; o < outer; ++o) {
       for (double& sum : sums) {
@@ -144,51 +141,11 @@ class Means {
     for (double& x : out) x /= std::max(1.0, counts_[layer]);
     return out;
   }
-  const std::vector<float>& values(size_t layer, size_t channel) const { return kept_[layer][channel]; }
 
  private:
-  // Of one sample, evenly over all places.
-  static void keep(std::vector<std::vector<float>>& kept, const float* x, int64_t outer, int64_t inner) {
-    const auto channels = static_cast<int64_t>(kept.size());
-    const int64_t most = std::clamp<int64_t>(kKeptASample / std::max<int64_t>(1, channels), 16, 1024);
-    const int64_t step = std::max<int64_t>(1, (outer * inner + most - 1) / most);
-    for (int64_t place = 0; place < outer * inner; place += step) {
-      const float* at = x + place / inner * channels * inner + place % inner;
-      for (int64_t c = 0; c < channels; ++c) kept[static_cast<size_t>(c)].push_back(at[c * inner]);
-    }
-  }
-
-  static constexpr int64_t kKeptASample = 1 << 17;
   std::vector<std::vector<double>> sums_;
   std::vector<double> counts_;
-  std::vector<std::vector<std::vector<float>>> kept_;  // by layer, by channel
 };
-
-// What the quantized values must be stretched by about their mean so that they are right in the mean wherever float's
-// lie: clipping on the way shrinks them. The line is of quantized over float, not the other way round, which would take
-// their noise for shrinking and draw the few high scores towards the many low ones. 1 unless the data leave no doubt.
-double gain(const std::vector<float>& wanted, const std::vector<float>& found) {
-  constexpr double kDoubt = 5;  // standard errors; places of a picture are no independent draws
-  constexpr double kMost = 0.1;
-  const auto n = static_cast<double>(wanted.size());
-  if (wanted.size() != found.size() || n < 8) return 1;
-  double mean = 0, mean_gap = 0, square = 0, product = 0, gap_square = 0;
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    mean += static_cast<double>(wanted[i]) / n;
-    mean_gap += (static_cast<double>(found[i]) - static_cast<double>(wanted[i])) / n;
-  }
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    const double x = static_cast<double>(wanted[i]) - mean;
-    const double gap = static_cast<double>(found[i]) - static_cast<double>(wanted[i]) - mean_gap;
-    square += x * x;
-    product += x * gap;
-    gap_square += gap * gap;
-  }
-  if (square == 0) return 1;
-  const double slope = product / square;
-  const double error = std::sqrt(std::max(0.0, gap_square - slope * product) / (n * square));
-  return std::abs(slope) > kDoubt * error ? 1 / (1 + std::clamp(slope, -kMost, kMost)) : 1;
-}
 
 Result<Means> means_of(Files& files, const Graph& graph, const std::vector<ValueId>& taps,
                        const std::vector<bool>& matrix, const std::vector<NamedTensors>& samples,
@@ -202,7 +159,7 @@ Result<Means> means_of(Files& files, const Graph& graph, const std::vector<Value
   return means;
 }
 
-// Layers in float whose weights and bias can be corrected.
+// Layers in float whose bias can be corrected.
 std::vector<Tapped> tapped_floats(const Graph& graph, const Plan& plan) {
   std::vector<Tapped> layers;
   for (NodeId n : graph.order()) {
@@ -211,7 +168,7 @@ std::vector<Tapped> tapped_floats(const Graph& graph, const Plan& plan) {
     if (!known || plan.weights.contains(n) || node.block != kMainBlock) continue;
     const Constant* weights = graph.constant(node.inputs[1]);
     const bool bias = node.input(2) == kNoValue || graph.constant(node.inputs[2]) != nullptr;
-    if (weights == nullptr || weights->dtype() != Dtype::kFloat32 || !bias) continue;
+    if (weights == nullptr || !bias) continue;
     layers.push_back({n, node.outputs[0]});
   }
   return layers;
@@ -251,17 +208,7 @@ class Corrector {
     beside.join();
     if (!wanted.ok()) return wanted.error();
     if (!found.ok()) return found.error();
-    for (size_t i = 0; i < layers.size(); ++i) {
-      auto quantized = plan_.weights.find(layers[i].node);
-      if (quantized == plan_.weights.end()) {
-        FloatCorrection& to = correction_of(layers[i].node);
-        stretch(to.gains, to.bias, *wanted, *found, i);
-      } else {
-        LayerWeights& to = quantized->second;
-        std::vector<float> one_scale;
-        stretch(to.axis < 0 ? one_scale : to.scales, to.bias, *wanted, *found, i);
-      }
-    }
+    add(layers, *wanted, 0, *found);
     return {};
   }
 
@@ -289,33 +236,19 @@ class Corrector {
     for (size_t i = 0; i < layers.size(); ++i) {
       std::vector<double> by = wanted.mean(first + i), is = found.mean(i);
       for (size_t c = 0; c < by.size(); ++c) by[c] -= is[c];
-      add_to_bias(plan_.weights.at(layers[i].node), by);
+      add_to_bias(bias_of(layers[i].node), by);
     }
   }
 
-  FloatCorrection& correction_of(NodeId n) {
-    auto [at, fresh] = plan_.corrected_floats.try_emplace(n);
-    if (!fresh) return at->second;
-    const Node& node = graph_.node(n);
-    const size_t channels = static_cast<size_t>(view_weights(graph_, node).channels);
-    at->second.gains.assign(channels, 1.0F);
-    if (node.input(2) != kNoValue) {
-      for (double b : graph_.constant(node.inputs[2])->to_doubles()) at->second.bias.push_back(static_cast<float>(b));
+  std::vector<float>& bias_of(NodeId n) {
+    auto quantized = plan_.weights.find(n);
+    if (quantized != plan_.weights.end()) return quantized->second.bias;
+    auto [at, fresh] = plan_.float_biases.try_emplace(n);
+    const ValueId bias = graph_.node(n).input(2);
+    if (fresh && bias != kNoValue) {
+      for (double b : graph_.constant(bias)->to_doubles()) at->second.push_back(static_cast<float>(b));
     }
     return at->second;
-  }
-
-  // sums = scale * products + bias: the scale takes the gain, the bias makes the mean right. Without scales, of one for
-  // all channels, the bias alone.
-  static void stretch(std::vector<float>& scales, std::vector<float>& bias, const Means& wanted, const Means& found,
-                      size_t layer) {
-    const std::vector<double> right = wanted.mean(layer), is = found.mean(layer);
-    bias.resize(right.size(), 0.0F);
-    for (size_t c = 0; c < right.size(); ++c) {
-      const double by = scales.empty() ? 1 : gain(wanted.values(layer, c), found.values(layer, c));
-      if (!scales.empty()) scales[c] = static_cast<float>(static_cast<double>(scales[c]) * by);
-      bias[c] = static_cast<float>(right[c] - by * (is[c] - static_cast<double>(bias[c])));
-    }
   }
 
   Files& files_;

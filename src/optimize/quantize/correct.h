@@ -20,8 +20,7 @@ struct CorrectionOptions {
 
 // What is left of the shift when the network runs quantized: the mean over the samples of float minus quantized, a
 // channel of a layer's sums, is added to its bias. Once for the last layers, which no other with weights follows: what
-// the network gives out is then right in the mean. Where their sums were found to be shrunk, too, which clipping does,
-// the scales of their weights take that back, a channel. So do last layers that stay in float. Runs both networks once.
+// the network gives out is then right in the mean. Last layers that stay in float take part. Runs both networks once.
 Status correct_last_biases(Files& files, const Graph& graph, Plan& plan, const std::vector<NamedTensors>& samples,
                            const CorrectionOptions& options);
 

@@ -31,7 +31,10 @@ class Emitter {
         OREE_TRY(put_weights(layer));
       }
     }
-    for (const auto& [node, correction] : plan_.corrected_floats) put_correction(node, correction);
+    for (const auto& [node, bias] : plan_.float_biases) {
+      const Constant constant = Constant::of_floats(bias, {static_cast<int64_t>(bias.size())});
+      graph_.set_input(node, 2, graph_.add_constant(bias_name(graph_.node(node)), constant));
+    }
     for (ValueId v = 0; v < static_cast<ValueId>(values_); ++v) {
       if (plan_.placement.quantized(v)) put_pair(v);
     }
@@ -144,20 +147,6 @@ class Emitter {
             : graph_.add_constant(bias_name(node), Constant::of_floats(w.bias, {static_cast<int64_t>(w.bias.size())}));
     graph_.set_input(n, 2, bias);
     return {};
-  }
-
-  void put_correction(NodeId n, const FloatCorrection& correction) {
-    const Node node = graph_.node(n);
-    const Value constant = graph_.value(node.inputs[1]);
-    Tensor weights = constant.constant->to_tensor();
-    const auto axis = static_cast<size_t>(channel_axis(graph_, node));
-    size_t inner = 1;
-    for (size_t d = axis + 1; d < weights.shape().size(); ++d) inner *= static_cast<size_t>(weights.shape()[d]);
-    std::span<float> w = weights.as<float>();
-    for (size_t i = 0; i < w.size(); ++i) w[i] *= correction.gains[i / inner % correction.gains.size()];
-    graph_.set_input(n, 1, graph_.add_constant(constant.name + "_corrected", Constant(std::move(weights))));
-    const auto channels = static_cast<int64_t>(correction.bias.size());
-    graph_.set_input(n, 2, graph_.add_constant(bias_name(node), Constant::of_floats(correction.bias, {channels})));
   }
 
   // Integer products of integers, and what they stand for in float: real = (scale of x * scale of w) * sum + bias.

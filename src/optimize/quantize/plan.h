@@ -20,17 +20,12 @@ struct LayerWeights {
   std::vector<float> bias;        // real, corrected; empty: none
 };
 
-// A layer in float whose operands are quantized: its weights times the gain of their channel, and its new bias.
-struct FloatCorrection {
-  std::vector<float> gains, bias;
-};
-
 struct Plan {
   Dialect dialect;
   GraphPlacement placement;
-  std::vector<Affine> groups;              // by group
-  std::map<NodeId, LayerWeights> weights;  // of the layers of role kWeighted
-  std::map<NodeId, FloatCorrection> corrected_floats;
+  std::vector<Affine> groups;                         // by group
+  std::map<NodeId, LayerWeights> weights;             // of the layers of role kWeighted
+  std::map<NodeId, std::vector<float>> float_biases;  // corrected ones of layers in float
 };
 
 // Statistics by ValueId.
