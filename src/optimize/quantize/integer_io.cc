@@ -14,6 +14,11 @@ constexpr int64_t kMiddle = 128;  // between int8 and uint8
 
 bool is_inner(std::optional<Dtype> dtype) { return dtype == Dtype::kInt8 || dtype == Dtype::kInt16; }
 
+Port port_of(const Graph& graph, ValueId v, bool input) {
+  const Value& value = graph.value(v);
+  return {value.name, input, value.dtype.value_or(Dtype::kFloat32), false, {}, {}};
+}
+
 class IntegerIo {
  public:
   IntegerIo(Graph& graph, Dtype dtype) : graph_(graph), dtype_(dtype) {}
@@ -30,8 +35,7 @@ class IntegerIo {
 
  private:
   Port& add_port(ValueId v, bool input) {
-    const Value& value = graph_.value(v);
-    ports_.push_back({value.name, input, value.dtype.value_or(Dtype::kFloat32), false, {}, {}});
+    ports_.push_back(port_of(graph_, v, input));
     return ports_.back();
   }
 
@@ -143,12 +147,8 @@ class IntegerIo {
 Result<std::vector<Port>> make_io(Graph& graph, IoType type) {
   if (type != IoType::kFloat) return IntegerIo(graph, type == IoType::kInt8 ? Dtype::kInt8 : Dtype::kUint8).run();
   std::vector<Port> ports;
-  auto add = [&](ValueId v, bool input) {
-    const Value& value = graph.value(v);
-    ports.push_back({value.name, input, value.dtype.value_or(Dtype::kFloat32), false, {}, {}});
-  };
-  for (ValueId v : graph.main().inputs) add(v, true);
-  for (ValueId v : graph.main().outputs) add(v, false);
+  for (ValueId v : graph.main().inputs) ports.push_back(port_of(graph, v, true));
+  for (ValueId v : graph.main().outputs) ports.push_back(port_of(graph, v, false));
   return ports;
 }
 

@@ -13,6 +13,17 @@ namespace {
 // Of the scale that it asks for: 0 is exact in each.
 double width(const Range& range) { return std::max(range.high, 0.0) - std::min(range.low, 0.0); }
 
+// The least that is not 0, and the largest; 0 where there is none.
+std::pair<double, double> widths(const std::vector<JoinOperand>& operands) {
+  double narrowest = 0, widest = 0;
+  for (const JoinOperand& o : operands) {
+    const double w = width(o.range);
+    widest = std::max(widest, w);
+    if (w > 0 && (narrowest == 0 || w < narrowest)) narrowest = w;
+  }
+  return {narrowest, widest};
+}
+
 // Also where a value of the inside has it.
 void give_name(Graph& graph, ValueId v, const std::string& name) {
   ValueId other = graph.find(name);
@@ -31,11 +42,7 @@ class Finder {
     for (const LayerPlace& layer : placement_.layers) {
       if (layer.role != Role::kJoins) continue;
       Join join = describe(layer);
-      double widest = 0, narrowest = 0;
-      for (const JoinOperand& o : join.operands) {
-        widest = std::max(widest, width(o.range));
-        if (width(o.range) > 0 && (narrowest == 0 || width(o.range) < narrowest)) narrowest = width(o.range);
-      }
+      const auto [narrowest, widest] = widths(join.operands);
       if (narrowest > 0 && widest > kUnlikeRanges * narrowest) joins.push_back(std::move(join));
     }
     return joins;
@@ -101,11 +108,7 @@ class Finder {
 }  // namespace
 
 double Join::steps_least() const {
-  double widest = 0, narrowest = 0;
-  for (const JoinOperand& o : operands) {
-    widest = std::max(widest, width(o.range));
-    if (width(o.range) > 0 && (narrowest == 0 || width(o.range) < narrowest)) narrowest = width(o.range);
-  }
+  const auto [narrowest, widest] = widths(operands);
   return widest > 0 ? 255 * narrowest / widest : 0;
 }
 

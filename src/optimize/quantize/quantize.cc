@@ -14,6 +14,7 @@
 #include "optimize/quantize/engine_accuracy.h"
 #include "optimize/quantize/equalize.h"
 #include "optimize/quantize/mix.h"
+#include "optimize/quantize/output_report.h"
 #include "optimize/quantize/quantize_weights.h"
 #include "optimize/quantize/reconstruct.h"
 #include "optimize/quantize/smooth.h"
@@ -153,16 +154,19 @@ class Quantizer {
     return quantized;
   }
 
+  CompareOptions compared() const { return {1, options_.scratch, exact_here(dialect_)}; }
+  Result<OutputReference> float_outputs() const { return OutputReference::make(files_, graph_, few_, compared()); }
+  Result<std::vector<Noise>> noise(const OutputReference& reference, const Plan& plan) const {
+    OREE_TRY_ASSIGN(Graph quantized, emitted(plan));
+    return reference.compare(files_, quantized, compared());
+  }
+
   CorrectionOptions correction() const { return {options_.scratch, exact_here(dialect_)}; }
 
   // What takes long, each kept only where it helps.
   Status improve(Plan& plan) {
-    const CompareOptions how{1, options_.scratch, exact_here(dialect_)};
-    OREE_TRY_ASSIGN(OutputReference reference, OutputReference::make(files_, graph_, few_, how));
-    auto noise_of = [&](const Plan& p) -> Result<std::vector<Noise>> {
-      OREE_TRY_ASSIGN(Graph quantized, emitted(p));
-      return reference.compare(files_, quantized, how);
-    };
+    OREE_TRY_ASSIGN(const OutputReference reference, float_outputs());
+    auto noise_of = [&](const Plan& p) { return noise(reference, p); };
     OREE_TRY_ASSIGN(mix_.after, noise_of(plan));
     auto attempt = [&](const char* name, Plan other) -> Result<bool> {
       OREE_TRY_ASSIGN(std::vector<Noise> noises, noise_of(other));
@@ -257,11 +261,9 @@ class Quantizer {
                       return count == 0 ? Result<Drop>(whole) : judge(count);
                     }));
     mix_.kept = in_float(drops_.back().layers_float);
-    const CompareOptions how{1, options_.scratch, exact_here(dialect_)};
-    OREE_TRY_ASSIGN(OutputReference reference, OutputReference::make(files_, graph_, few_, how));
+    OREE_TRY_ASSIGN(const OutputReference reference, float_outputs());
     OREE_TRY_ASSIGN(const Plan plan, plan_for(mix_.kept));
-    OREE_TRY_ASSIGN(Graph quantized, emitted(plan));
-    OREE_TRY_ASSIGN(mix_.after, reference.compare(files_, quantized, how));
+    OREE_TRY_ASSIGN(mix_.after, noise(reference, plan));
     return {};
   }
 
@@ -349,16 +351,7 @@ class Quantizer {
     out.steps = steps_;
     out.drops = drops_;
     out.joins = joins_;
-    size_t place = 0;
-    for (size_t i : compared_outputs(graph_)) {
-      const std::string& name = graph_.value(graph_.main().outputs[i]).name;
-      OutputReport output{name, mix_.before[place].sqnr_db(), mix_.after[place].sqnr_db(), {}};
-      if (place < measured_.outputs.size()) output.engine_db = measured_.outputs[place].sqnr_db();
-      out.outputs.push_back(std::move(output));
-      ++place;
-    }
-    if (measured_.not_run.empty()) out.measured_in = measured_.engine;
-    out.not_measured = measured_.not_run;
+    report_outputs(graph_, mix_.before, mix_.after, measured_, out);
   }
 
   Files& files_;

@@ -7,6 +7,7 @@
 
 #include "model/ops/analyze.h"
 #include "optimize/quantize/engine_accuracy.h"
+#include "optimize/quantize/output_report.h"
 #include "optimize/quantize/weights_only.h"
 
 namespace oree {
@@ -123,17 +124,7 @@ class WeightQuantizer {
       }
       out.layers.push_back(std::move(layer));
     }
-    size_t place = 0;
-    for (size_t i : compared_outputs(graph_)) {
-      if (place == simulated_.size()) break;
-      const double db = simulated_[place].sqnr_db();
-      OutputReport output{graph_.value(graph_.main().outputs[i]).name, db, db, {}};
-      if (place < measured_.outputs.size()) output.engine_db = measured_.outputs[place].sqnr_db();
-      out.outputs.push_back(std::move(output));
-      ++place;
-    }
-    if (measured_.not_run.empty()) out.measured_in = measured_.engine;
-    out.not_measured = measured_.not_run;
+    report_outputs(graph_, simulated_, simulated_, measured_, out);
   }
 
   Files& files_;
