@@ -10,7 +10,7 @@
 namespace oree {
 
 // The integers that a tensor may hold. Weights are symmetric and, where an engine's kernels want it, narrower than
-// their type: -127..127, or -64..64 so that no pair of products leaves 16 bits.
+// their type: -127..127, or -64..64 so that no two products leave 16 bits (weights.h).
 struct IntegerGrid {
   Dtype dtype = Dtype::kInt8;
   int64_t low = -128, high = 127;

@@ -115,7 +115,8 @@ Dialect onnxruntime(TargetCpu cpu) {
   if (cpu == TargetCpu::kThis) cpu = this_cpu();
   Dialect d;
   d.activations = cpu == TargetCpu::kArm ? int8_grid() : uint8_grid();
-  d.weights = cpu == TargetCpu::kX86 ? reduced_int8_grid() : symmetric_int8_grid();
+  d.weights = symmetric_int8_grid();
+  d.pairs = cpu == TargetCpu::kX86;
   d.leaving = Leaving::kProducts;
   d.rules = kOnnxRuntime;
   return d;
@@ -125,7 +126,8 @@ Dialect openvino(TargetCpu cpu) {
   if (cpu == TargetCpu::kThis) cpu = this_cpu();
   Dialect d;
   d.activations = uint8_grid();
-  d.weights = cpu == TargetCpu::kX86 ? reduced_int8_grid() : symmetric_int8_grid();
+  d.weights = symmetric_int8_grid();
+  d.pairs = cpu == TargetCpu::kX86;
   d.biases = false;
   d.results = false;
   d.rules = kOpenvino;
@@ -162,9 +164,7 @@ Dialect tflite16(bool whole) {
 
 }  // namespace
 
-bool exact_here(const Dialect& dialect) {
-  return this_cpu() != TargetCpu::kX86 || dialect.weights.high <= reduced_int8_grid().high;
-}
+bool exact_here(const Dialect& dialect) { return this_cpu() != TargetCpu::kX86 || dialect.pairs; }
 
 const OpRule* Dialect::rule(std::string_view op) const {
   auto found = std::ranges::find(rules, op, &OpRule::op);

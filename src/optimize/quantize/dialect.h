@@ -50,6 +50,7 @@ struct Dialect {
   bool tflite = false;  // the result's format; else ONNX
   IntegerGrid activations;
   IntegerGrid weights;
+  bool pairs = false;           // products of two neighbours are summed in 16 bits, which weights must mind (weights.h)
   bool gemm_by_channel = true;  // scales a channel in matrix products, too
   bool biases = true;           // in integers, of the scale of the products
   // Operators give out integers: a QuantizeLinear stands behind each. Otherwise only before those that take integers,
@@ -64,7 +65,7 @@ struct Dialect {
 
 // kUsage on an engine that has no dialect, or not in this precision (one that calibrates; else it is int8's). `cpu`
 // counts for onnxruntime and openvino: x86 without VNNI multiplies pairs of 8-bit numbers into 16 bits, where they may
-// not fit, so weights get 7 bits there.
+// not fit: weights mind that there (weights.h).
 Result<Dialect> dialect_for(const std::string& engine, TargetCpu cpu = TargetCpu::kThis,
                             Precision precision = Precision::kInt8);
 const std::vector<std::string>& dialect_engines();

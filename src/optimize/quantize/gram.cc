@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/base/limits.h"
+#include "optimize/quantize/loops.h"
 #include "optimize/quantize/rounding.h"
 
 namespace oree {
@@ -118,25 +119,19 @@ void GramMatrix::fill(const float* sample, const Shape& shape, const std::vector
   }
 }
 
-void GramMatrix::sum_up(int64_t group, const std::vector<float>& rows, size_t count) {
+void GramMatrix::sum_up(int64_t group, const std::vector<float>& rows) {
   auto k = static_cast<size_t>(k_);
   double* sums = &sums_[static_cast<size_t>(group) * k * k];
   double* firsts = &firsts_[static_cast<size_t>(group) * k];
   for (size_t i = 0; i < k; ++i) {
-    float x[kRows];
+    float x[kOuterRows];
     bool nothing = true;
-    for (size_t r = 0; r < kRows; ++r) {
-      x[r] = r < count ? rows[r * k + i] : 0;
+    for (size_t r = 0; r < kOuterRows; ++r) {
+      x[r] = rows[r * k + i];
       nothing = nothing && x[r] == 0;
       firsts[i] += static_cast<double>(x[r]);
     }
-    if (nothing) continue;  // after a ReLU, often
-    const float* y = rows.data();
-    for (size_t j = i; j < k; ++j) {
-      float a = x[0] * y[j] + x[1] * y[k + j] + (x[2] * y[2 * k + j] + x[3] * y[3 * k + j]);
-      float b = x[4] * y[4 * k + j] + x[5] * y[5 * k + j] + (x[6] * y[6 * k + j] + x[7] * y[7 * k + j]);
-      sums[i * k + j] += static_cast<double>(a + b);
-    }
+    if (!nothing) add_products(sums + i * k + i, x, rows.data() + i, k, k - i);
   }
 }
 
@@ -161,10 +156,10 @@ Status GramMatrix::add(const Tensor& input) {
   }
   const float* x = input.as<float>().data();
   int64_t sample_size = convolution_ ? input.elements() / shape[0] : k_;
-  std::vector<float> rows(kRows * static_cast<size_t>(k_), 0);
+  std::vector<float> rows(kOuterRows * static_cast<size_t>(k_), 0);
   for (int64_t group = 0; group < groups_; ++group) {
-    for (size_t begin = 0; begin < chosen.size(); begin += kRows) {
-      size_t n = std::min(kRows, chosen.size() - begin);
+    for (size_t begin = 0; begin < chosen.size(); begin += kOuterRows) {
+      size_t n = std::min(kOuterRows, chosen.size() - begin);
       std::ranges::fill(rows, 0.0F);
       for (size_t r = 0; r < n; ++r) {
         float* row = &rows[r * static_cast<size_t>(k_)];
@@ -175,7 +170,7 @@ Status GramMatrix::add(const Tensor& input) {
           std::copy_n(x + place * k_, k_, row);
         }
       }
-      sum_up(group, rows, n);
+      sum_up(group, rows);
     }
   }
   columns_ += count;

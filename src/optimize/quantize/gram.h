@@ -35,13 +35,11 @@ class GramMatrix {
   struct Axis {
     int64_t kernel = 1, stride = 1, dilation = 1, pad_begin = 0, pad_end = 0;
   };
-  static constexpr size_t kRows = 8;  // columns that are summed up in float before they go to double
-
   Status set_convolution(const Node& node, const Shape& weights);
   Result<std::vector<int64_t>> places_of(const Shape& shape) const;  // along each spatial axis
   void fill(const float* sample, const Shape& shape, const std::vector<int64_t>& places, int64_t place, int64_t group,
             float* row) const;
-  void sum_up(int64_t group, const std::vector<float>& rows, size_t count);
+  void sum_up(int64_t group, const std::vector<float>& rows);
 
   bool convolution_ = false;
   std::vector<Axis> axes_;

@@ -116,7 +116,7 @@ Result<LayerWeights> weights_of(const Graph& graph, const Dialect& dialect, cons
   out.axis = matrix && !dialect.gemm_by_channel ? -1 : channel_axis(graph, node);
   // A grouped transposed convolution has its channels on no axis alone.
   if (node.is("ConvTranspose") && node.integer("group", 1) != 1) out.axis = -1;
-  const IntegerGrid grid = weight_grid(graph, node, dialect);
+  const WeightGrid grid = weight_grid(graph, node, dialect);
   Result<std::vector<float>> scales = weight_scales(tensor.as<float>(), tensor.shape(), out.axis, grid, how);
   if (!scales.ok()) return scales.error().within(graph.value(node.inputs[1]).name);
   out.scales = std::move(*scales);
@@ -130,11 +130,20 @@ Result<LayerWeights> weights_of(const Graph& graph, const Dialect& dialect, cons
 
 }  // namespace
 
-IntegerGrid weight_grid(const Graph& graph, const Node& node, const Dialect& dialect) {
-  if (!node.is("Conv") || dialect.weights.dtype != Dtype::kInt8) return dialect.weights;
+WeightGrid weight_grid(const Graph& graph, const Node& node, const Dialect& dialect) {
+  if (!dialect.pairs) return dialect.weights;
   const Shape& shape = graph.constant(node.inputs[1])->shape();
-  const bool depthwise = node.integer("group", 1) == shape[0] && shape[1] == 1;
-  return depthwise ? symmetric_int8_grid() : dialect.weights;
+  if (node.is("Gemm") || node.is("MatMul")) {
+    const int channels = channel_axis(graph, node);
+    return {dialect.weights, channels == 0 ? 1 : channels - 1};
+  }
+  const int64_t group = node.integer("group", 1);
+  const bool conv = node.is("Conv"), turned = node.is("ConvTranspose") && group == 1;
+  if (conv && group == shape[0] && shape[1] == 1) return dialect.weights;
+  const int inputs = conv ? 1 : 0;
+  const bool one_tap = std::all_of(shape.begin() + 2, shape.end(), [](int64_t d) { return d == 1; });
+  const bool by_inputs = shape[static_cast<size_t>(inputs)] % 2 == 0 || one_tap;
+  return (conv || turned) && by_inputs ? WeightGrid(dialect.weights, inputs) : reduced_int8_grid();
 }
 
 int channel_axis(const Graph& graph, const Node& node) {

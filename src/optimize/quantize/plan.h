@@ -63,9 +63,10 @@ class Planner {
 // without constants, what is only moved or joined, and what the operator itself bounds.
 std::vector<ValueId> values_to_see(const Graph& graph, const Dialect& dialect, const GraphPlacement& placement);
 
-// The integers that a weighted node's constant takes: the dialect's. But a depthwise convolution's products are summed
-// one by one, not in pairs that might not fit 16 bits, so that it needs no fewer bits on any CPU.
-IntegerGrid weight_grid(const Graph& graph, const Node& node, const Dialect& dialect);
+// The integers that a weighted node's constant takes: the dialect's, with its pairs of inputs. A depthwise
+// convolution's products are summed one by one, so that it has no pairs. Where the pairs of a filter are not those of
+// inputs (an odd number of them, lain out tap by tap), sizes are at most 64, which any two may have.
+WeightGrid weight_grid(const Graph& graph, const Node& node, const Dialect& dialect);
 
 // The axis of a weighted node's constant that counts its output channels; and how many there are.
 int channel_axis(const Graph& graph, const Node& node);

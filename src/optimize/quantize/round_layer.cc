@@ -23,7 +23,7 @@ std::vector<T> turned(std::span<const T> values, size_t rows, size_t columns) {
 }  // namespace
 
 Result<std::vector<int32_t>> round_layer(const Graph& graph, NodeId id, const GramMatrix& gram,
-                                         std::span<const float> scales, const IntegerGrid& grid,
+                                         std::span<const float> scales, const WeightGrid& grid,
                                          const LayerRounding& how) {
   const Node& node = graph.node(id);
   const Constant* w = graph.constant(node.input(1));
@@ -48,13 +48,14 @@ Result<std::vector<int32_t>> round_layer(const Graph& graph, NodeId id, const Gr
   // Of few columns the matrix says little more than the samples: the fewer, the less it is believed.
   RoundingOptions options = how.options;
   options.damping += kDampingByColumns * static_cast<double>(gram.k()) / static_cast<double>(gram.columns());
+  if (grid.pair_axis >= 0) options.pair_distance = node.is("Conv") ? gram.k() / w->shape()[1] : 1;
   size_t a_group = channels / groups;
   std::vector<int32_t> integers;
   for (size_t g = 0; g < groups; ++g) {
     std::vector<int32_t> part =
         round_to_data(std::span(rows).subspan(g * a_group * k, a_group * k), static_cast<int64_t>(a_group), gram.k(),
                       gram.matrix(static_cast<int64_t>(g), how.bias_follows),
-                      std::span(scale_of).subspan(g * a_group, a_group), grid, options);
+                      std::span(scale_of).subspan(g * a_group, a_group), grid.integers, options);
     integers.insert(integers.end(), part.begin(), part.end());
   }
   return by_column ? turned(std::span<const int32_t>(integers), channels, k) : integers;

@@ -4,6 +4,7 @@
 
 #include "optimize/quantize/gram.h"
 #include "optimize/quantize/rounding.h"
+#include "optimize/quantize/weights.h"
 
 namespace oree {
 
@@ -17,7 +18,7 @@ struct LayerRounding {
 // this node) has seen. `scales`: one, or one for each output channel. Asserts that these fit the layer. kInvalid when
 // the weights are not float32 or not finite, or nothing was seen.
 Result<std::vector<int32_t>> round_layer(const Graph& graph, NodeId node, const GramMatrix& gram,
-                                         std::span<const float> scales, const IntegerGrid& grid,
+                                         std::span<const float> scales, const WeightGrid& grid,
                                          const LayerRounding& how = {});
 
 }  // namespace oree

@@ -5,29 +5,16 @@
 #include <cmath>
 #include <numeric>
 
+#include "optimize/quantize/loops.h"
+#include "optimize/quantize/weights.h"
+
 namespace oree {
 namespace {
 
-constexpr size_t kLanes = 4;              // of a sum: the compiler must not reorder it by itself
 constexpr size_t kBlock = 32;             // rows, or channels, that share one look at a row
 constexpr size_t kPairedInputsMax = 300;  // trying pairs takes k^2 for each channel
 constexpr int kPairingsMax = 4;           // and so often at most
 constexpr double kGainMin = 1e-9;         // of the error: a smaller gain is the arithmetic's last bits
-
-double dot(const double* a, const double* b, size_t n) {
-  double lanes[kLanes] = {};
-  size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (size_t l = 0; l < kLanes; ++l) lanes[l] += a[i + l] * b[i + l];
-  }
-  for (; i < n; ++i) lanes[0] += a[i] * b[i];
-  return lanes[0] + lanes[1] + lanes[2] + lanes[3];
-}
-
-template <typename T>
-void add_scaled(double* to, const T* from, double by, size_t n) {
-  for (size_t i = 0; i < n; ++i) to[i] += by * static_cast<double>(from[i]);
-}
 
 // G = R' R in place of G's upper triangle; false when G is not positive definite.
 bool factorize(std::vector<double>& g, size_t k) {
@@ -68,7 +55,13 @@ class Rounder {
   std::vector<int32_t> run() {
     std::vector<int32_t> nearest(weights_.size());
     for (size_t c = 0; c < channels_; ++c) {
-      for (size_t i = 0; i < k_; ++i) nearest[c * k_ + i] = integer(c, weights_[c * k_ + i]);
+      for (size_t i = 0; i < k_; ++i) {
+        const size_t at = c * k_ + i, j = neighbour(i);
+        nearest[at] = integer(c, weights_[at]);
+        if (j >= i) continue;
+        const size_t other = c * k_ + j;
+        settle_pair(nearest[other], nearest[at], weights_[other] / scales_[c], weights_[at] / scales_[c]);
+      }
     }
     std::vector<int32_t> planes = nearest;
     bool definite = nearest_planes(planes);
@@ -81,6 +74,12 @@ class Rounder {
   }
 
  private:
+  // The other one of a pair; k_ when there is none.
+  size_t neighbour(size_t i) const {
+    const auto distance = static_cast<size_t>(options_.pair_distance);
+    if (distance == 0) return k_;
+    return std::min(k_, ((i / distance) ^ 1) * distance + i % distance);
+  }
   int32_t integer(size_t c, double real) const {
     return static_cast<int32_t>(to_integer(real, {scales_[c], 0}, grid_));
   }
@@ -107,6 +106,10 @@ class Rounder {
           double* e = &errors[b * k_];
           double pull = dot(&r[i * k_ + i + 1], e + i + 1, k_ - i - 1) / r[i * k_ + i];
           integers[at] = integer(c, weights_[at] - pull);
+          if (size_t j = neighbour(order[i]); j < k_) {
+            int32_t other = integers[c * k_ + j];  // stays
+            while (!pair_fits(integers[at], other)) integers[at] += integers[at] > 0 ? -1 : 1;
+          }
           e[i] = real(c, integers[at]) - weights_[at];
         }
       }
@@ -141,7 +144,10 @@ class Rounder {
     return error;
   }
 
-  bool fits(int32_t integer) const { return integer >= grid_.low && integer <= grid_.high; }
+  bool fits(size_t i, int32_t integer, std::span<const int32_t> integers) const {
+    const size_t j = neighbour(i);
+    return integer >= grid_.low && integer <= grid_.high && (j == k_ || pair_fits(integer, integers[j]));
+  }
 
   // What the error grows by when a weight of that slope moves a step.
   double cost(size_t i, double slope, int by, double step) const {
@@ -158,7 +164,7 @@ class Rounder {
   bool step_one(size_t c, size_t i, std::span<int32_t> integers, std::vector<double>& slope, double& error) const {
     int by = slope[i] > 0 ? -1 : 1;
     double change = cost(i, slope[i], by, scales_[c]);
-    if (change >= -kGainMin * error || !fits(integers[i] + by)) return false;
+    if (change >= -kGainMin * error || !fits(i, integers[i] + by, integers)) return false;
     move(c, i, by, integers, slope);
     error += change;
     return true;
@@ -167,19 +173,20 @@ class Rounder {
   // That weight's step and the one that best goes with it, when neither is a gain alone.
   bool step_two(size_t c, size_t i, int by, std::span<int32_t> integers, std::vector<double>& slope,
                 double& error) const {
-    if (!fits(integers[i] + by)) return false;
+    if (!fits(i, integers[i] + by, integers)) return false;
     const double step = scales_[c], first = cost(i, slope[i], by, step);
     // No step alone is a gain, so that of a pair is due to what ties the two.
     if (first >= 2 * step * step * ties_[i]) return false;
     const float* row = &gram_[i * k_];
     double best = -kGainMin * error;
-    size_t with = k_;
+    size_t with = k_, pair = neighbour(i);
     int with_by = 0;
     for (size_t j = 0; j < k_; ++j) {
       double after = slope[j] + by * step * static_cast<double>(row[j]);
       int back = after > 0 ? -1 : 1;
       double change = first + cost(j, after, back, step);
-      if (change >= best || j == i || !fits(integers[j] + back)) continue;
+      if (change >= best || j == i || !fits(j, integers[j] + back, integers)) continue;
+      if (j == pair && !pair_fits(integers[i] + by, integers[j] + back)) continue;
       best = change;
       with = j;
       with_by = back;

@@ -27,12 +27,15 @@ struct RoundingOptions {
   // Added to G's diagonal, as a share of its mean: without it, integers follow what few samples happened to say.
   double damping = 0.01;
   int passes_max = 40;  // of steps over all of a channel's weights
+  // Inputs whose numbers divided by it are 2i and 2i + 1, with equal remainders, are pairs (weights.h); 0: none are.
+  int64_t pair_distance = 0;
 };
 
 // `weights` is [channels][k], `gram` [k][k], symmetric and positive semidefinite; `scales` has one a channel, > 0. The
-// integers lie as the weights do, within the grid. Of no channel is the error, by `gram` and the damping, larger than
-// that of rounding to nearest. Deterministic. Asserts on sizes, and that 1 <= k <= kRoundedInputsMax; weights and
-// matrix must be finite. A matrix that is not positive definite, damping included, leaves the steps alone.
+// integers lie as the weights do, within the grid, pairs fitting. Of no channel is the error, by `gram` and the
+// damping, larger than that of rounding to nearest. Deterministic. Asserts on sizes, and that 1 <= k <=
+// kRoundedInputsMax; weights and matrix must be finite. A matrix that is not positive definite, damping included,
+// leaves the steps alone.
 std::vector<int32_t> round_to_data(std::span<const float> weights, int64_t channels, int64_t k,
                                    std::span<const float> gram, std::span<const float> scales, const IntegerGrid& grid,
                                    const RoundingOptions& options = {});

@@ -125,6 +125,27 @@ TEST_CASE("no channel is ever worse than nearest rounding, whatever the matrix")
   }
 }
 
+TEST_CASE("pairs fit, and with them the error is far below that of a grid in which any two do") {
+  for (int64_t distance : {1, 9}) {
+    const size_t k = 72;
+    Problem p(16, k, symmetric_int8_grid(), correlated_columns(2000, k, 1));
+    const Shape shape{16, static_cast<int64_t>(k) / distance, distance};
+    const WeightGrid pairs(symmetric_int8_grid(), 1);
+    p.scales = weight_scales(p.weights, shape, 0, pairs).value();
+    p.nearest = quantize_weights(p.weights, shape, 0, p.scales, pairs);
+    std::vector<int32_t> q = p.round({.pair_distance = distance});
+    for (const std::vector<int32_t>& integers : {q, p.nearest}) {
+      for (size_t i = 0; i < integers.size(); ++i) {
+        if (i % k / static_cast<size_t>(distance) % 2 == 0)
+          REQUIRE(pair_fits(integers[i], integers[i + static_cast<size_t>(distance)]));
+      }
+    }
+    CHECK(p.error(q) < 0.33 * p.error(p.nearest));
+    Problem reduced(16, k, reduced_int8_grid(), correlated_columns(2000, k, 1));
+    CHECK(p.error(q) < 0.5 * reduced.error(reduced.round()));
+  }
+}
+
 TEST_CASE("of three weights it finds, or comes near, the best of all integers") {
   double found = 0, best = 0, nearest = 0;
   for (uint64_t seed = 1; seed < 30; ++seed) {

@@ -84,13 +84,13 @@ class Storer {
   }
 
   // --- one scale a channel
-  Result<LayerWeights> by_channel(const Node& node, const IntegerGrid& grid) const {
+  Result<LayerWeights> by_channel(const Node& node, const WeightGrid& grid) const {
     const Tensor tensor = graph_.constant(node.inputs[1])->to_tensor();
     LayerWeights w;
     w.axis = channel_axis(graph_, node);
     // A grouped transposed convolution has its channels on no axis alone.
     if (node.is("ConvTranspose") && node.integer("group", 1) != 1) w.axis = -1;
-    const WeightScale how = dtype_bits(grid.dtype) == 4 ? WeightScale::kMse : options_.weight_scale;
+    const WeightScale how = dtype_bits(grid.integers.dtype) == 4 ? WeightScale::kMse : options_.weight_scale;
     Result<std::vector<float>> scales = weight_scales(tensor.as<float>(), tensor.shape(), w.axis, grid, how);
     if (!scales.ok()) return scales.error().within(graph_.value(node.inputs[1]).name);
     w.scales = std::move(*scales);
@@ -248,7 +248,7 @@ class Storer {
       layer.because = "its bias is not one number a channel";
       return {};
     }
-    OREE_TRY_ASSIGN(LayerWeights w, by_channel(node, dialect_.weights));
+    OREE_TRY_ASSIGN(LayerWeights w, by_channel(node, weight_grid(graph_, node, dialect_)));
     if (node.input(2) != kNoValue) w.bias = *bias_of(node);
     put_products(graph_, layer.node, w, operand_of(node.inputs[0]), dialect_.weights.dtype);
     layer.weights = dtype_name(dialect_.weights.dtype);
