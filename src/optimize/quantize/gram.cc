@@ -89,15 +89,11 @@ Result<std::vector<int64_t>> GramMatrix::places_of(const Shape& shape) const {
   return places;
 }
 
-// One column: what the kernel sees at a place, zeros beyond the borders.
-void GramMatrix::fill(const float* sample, const Shape& shape, const std::vector<int64_t>& places, int64_t place,
-                      int64_t group, float* row) const {
-  int64_t area = 1, taps = 1;
-  for (size_t i = 0; i < axes_.size(); ++i) {
-    area *= shape[2 + i];
-    taps *= axes_[i].kernel;
-  }
-  const float* base = sample + group * inputs_a_group_ * area;
+// Where each tap of the kernel falls within a channel's area; -1: beyond its borders.
+std::vector<int64_t> GramMatrix::taps_of(const Shape& shape, const std::vector<int64_t>& places, int64_t place) const {
+  int64_t taps = 1;
+  for (const Axis& a : axes_) taps *= a.kernel;
+  std::vector<int64_t> offsets;
   for (int64_t tap = 0; tap < taps; ++tap) {
     int64_t offset = 0, step = 1, tap_left = tap, place_left = place;
     bool inside = true;
@@ -115,7 +111,18 @@ void GramMatrix::fill(const float* sample, const Shape& shape, const std::vector
       place_left /= places[i];
       tap_left /= a.kernel;
     }
-    for (int64_t c = 0; c < inputs_a_group_; ++c) row[c * taps + tap] = inside ? base[c * area + offset] : 0.0F;
+    offsets.push_back(inside ? offset : -1);
+  }
+  return offsets;
+}
+
+// One column: what the kernel sees of a group's channels at a place, zeros beyond the borders.
+void GramMatrix::fill(const float* channels, int64_t area, const std::vector<int64_t>& taps, float* row) const {
+  for (size_t tap = 0; tap < taps.size(); ++tap) {
+    const int64_t offset = taps[tap];
+    float* to = row + tap;
+    for (int64_t c = 0; c < inputs_a_group_; ++c, to += taps.size())
+      *to = offset < 0 ? 0.0F : channels[c * area + offset];
   }
 }
 
@@ -142,8 +149,9 @@ Status GramMatrix::add(const Tensor& input) {
     return Error(Code::kInvalid, "an element is NaN or infinite");
   const Shape& shape = input.shape();
   OREE_TRY_ASSIGN(std::vector<int64_t> places, places_of(shape));
-  int64_t a_sample = 1;
+  int64_t a_sample = 1, area = 1;
   for (int64_t p : places) a_sample *= p;
+  for (size_t i = 2; convolution_ && i < shape.size(); ++i) area *= shape[i];
   int64_t total = convolution_ ? shape[0] * a_sample : input.elements() / k_;
   int64_t count = std::min(total, patches_max_);
   if (count == 0) return {};
@@ -155,19 +163,20 @@ Status GramMatrix::add(const Tensor& input) {
     chosen.push_back(count == total ? i : std::min(total - 1, static_cast<int64_t>(at)));
   }
   const float* x = input.as<float>().data();
-  int64_t sample_size = convolution_ ? input.elements() / shape[0] : k_;
-  std::vector<float> rows(kOuterRows * static_cast<size_t>(k_), 0);
-  for (int64_t group = 0; group < groups_; ++group) {
-    for (size_t begin = 0; begin < chosen.size(); begin += kOuterRows) {
-      size_t n = std::min(kOuterRows, chosen.size() - begin);
-      std::ranges::fill(rows, 0.0F);
+  const auto k = static_cast<size_t>(k_);
+  std::vector<float> rows(kOuterRows * k, 0);
+  for (size_t begin = 0; begin < chosen.size(); begin += kOuterRows) {
+    const size_t n = std::min(kOuterRows, chosen.size() - begin);
+    if (n < kOuterRows) std::ranges::fill(rows, 0.0F);
+    std::vector<std::vector<int64_t>> taps;
+    for (size_t r = 0; convolution_ && r < n; ++r) taps.push_back(taps_of(shape, places, chosen[begin + r] % a_sample));
+    for (int64_t group = 0; group < groups_; ++group) {
       for (size_t r = 0; r < n; ++r) {
-        float* row = &rows[r * static_cast<size_t>(k_)];
-        int64_t place = chosen[begin + r];
+        const int64_t at = chosen[begin + r];
         if (convolution_) {
-          fill(x + place / a_sample * sample_size, shape, places, place % a_sample, group, row);
+          fill(x + (at / a_sample * groups_ + group) * inputs_a_group_ * area, area, taps[r], &rows[r * k]);
         } else {
-          std::copy_n(x + place * k_, k_, row);
+          std::copy_n(x + at * k_, k, &rows[r * k]);
         }
       }
       sum_up(group, rows);

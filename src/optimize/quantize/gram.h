@@ -37,8 +37,8 @@ class GramMatrix {
   };
   Status set_convolution(const Node& node, const Shape& weights);
   Result<std::vector<int64_t>> places_of(const Shape& shape) const;  // along each spatial axis
-  void fill(const float* sample, const Shape& shape, const std::vector<int64_t>& places, int64_t place, int64_t group,
-            float* row) const;
+  std::vector<int64_t> taps_of(const Shape& shape, const std::vector<int64_t>& places, int64_t place) const;
+  void fill(const float* channels, int64_t area, const std::vector<int64_t>& taps, float* row) const;
   void sum_up(int64_t group, const std::vector<float>& rows);
 
   bool convolution_ = false;

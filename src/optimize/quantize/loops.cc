@@ -69,9 +69,7 @@ OREE_INLINE void add_products_loop(double* __restrict sums, const float* __restr
 OREE_WIDE void add_scaled_wide(double* to, const double* from, double by, size_t n) {
   add_scaled_loop(to, from, by, n);
 }
-OREE_WIDE void add_scaled_wide(double* to, const float* from, double by, size_t n) {
-  add_scaled_loop(to, from, by, n);
-}
+OREE_WIDE void add_scaled_wide(double* to, const float* from, double by, size_t n) { add_scaled_loop(to, from, by, n); }
 OREE_WIDE double dot_wide(const double* a, const double* b, size_t n) { return dot_loop(a, b, n); }
 OREE_WIDE void add_products_wide(double* sums, const float* x, const float* rows, size_t stride, size_t n) {
   add_products_loop(sums, x, rows, stride, n);
@@ -87,9 +85,7 @@ void add_scaled(double* to, const float* from, double by, size_t n) {
   has_avx2() ? add_scaled_wide(to, from, by, n) : add_scaled_loop(to, from, by, n);
 }
 
-double dot(const double* a, const double* b, size_t n) {
-  return has_avx2() ? dot_wide(a, b, n) : dot_loop(a, b, n);
-}
+double dot(const double* a, const double* b, size_t n) { return has_avx2() ? dot_wide(a, b, n) : dot_loop(a, b, n); }
 
 void add_products(double* sums, const float* x, const float* rows, size_t stride, size_t n) {
   has_avx2() ? add_products_wide(sums, x, rows, stride, n) : add_products_loop(sums, x, rows, stride, n);

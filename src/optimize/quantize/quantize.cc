@@ -24,7 +24,10 @@ namespace {
 
 constexpr size_t kSamplesTried = 4;       // on which layers are tried in float
 constexpr size_t kSamplesCorrected = 16;  // the last layers' biases
-constexpr size_t kSamplesMeasured = 2;    // in the engine, layer by layer
+constexpr size_t kSamplesRounded = 8;     // weights for
+// Layers of more inputs a channel take most of the time of rounding, and add little: --thorough.
+constexpr int64_t kInputsRounded = 256;
+constexpr size_t kSamplesMeasured = 2;  // in the engine, layer by layer
 constexpr double kFloatMacs = 0.04;
 constexpr int kBars = 48;
 
@@ -67,15 +70,17 @@ class Quantizer {
     OREE_TRY(look(placement));
     keep_last_joins(placement);
     OREE_TRY(keep_samples());
+    OREE_TRY(round_weights());
     OREE_TRY(options_.judge ? choose_by_drop() : choose_by_noise());
     OREE_TRY_ASSIGN(Plan plan, corrected_plan(mix_.kept));
-    if (options_.thorough) OREE_TRY(improve(plan));
+    const std::vector<StepReport> of_both = steps_;
+    if (options_.thorough && options_.correct_biases) OREE_TRY(improve(plan));
     OREE_TRY_ASSIGN(Quantized out, finished(plan));
     if (options_.also_whole && mix_.kept != kept_) {
       OREE_TRY_ASSIGN(plan, corrected_plan(kept_));
       mix_.kept = kept_;
       mix_.after = mix_.before;
-      steps_.clear();
+      steps_ = of_both;
       drops_.clear();
       OREE_TRY_ASSIGN(Quantized whole, finished(plan));
       out.whole = std::make_shared<Quantized>(std::move(whole));
@@ -163,44 +168,47 @@ class Quantizer {
 
   CorrectionOptions correction() const { return {options_.scratch, exact_here(dialect_)}; }
 
-  // What takes long, each kept only where it helps.
-  Status improve(Plan& plan) {
-    OREE_TRY_ASSIGN(const OutputReference reference, float_outputs());
-    auto noise_of = [&](const Plan& p) { return noise(reference, p); };
-    OREE_TRY_ASSIGN(mix_.after, noise_of(plan));
-    auto attempt = [&](const char* name, Plan other) -> Result<bool> {
-      OREE_TRY_ASSIGN(std::vector<Noise> noises, noise_of(other));
-      StepReport step{name, noise_left(noises, mix_.after), false};
-      step.kept = step.noise_left < 1;
-      if (step.kept && options_.judge) {
-        OREE_TRY_ASSIGN(step.kept, still_within(other));
-      }
-      if (step.kept) {
-        plan = std::move(other);
-        mix_.after = std::move(noises);
-      }
-      steps_.push_back(step);
-      return step.kept;
-    };
-    OREE_TRY_ASSIGN(rounded_, round_weights(plan));
-    OREE_TRY_ASSIGN(Plan rounded, corrected_plan(mix_.kept));
-    OREE_TRY_ASSIGN(bool better, attempt("weights rounded for what their layers give", std::move(rounded)));
-    if (!better) rounded_.clear();
-    if (!options_.correct_biases) return {};
-    Plan corrected = plan;
-    progress("correct biases", 0, 1);
-    OREE_TRY(correct_all_biases(files_, graph_, corrected, few_, correction()));
-    OREE_TRY(correct_last_biases(files_, graph_, corrected, many_, correction()));
-    OREE_TRY_ASSIGN(better, attempt("biases corrected from front to back", std::move(corrected)));
-    return {};
-  }
-
-  Result<std::map<NodeId, std::vector<int32_t>>> round_weights(const Plan& plan) {
+  // It takes what goes into each layer in float, so that one rounding serves whatever layers stay in integers.
+  Status round_weights() {
     ReconstructOptions how;
     how.threads = options_.threads;
     how.scratch = options_.scratch;
     how.progress = [&](size_t done, size_t total) { progress("round weights", done, total); };
-    return reconstruct_weights(files_, graph_, plan, many_, how);
+    how.biases_follow = options_.correct_biases;
+    if (!options_.thorough) how.inputs_max = kInputsRounded;
+    const std::vector<NamedTensors> some = some_of(many_, options_.thorough ? many_.size() : kSamplesRounded);
+    OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_));
+    OREE_TRY_ASSIGN(rounded_, reconstruct_weights(files_, graph_, nearest, some, how));
+    if (rounded_.empty()) return {};
+    OREE_TRY_ASSIGN(const Plan rounded, plan_for(kept_));
+    OREE_TRY_ASSIGN(const OutputReference reference, float_outputs());
+    OREE_TRY_ASSIGN(const std::vector<Noise> before, noise(reference, nearest));
+    OREE_TRY_ASSIGN(const std::vector<Noise> after, noise(reference, rounded));
+    StepReport step{"weights rounded for what their layers give", noise_left(after, before), false};
+    step.kept = step.noise_left < 1;
+    if (!step.kept) rounded_.clear();
+    steps_.push_back(step);
+    return {};
+  }
+
+  // What takes long, kept only where it helps.
+  Status improve(Plan& plan) {
+    Plan corrected = plan;
+    progress("correct biases", 0, 1);
+    OREE_TRY(correct_all_biases(files_, graph_, corrected, few_, correction()));
+    OREE_TRY(correct_last_biases(files_, graph_, corrected, many_, correction()));
+    OREE_TRY_ASSIGN(const OutputReference reference, float_outputs());
+    OREE_TRY_ASSIGN(const std::vector<Noise> before, noise(reference, plan));
+    OREE_TRY_ASSIGN(const std::vector<Noise> after, noise(reference, corrected));
+    StepReport step{"biases corrected from front to back", noise_left(after, before), false};
+    step.kept = step.noise_left < 1;
+    if (step.kept && options_.judge) {
+      OREE_TRY_ASSIGN(step.kept, still_within(corrected));
+    }
+    if (step.kept) plan = std::move(corrected);
+    mix_.after = step.kept ? after : before;
+    steps_.push_back(step);
+    return {};
   }
 
   // Of the samples, those that are run again.
@@ -211,8 +219,14 @@ class Quantizer {
       if (!sample.ok()) return sample.error();
       many_.push_back(std::move(sample->inputs));
     }
-    for (size_t i : spread_indices(many_.size(), kSamplesTried)) few_.push_back(many_[i]);
+    few_ = some_of(many_, kSamplesTried);
     return {};
+  }
+
+  static std::vector<NamedTensors> some_of(const std::vector<NamedTensors>& samples, size_t count) {
+    std::vector<NamedTensors> some;
+    for (size_t i : spread_indices(samples.size(), count)) some.push_back(samples[i]);
+    return some;
   }
 
   Result<Mix> mix(double float_macs_max, bool list_only) {

@@ -85,8 +85,11 @@ class Reconstructor {
     auto work = [&] {
       for (size_t i = next++; i < layers.size(); i = next++) {
         const Layer& l = layers[i];
+        const Node& node = graph_.node(l.node);
+        LayerRounding how;
+        how.bias_follows = options_.biases_follow && !node.is("MatMul");
         Result<std::vector<int32_t>> integers = round_layer(graph_, l.node, l.gram, plan_.weights.at(l.node).scales,
-                                                            weight_grid(graph_, graph_.node(l.node), plan_.dialect));
+                                                            weight_grid(graph_, node, plan_.dialect), how);
         std::lock_guard<std::mutex> lock(mutex_);
         if (!integers.ok()) failed_ = integers.error().within(graph_.value(graph_.node(l.node).outputs[0]).name);
         if (failed_) return;

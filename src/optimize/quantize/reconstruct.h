@@ -15,6 +15,7 @@ struct ReconstructOptions {
   std::string scratch;
   // Layers of more inputs a channel keep the nearest rounding: work grows with the cube.
   int64_t inputs_max = 1280;
+  bool biases_follow = false;                  // those of layers that have one are corrected afterwards
   int64_t gram_bytes_max = int64_t{96} << 20;  // held at once; the network runs again for the layers that are left
   std::function<void(size_t done, size_t total)> progress;
 };

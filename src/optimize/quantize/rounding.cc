@@ -67,8 +67,11 @@ class Rounder {
     bool definite = nearest_planes(planes);
     for (size_t c = 0; c < channels_; ++c) {
       std::span<int32_t> a(&nearest[c * k_], k_), b(&planes[c * k_], k_);
-      double by_steps = polish(c, a);
-      if (definite && polish(c, b) < by_steps) std::ranges::copy(b, a.begin());
+      if (definite && polish(c, b) <= State(*this, c, a).error) {
+        std::ranges::copy(b, a.begin());
+      } else {
+        polish(c, a);
+      }
     }
     return nearest;
   }
@@ -117,19 +120,26 @@ class Rounder {
     return true;
   }
 
-  // Steps of a channel's integers until no one, nor two together, are a gain; the error, damping included.
+  // What a channel's integers are off by.
+  struct State {
+    std::vector<double> slope;  // half the error's derivative by each weight
+    double error = 0;           // damping included
+    State(const Rounder& r, size_t c, std::span<const int32_t> integers) : slope(r.k_, 0) {
+      std::vector<double> off(r.k_);
+      for (size_t i = 0; i < r.k_; ++i) {
+        off[i] = r.real(c, integers[i]) - r.weights_[c * r.k_ + i];
+        if (off[i] != 0) add_scaled(slope.data(), &r.gram_[i * r.k_], off[i], r.k_);
+      }
+      for (size_t i = 0; i < r.k_; ++i) {
+        slope[i] += r.damping_ * off[i];
+        error += slope[i] * off[i];
+      }
+    }
+  };
+
+  // Steps of a channel's integers until no one, nor two together, are a gain; the error.
   double polish(size_t c, std::span<int32_t> integers) const {
-    std::vector<double> slope(k_, 0);  // half the error's derivative by each weight
-    double error = 0;
-    std::vector<double> off(k_);
-    for (size_t i = 0; i < k_; ++i) {
-      off[i] = real(c, integers[i]) - weights_[c * k_ + i];
-      if (off[i] != 0) add_scaled(slope.data(), &gram_[i * k_], off[i], k_);
-    }
-    for (size_t i = 0; i < k_; ++i) {
-      slope[i] += damping_ * off[i];
-      error += slope[i] * off[i];
-    }
+    auto [slope, error] = State(*this, c, integers);
     int pairings = 0;
     for (int pass = 0; pass < options_.passes_max; ++pass) {
       bool moved = false;
