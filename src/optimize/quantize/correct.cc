@@ -147,18 +147,6 @@ class Means {
   std::vector<double> counts_;
 };
 
-Result<Means> means_of(Files& files, const Graph& graph, const std::vector<ValueId>& taps,
-                       const std::vector<bool>& matrix, const std::vector<NamedTensors>& samples,
-                       const CorrectionOptions& options, bool fused) {
-  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, taps, options.scratch));
-  OREE_TRY_ASSIGN(Probe::Run run, probe->start(1, fused));
-  Means means(taps.size());
-  for (const NamedTensors& sample : samples) {
-    OREE_TRY(run.run(sample, [&](size_t i, const Tensor& t) { return means.add(i, t, matrix[i]); }));
-  }
-  return means;
-}
-
 // Layers in float whose bias can be corrected.
 std::vector<Tapped> tapped_floats(const Graph& graph, const Plan& plan) {
   std::vector<Tapped> layers;
@@ -192,13 +180,8 @@ class Corrector {
             const CorrectionOptions& options)
       : files_(files), graph_(graph), plan_(plan), samples_(samples), options_(options) {}
 
-  Status run(const std::vector<Tapped>& layers, bool at_once) {
+  Status run(const std::vector<Tapped>& layers) {
     if (layers.empty() || samples_.empty()) return {};
-    if (!at_once) {
-      OREE_TRY_ASSIGN(Means wanted, means(graph_, layers, false));
-      for (size_t i = 0; i < layers.size(); ++i) OREE_TRY(correct({layers[i]}, wanted, i));
-      return {};
-    }
     // Both networks side by side: each on one thread, so that the sums are the same bits on any machine load.
     Result<Means> wanted = Error(Code::kInternal, "");
     std::thread beside([&] { wanted = means(graph_, layers, false); });
@@ -208,36 +191,26 @@ class Corrector {
     beside.join();
     if (!wanted.ok()) return wanted.error();
     if (!found.ok()) return found.error();
-    add(layers, *wanted, 0, *found);
+    for (size_t i = 0; i < layers.size(); ++i) {
+      std::vector<double> by = wanted->mean(i), is = found->mean(i);
+      for (size_t c = 0; c < by.size(); ++c) by[c] -= is[c];
+      add_to_bias(bias_of(layers[i].node), by);
+    }
     return {};
   }
 
  private:
   Result<Means> means(const Graph& graph, const std::vector<Tapped>& layers, bool fused) {
     std::vector<ValueId> taps;
-    std::vector<bool> matrix;
-    for (const Tapped& layer : layers) {
-      taps.push_back(layer.sums);
-      matrix.push_back(graph_.node(layer.node).is("Gemm"));
+    for (const Tapped& layer : layers) taps.push_back(layer.sums);
+    OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files_, graph, taps, options_.scratch));
+    OREE_TRY_ASSIGN(Probe::Run run, probe->start(1, fused));
+    Means means(taps.size());
+    for (const NamedTensors& sample : samples_) {
+      OREE_TRY(run.run(
+          sample, [&](size_t i, const Tensor& t) { return means.add(i, t, graph_.node(layers[i].node).is("Gemm")); }));
     }
-    return means_of(files_, graph, taps, matrix, samples_, options_, fused);
-  }
-
-  // `wanted` holds those of the layers from `first` on.
-  Status correct(const std::vector<Tapped>& layers, const Means& wanted, size_t first) {
-    Graph simulated = graph_;
-    OREE_TRY(emit(simulated, plan_));
-    OREE_TRY_ASSIGN(Means found, means(simulated, layers, options_.fused));
-    add(layers, wanted, first, found);
-    return {};
-  }
-
-  void add(const std::vector<Tapped>& layers, const Means& wanted, size_t first, const Means& found) {
-    for (size_t i = 0; i < layers.size(); ++i) {
-      std::vector<double> by = wanted.mean(first + i), is = found.mean(i);
-      for (size_t c = 0; c < by.size(); ++c) by[c] -= is[c];
-      add_to_bias(bias_of(layers[i].node), by);
-    }
+    return means;
   }
 
   std::vector<float>& bias_of(NodeId n) {
@@ -264,12 +237,7 @@ Status correct_last_biases(Files& files, const Graph& graph, Plan& plan, const s
                            const CorrectionOptions& options) {
   std::vector<Tapped> layers = tapped_layers(graph, plan);
   for (const Tapped& layer : tapped_floats(graph, plan)) layers.push_back(layer);
-  return Corrector(files, graph, plan, samples, options).run(last_of(graph, layers), true);
-}
-
-Status correct_all_biases(Files& files, const Graph& graph, Plan& plan, const std::vector<NamedTensors>& samples,
-                          const CorrectionOptions& options) {
-  return Corrector(files, graph, plan, samples, options).run(tapped_layers(graph, plan), false);
+  return Corrector(files, graph, plan, samples, options).run(last_of(graph, layers));
 }
 
 }  // namespace oree

@@ -24,9 +24,4 @@ struct CorrectionOptions {
 Status correct_last_biases(Files& files, const Graph& graph, Plan& plan, const std::vector<NamedTensors>& samples,
                            const CorrectionOptions& options);
 
-// The same for every layer from front to back, each with those before it corrected already: the quantized network runs
-// once a layer.
-Status correct_all_biases(Files& files, const Graph& graph, Plan& plan, const std::vector<NamedTensors>& samples,
-                          const CorrectionOptions& options);
-
 }  // namespace oree

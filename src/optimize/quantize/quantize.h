@@ -34,9 +34,8 @@ struct QuantizeOptions {
   bool skip_bad = false;      // leave unusable samples out, and say which
   int threads = 1;            // the result does not depend on them
   bool correct_biases = true;
-  // Also tried, each kept where the outputs come nearer to float: channels equalized across layers, outliers shared
-  // with the weights, weights rounded for what their layers give, biases corrected from front to back. Takes many times
-  // as long.
+  // Large layers' weights are rounded for what they give, too; also tried, each kept where the outputs come nearer to
+  // float: channels equalized across layers, outliers shared with the weights.
   bool thorough = false;
   // What may stay in float for accuracy's sake, of all multiply-accumulates; absent: 4 %, and nothing where the engine
   // is one of integers alone (edgetpu, tflm). With a judge it bounds single layers, and is 100 % where absent.

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/quantize/quantizer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/limits.h"
+#include "model/ops/analyze.h"
+#include "optimize/quantize/correct.h"
+#include "optimize/quantize/emit.h"
+#include "optimize/quantize/engine_accuracy.h"
+#include "optimize/quantize/mix.h"
+#include "optimize/quantize/output_report.h"
+#include "optimize/quantize/reconstruct.h"
+
+namespace oree {
+namespace {
+
+constexpr size_t kSamplesTried = 4;       // on which layers are tried in float
+constexpr size_t kSamplesCorrected = 16;  // the last layers' biases
+constexpr size_t kSamplesRounded = 8;     // weights for
+// Layers of more inputs a channel take most of the time of rounding, and add little: --thorough.
+constexpr int64_t kInputsRounded = 256;
+constexpr size_t kSamplesMeasured = 2;  // in the engine, layer by layer
+constexpr double kFloatMacs = 0.04;
+constexpr int kBars = 48;
+
+class Quantizer {
+ public:
+  Quantizer(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options, Dialect dialect)
+      : files_(files),
+        graph_(graph),
+        data_(data),
+        options_(options),
+        dialect_(std::move(dialect)),
+        planner_(graph_, dialect_, calibration_.statistics, options_.plan) {}
+
+  Result<Quantized> run() {
+    OREE_TRY(begin());
+    OREE_TRY(round_weights());
+    OREE_TRY(options_.judge ? choose_by_drop() : choose_by_noise());
+    OREE_TRY_ASSIGN(Plan plan, corrected_plan(mix_.kept));
+    OREE_TRY_ASSIGN(Quantized out, finished(plan));
+    if (options_.also_whole && mix_.kept != kept_) {
+      OREE_TRY_ASSIGN(plan, corrected_plan(kept_));
+      mix_.kept = kept_;
+      mix_.after = mix_.before;
+      drops_.clear();
+      OREE_TRY_ASSIGN(Quantized whole, finished(plan));
+      out.whole = std::make_shared<Quantized>(std::move(whole));
+    }
+    return out;
+  }
+
+  // What comes out when all that may be is in integers, and weights are rounded to nearest.
+  Result<std::vector<Noise>> first_noise() {
+    OREE_TRY(begin());
+    OREE_TRY_ASSIGN(const Plan plan, plan_for(kept_));
+    OREE_TRY_ASSIGN(const OutputReference reference, float_outputs());
+    return noise(reference, plan);
+  }
+
+  const Calibration& calibration() const { return calibration_; }
+
+ private:
+  Status begin() {
+    find_kept();
+    GraphPlacement placement = place(graph_, dialect_, kept_);
+    if (placement.layers.empty())
+      return Error(Code::kUnsupported, "no layer of this model has a form in integers in " + dialect_.engine);
+    OREE_TRY(look(placement));
+    keep_last_joins(placement);
+    return keep_samples();
+  }
+
+  void find_kept() {
+    for (NodeId n : graph_.order()) {
+      for (ValueId v : graph_.node(n).outputs) {
+        if (v != kNoValue && options_.keep_float.contains(graph_.value(v).name)) kept_.insert(n);
+      }
+    }
+  }
+
+  // At the network's end the engine's float kernels cost next to nothing, and one scale for all would cost the narrow
+  // operand all that it says.
+  void keep_last_joins(const GraphPlacement& placement) {
+    if (!dialect_.tflite) return;
+    joins_ = unlike_joins(graph_, dialect_, placement, calibration_.statistics);
+    for (Join& join : joins_) {
+      if (!join.last) continue;
+      join.in_float = true;
+      kept_.insert(join.node);
+    }
+  }
+
+  void progress(const char* step, size_t done, size_t total) const {
+    if (options_.progress) options_.progress(step, done, total);
+  }
+
+  Status look(const GraphPlacement& placement) {
+    std::map<ValueId, int> by_channel;
+    for (const LayerPlace& layer : placement.layers) {
+      if (layer.role != Role::kWeighted) continue;
+      const Node& node = graph_.node(layer.node);
+      bool matrix = node.is("MatMul") || node.is("Gemm");
+      const std::optional<Dims>& dims = graph_.value(node.inputs[0]).dims;
+      if (!dims || graph_.constant(node.inputs[0]) != nullptr) continue;
+      // Of both kinds on one value the convolution counts: it has a bias to be corrected by the means.
+      if (matrix) by_channel.emplace(node.inputs[0], static_cast<int>(dims->size()) - 1);
+      if (!matrix) by_channel[node.inputs[0]] = 1;
+    }
+    CalibrationOptions how;
+    how.threads = options_.threads;
+    how.skip_bad = options_.skip_bad;
+    how.scratch = options_.scratch;
+    how.progress = [&](size_t done, size_t total) { progress("calibrate", done, total); };
+    OREE_TRY_ASSIGN(calibration_, calibrate(files_, graph_, values_to_see(graph_, dialect_, placement), by_channel,
+                                            data_, spread_indices(data_.size(), options_.samples_max), how));
+    return {};
+  }
+
+  Result<Plan> plan_for(const std::set<NodeId>& kept) const {
+    OREE_TRY_ASSIGN(Plan plan, planner_.plan(place(graph_, dialect_, kept)));
+    for (const auto& [node, integers] : rounded_) {
+      auto layer = plan.weights.find(node);
+      if (layer != plan.weights.end()) layer->second.integers = integers;
+    }
+    if (options_.correct_biases) correct_biases_by_means(graph_, plan, calibration_.channel_means);
+    return plan;
+  }
+
+  Result<Plan> corrected_plan(const std::set<NodeId>& kept) const {
+    OREE_TRY_ASSIGN(Plan plan, plan_for(kept));
+    if (options_.correct_biases) OREE_TRY(correct_last_biases(files_, graph_, plan, many_, correction()));
+    return plan;
+  }
+
+  Result<Graph> emitted(const Plan& plan) const {
+    Graph quantized = graph_;
+    OREE_TRY(emit(quantized, plan));
+    return quantized;
+  }
+
+  CompareOptions compared() const { return {1, options_.scratch, exact_here(dialect_)}; }
+  Result<OutputReference> float_outputs() const { return OutputReference::make(files_, graph_, few_, compared()); }
+  Result<std::vector<Noise>> noise(const OutputReference& reference, const Plan& plan) const {
+    OREE_TRY_ASSIGN(Graph quantized, emitted(plan));
+    return reference.compare(files_, quantized, compared());
+  }
+
+  CorrectionOptions correction() const { return {options_.scratch, exact_here(dialect_)}; }
+
+  // It takes what goes into each layer in float, so that one rounding serves whatever layers stay in integers.
+  Status round_weights() {
+    ReconstructOptions how;
+    how.threads = options_.threads;
+    how.scratch = options_.scratch;
+    how.progress = [&](size_t done, size_t total) { progress("round weights", done, total); };
+    how.biases_follow = options_.correct_biases;
+    if (!options_.thorough) how.inputs_max = kInputsRounded;
+    const std::vector<NamedTensors> some = some_of(many_, options_.thorough ? many_.size() : kSamplesRounded);
+    OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_));
+    OREE_TRY_ASSIGN(rounded_, reconstruct_weights(files_, graph_, nearest, some, how));
+    if (rounded_.empty()) return {};
+    OREE_TRY_ASSIGN(const Plan rounded, plan_for(kept_));
+    OREE_TRY_ASSIGN(const OutputReference reference, float_outputs());
+    OREE_TRY_ASSIGN(const std::vector<Noise> before, noise(reference, nearest));
+    OREE_TRY_ASSIGN(const std::vector<Noise> after, noise(reference, rounded));
+    StepReport step{"weights rounded for what their layers give", noise_left(after, before), false};
+    step.kept = step.noise_left < 1;
+    if (!step.kept) rounded_.clear();
+    steps_.push_back(step);
+    return {};
+  }
+
+  // Of the samples, those that are run again.
+  Status keep_samples() {
+    for (size_t i : spread_indices(data_.size(), std::min(options_.samples_max, kSamplesCorrected))) {
+      Result<Sample> sample = data_.read(i);
+      if (!sample.ok() && options_.skip_bad) continue;
+      if (!sample.ok()) return sample.error();
+      many_.push_back(std::move(sample->inputs));
+    }
+    few_ = some_of(many_, kSamplesTried);
+    return {};
+  }
+
+  static std::vector<NamedTensors> some_of(const std::vector<NamedTensors>& samples, size_t count) {
+    std::vector<NamedTensors> some;
+    for (size_t i : spread_indices(samples.size(), count)) some.push_back(samples[i]);
+    return some;
+  }
+
+  Result<Mix> mix(double float_macs_max, bool list_only) {
+    MixOptions how;
+    how.float_macs_max = float_macs_max;
+    how.list_only = list_only;
+    how.threads = options_.threads;
+    how.scratch = options_.scratch;
+    how.progress = [&](size_t done, size_t total) { progress("try layers in float", done, total); };
+    auto plan = [&](const std::set<NodeId>& kept) { return plan_for(kept); };
+    return choose_mix(files_, graph_, plan, kept_, few_, how);
+  }
+
+  Status choose_by_noise() {
+    OREE_TRY_ASSIGN(mix_, mix(options_.float_macs_max.value_or(dialect_.tail ? 0 : kFloatMacs), false));
+    return {};
+  }
+
+  Result<Drop> judged(const Plan& plan) const {
+    OREE_TRY_ASSIGN(Graph quantized, emitted(plan));
+    return options_.judge(quantized);
+  }
+
+  // As few layers in float as the bound on the drop allows; they are tried and ordered only when it takes any.
+  Status choose_by_drop() {
+    OREE_TRY_ASSIGN(mix_, mix(0, false));
+    const double float_macs_max = options_.float_macs_max.value_or(dialect_.tail ? 0 : 1);
+    size_t judgements = 0;
+    auto in_float = [&](size_t count) {
+      std::set<NodeId> kept = kept_;
+      kept.insert(mix_.order.begin(), mix_.order.begin() + static_cast<ptrdiff_t>(count));
+      return kept;
+    };
+    auto judge = [&](size_t count) -> Result<Drop> {
+      progress("judge", judgements++, 0);
+      OREE_TRY_ASSIGN(const Plan plan, corrected_plan(in_float(count)));
+      return judged(plan);
+    };
+    OREE_TRY_ASSIGN(const Drop whole, judge(0));
+    drops_ = {{0, whole}};
+    if (whole.lost() <= options_.drop_max) return {};
+    if (float_macs_max > 0) {
+      OREE_TRY_ASSIGN(mix_, mix(float_macs_max, true));
+    }
+    OREE_TRY_ASSIGN(drops_, fewest_in_float(mix_.order.size(), options_.drop_max, [&](size_t count) {
+                      return count == 0 ? Result<Drop>(whole) : judge(count);
+                    }));
+    mix_.kept = in_float(drops_.back().layers_float);
+    OREE_TRY_ASSIGN(const OutputReference reference, float_outputs());
+    OREE_TRY_ASSIGN(const Plan plan, plan_for(mix_.kept));
+    OREE_TRY_ASSIGN(mix_.after, noise(reference, plan));
+    return {};
+  }
+
+  Result<Quantized> finished(const Plan& plan) {
+    Quantized out;
+    OREE_TRY_ASSIGN(out.graph, emitted(plan));
+    OREE_TRY_ASSIGN(IoType io, io_of(options_));
+    OREE_TRY_ASSIGN(out.report.ports, make_io(out.graph, io));
+    OREE_TRY(measure(plan, out.graph, out.report.ports));
+    report(plan, out.report);
+    return out;
+  }
+
+  Status measure(const Plan& plan, const Graph& quantized, const std::vector<Port>& ports) {
+    if (!options_.measure) {
+      measured_.not_run = "not asked for";
+      return {};
+    }
+    std::vector<NamedTensors> few(few_.begin(),
+                                  few_.begin() + static_cast<ptrdiff_t>(std::min(few_.size(), kSamplesMeasured)));
+    OREE_TRY_ASSIGN(measured_, measure_in_engine(files_, graph_, quantized, plan, few,
+                                                 {options_.threads, options_.scratch, true, integer_ports(ports)}));
+    if (measured_.refused) return measured_.refused->within(fmt::format("{} refuses the result", measured_.engine));
+    return {};
+  }
+
+  // --- report
+  std::string name_of(NodeId n) const {
+    for (ValueId v : graph_.node(n).outputs) {
+      if (v != kNoValue) return graph_.value(v).name;
+    }
+    return "";
+  }
+
+  LayerReport report_layer(const Plan& plan, NodeId n) const {
+    LayerReport layer;
+    layer.name = name_of(n);
+    layer.op = op_name(graph_.node(n));
+    layer.macs = std::max<int64_t>(0, macs_of(graph_, graph_.node(n)));
+    layer.integer = plan.placement.integer(n);
+    if (!layer.integer) {
+      layer.because = plan.placement.float_because[static_cast<size_t>(n)];
+      return layer;
+    }
+    for (const auto& [node, noise] : measured_.layers) {
+      if (node == n) layer.sqnr_db = noise.sqnr_db();
+    }
+    ValueId result = plan.placement.layers[static_cast<size_t>(plan.placement.layer_of[static_cast<size_t>(n)])].result;
+    auto seen = calibration_.statistics.find(result);
+    if (seen == calibration_.statistics.end()) return layer;
+    const Histogram& h = seen->second.histogram;
+    layer.seen = {h.min(), h.max()};
+    layer.bars = h.bars(kBars);
+    if (plan.placement.quantized(result)) {
+      int group = plan.placement.group_of[static_cast<size_t>(result)];
+      layer.taken = covered(plan.groups[static_cast<size_t>(group)], dialect_.activations);
+    }
+    return layer;
+  }
+
+  void report(const Plan& plan, QuantizeReport& out) const {
+    out.engine = dialect_.engine;
+    out.precision = options_.precision;
+    out.calibration_engine = calibration_.engine;
+    out.samples = calibration_.samples;
+    out.bad = calibration_.bad;
+    for (NodeId n : graph_.order()) {
+      LayerReport layer = report_layer(plan, n);
+      out.macs += layer.macs;
+      if (layer.integer) out.macs_integer += layer.macs;
+      if (layer.integer || !layer.because.empty()) out.layers.push_back(std::move(layer));
+    }
+    for (const Trial& t : mix_.trials) {
+      out.trials.push_back(
+          {name_of(t.node), t.noise_left, t.macs_share, t.border_elements, mix_.kept.contains(t.node)});
+    }
+    out.steps = steps_;
+    out.drops = drops_;
+    out.joins = joins_;
+    report_outputs(graph_, mix_.before, mix_.after, measured_, out);
+  }
+
+  Files& files_;
+  const Graph& graph_;
+  Dataset& data_;
+  const QuantizeOptions& options_;
+  Dialect dialect_;
+  std::set<NodeId> kept_;
+  std::vector<Join> joins_;
+  Calibration calibration_;
+  Planner planner_;
+  std::vector<NamedTensors> many_, few_;
+  std::map<NodeId, std::vector<int32_t>> rounded_;
+  Mix mix_;
+  std::vector<StepReport> steps_;
+  std::vector<DropTrial> drops_;
+  EngineAccuracy measured_;
+};
+
+}  // namespace
+
+Result<FirstQuantized> quantize_graph(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
+                                      const Dialect& dialect) {
+  Quantizer quantizer(files, graph, data, options, dialect);
+  FirstQuantized out;
+  OREE_TRY_ASSIGN(out.quantized, quantizer.run());
+  out.channel_sizes = quantizer.calibration().channel_sizes;
+  return out;
+}
+
+Result<std::vector<Noise>> first_noise(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
+                                       const Dialect& dialect) {
+  return Quantizer(files, graph, data, options, dialect).first_noise();
+}
+
+}  // namespace oree

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// One float graph quantized as it is: calibrate, round, choose what stays in float, correct, emit, measure. Internal to
+// optimize/quantize; quantize.h also tries other graphs that compute the same.
+#pragma once
+
+#include "optimize/quantize/compare.h"
+#include "optimize/quantize/dialect.h"
+#include "optimize/quantize/quantize.h"
+
+namespace oree {
+
+struct FirstQuantized {
+  Quantized quantized;
+  std::map<ValueId, std::vector<double>> channel_sizes;  // Calibration's
+};
+Result<FirstQuantized> quantize_graph(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
+                                      const Dialect& dialect);
+
+// The outputs' noise when all that may be is in integers, and weights are rounded to nearest.
+Result<std::vector<Noise>> first_noise(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
+                                       const Dialect& dialect);
+
+}  // namespace oree
