@@ -127,19 +127,19 @@ class Calibrator {
       if (stopped() || !feed_.next(sample, turn)) return;
       std::vector<Seen> seen(values_.size());
       Status ran =
-          run->run(sample.inputs, [&](size_t i, const Tensor& t) { return look(i, t, seen[i], histograms[i]); });
+          run->run(sample.inputs, [&](size_t i, const Tensor& t) { return look(i, t, seen[i], histograms[i], turn); });
       if (!ran.ok()) return fail(ran.error().within(sample.name), turn);
       if (!add(turn, seen)) return;
     }
   }
 
-  Status look(size_t i, const Tensor& tensor, Seen& seen, Histogram& histogram) {
+  Status look(size_t i, const Tensor& tensor, Seen& seen, Histogram& histogram, size_t turn) {
     if (tensor.dtype() != Dtype::kFloat32) return Error(Code::kInvalid, fmt::format("'{}' is not float32", name(i)));
     std::span<const float> x = tensor.as<float>();
     const Histogram::Ends ends = Histogram::ends_of(x);
     if (!ends.finite) return Error(Code::kInvalid, fmt::format("'{}' becomes NaN or infinite", name(i)));
     seen.range = {static_cast<double>(ends.low), static_cast<double>(ends.high)};
-    if (counted_[i]) histogram.add(x, ends);
+    if (counted_[i]) histogram.add_some(x, ends, turn);
     if (channel_axes_[i] >= 0) sum_channels(tensor, static_cast<size_t>(channel_axes_[i]), seen);
     return {};
   }

@@ -47,6 +47,8 @@ class OutputReference {
   // Of the outputs of `graph`, which has the same in number and order; thread safe.
   Result<std::vector<Noise>> compare(Files& files, const Graph& graph, const CompareOptions& options) const;
 
+  const std::vector<NamedTensors>& samples() const { return *samples_; }  // must outlive it
+
  private:
   const std::vector<NamedTensors>* samples_ = nullptr;
   std::vector<size_t> places_;

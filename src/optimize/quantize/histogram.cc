@@ -6,8 +6,9 @@
 #include <cfloat>
 #include <cmath>
 #include <memory>
-#include <type_traits>
 #include <utility>
+
+#include "optimize/quantize/loops.h"
 
 namespace oree {
 namespace {
@@ -15,30 +16,11 @@ namespace {
 constexpr int kMiddle = Histogram::kBins / 2;
 // The smallest reach: a bin's width and its inverse are then normal floats.
 constexpr double kReachMin = 0x1p-114;
-constexpr size_t kBlock = 256;  // a number that the compiler knows, so that it vectorizes the loops over a block
-constexpr size_t kLanes = 16;   // of the search for the ends
+constexpr size_t kBlock = 256;
+constexpr size_t kSomeFrom = 1 << 16;  // values of one sample: a quarter says enough of so many
 constexpr size_t kCounters = 4;
 // Below, clearing and summing up the counters costs more than they save.
 constexpr size_t kCountersFrom = 1 << 14;
-
-// Lanes, because the compiler must not reorder a reduction of floats by itself.
-struct EndLanes {
-  std::array<float, kLanes> low, high, doubt;  // doubt: 0, or NaN once a value was not finite
-  std::array<uint32_t, kLanes> zeros;
-
-  explicit EndLanes(float first) {
-    low.fill(first);
-    high.fill(first);
-    doubt.fill(0);
-    zeros.fill(0);
-  }
-  void add(const float* x) {
-    for (size_t i = 0; i < kLanes; ++i) low[i] = x[i] < low[i] ? x[i] : low[i];
-    for (size_t i = 0; i < kLanes; ++i) high[i] = x[i] > high[i] ? x[i] : high[i];
-    for (size_t i = 0; i < kLanes; ++i) doubt[i] += x[i] - x[i];
-    for (size_t i = 0; i < kLanes; ++i) zeros[i] += x[i] == 0.0f ? 1u : 0u;
-  }
-};
 
 // The least power of two whose [-reach, reach) holds both.
 double reach_for(double low, double high) {
@@ -49,44 +31,18 @@ double reach_for(double low, double high) {
   return reach;
 }
 
-// Bins of a block. Multiplying by a power of two, truncating and multiplying back are exact (what underflows is
-// truncated to 0 like what does not), so that a value on the wrong side of its bin's edge is seen by comparing: the bin
-// is the same whatever the reach was when the value came.
-template <typename Count>
-void find_bins(const float* x, Count n, float inverse, float width, int32_t* bins) {
-  for (size_t i = 0; i < n; ++i) {
-    auto whole = static_cast<int32_t>(x[i] * inverse);
-    bins[i] = whole + kMiddle - (x[i] < static_cast<float>(whole) * width ? 1 : 0);
-  }
-}
-
 }  // namespace
 
 Histogram::Ends Histogram::ends_of(std::span<const float> values) {
   if (values.empty()) return {};
-  EndLanes lanes(values[0]);
-  Ends ends;
-  size_t i = 0;
-  auto take_zeros = [&] {
-    for (uint32_t& z : lanes.zeros) {
-      ends.zeros += z;
-      z = 0;
-    }
-  };
-  for (size_t round = 0; i + kLanes <= values.size(); i += kLanes) {
-    lanes.add(values.data() + i);
-    if (++round % (size_t{1} << 24) == 0) take_zeros();
+  Ends ends{values[0], values[0]};
+  for (size_t i = 0; i < values.size(); i += kEndsBlock) {
+    const BlockEnds block = find_ends(values.data() + i, std::min(kEndsBlock, values.size() - i));
+    ends.low = std::min(ends.low, block.low);
+    ends.high = std::max(ends.high, block.high);
+    ends.zeros += block.zeros;
+    ends.finite = ends.finite && block.finite;
   }
-  take_zeros();
-  for (; i < values.size(); ++i) {
-    lanes.low[0] = std::min(lanes.low[0], values[i]);
-    lanes.high[0] = std::max(lanes.high[0], values[i]);
-    lanes.doubt[0] += values[i] - values[i];
-    ends.zeros += values[i] == 0.0f ? 1 : 0;
-  }
-  for (float d : lanes.doubt) ends.finite &= d == 0.0f;
-  ends.low = *std::ranges::min_element(lanes.low);
-  ends.high = *std::ranges::max_element(lanes.high);
   return ends;
 }
 
@@ -103,14 +59,37 @@ void Histogram::grow(double reach) {
   }
 }
 
-void Histogram::add(std::span<const float> values, const Ends& ends) {
-  if (values.empty()) return;
+void Histogram::take_ends(const Ends& ends) {
   OREE_ASSERT(ends.finite);
   min_ = empty() ? ends.low : std::min<double>(min_, ends.low);
   max_ = empty() ? ends.high : std::max<double>(max_, ends.high);
-  zeros_ += ends.zeros;
-  count_ += values.size();
   grow(reach_for(min_, max_));
+}
+
+void Histogram::add_some(std::span<const float> values, const Ends& ends, uint64_t turn) {
+  if (values.size() < kSomeFrom) return add(values, ends);
+  take_ends(ends);
+  std::vector<float> chosen;
+  chosen.reserve(values.size() / 3);
+  for (size_t block = 0; (block + 1) * kBlock <= values.size(); ++block) {
+    // Not every fourth: it would fall into step with a picture's rows and channels.
+    const uint64_t mixed = (block + (turn << 32) + 1) * 0x9E3779B97F4A7C15ULL;
+    if ((mixed >> 40) % 4 != 0) continue;
+    chosen.insert(chosen.end(), values.begin() + static_cast<ptrdiff_t>(block * kBlock),
+                  values.begin() + static_cast<ptrdiff_t>((block + 1) * kBlock));
+  }
+  count_values(chosen, ends_of(chosen).zeros);
+}
+
+void Histogram::add(std::span<const float> values, const Ends& ends) {
+  if (values.empty()) return;
+  take_ends(ends);
+  count_values(values, ends.zeros);
+}
+
+void Histogram::count_values(std::span<const float> values, uint64_t zeros) {
+  zeros_ += zeros;
+  count_ += values.size();
 
   auto w = static_cast<float>(width());
   float inverse = 1 / w;
@@ -125,7 +104,7 @@ void Histogram::add(std::span<const float> values, const Ends& ends) {
   };
   size_t i = 0;
   for (size_t blocks = 0; i + kBlock <= values.size(); i += kBlock) {
-    find_bins(values.data() + i, std::integral_constant<size_t, kBlock>(), inverse, w, at.data());
+    find_bins(values.data() + i, kBlock, inverse, w, kMiddle, at.data());
     if (!counters) {
       for (int32_t b : at) ++bins_[static_cast<size_t>(b)];
       continue;
@@ -137,7 +116,7 @@ void Histogram::add(std::span<const float> values, const Ends& ends) {
   }
   if (counters) collect();
   size_t rest = values.size() - i;
-  find_bins(values.data() + i, rest, inverse, w, at.data());
+  find_bins(values.data() + i, rest, inverse, w, kMiddle, at.data());
   for (size_t k = 0; k < rest; ++k) ++bins_[static_cast<size_t>(at[k])];
 }
 

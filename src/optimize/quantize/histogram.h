@@ -26,6 +26,8 @@ class Histogram {
   // Asserts that every value is finite (the caller refuses others by name).
   void add(std::span<const float> values) { add(values, ends_of(values)); }
   void add(std::span<const float> values, const Ends& ends);  // ends_of(values), when the caller has them
+  // Of many values a quarter, in blocks of 256 that their place and `turn` choose; ends_of() those that count is all's.
+  void add_some(std::span<const float> values, const Ends& ends, uint64_t turn);
   void merge(const Histogram& other);
 
   uint64_t count() const { return count_; }
@@ -41,6 +43,8 @@ class Histogram {
   std::vector<uint64_t> bars(int count) const;
 
  private:
+  void take_ends(const Ends& ends);
+  void count_values(std::span<const float> values, uint64_t zeros);
   void grow(double reach);
   std::vector<uint64_t> bins_;  // kBins of them once there is a value
   uint64_t count_ = 0, zeros_ = 0;

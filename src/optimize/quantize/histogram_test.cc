@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <thread>
 
 #include "optimize/quantize/samples_fixture.h"
@@ -165,6 +166,41 @@ TEST_CASE("values as large and as small as floats are fit in") {
   Histogram tiny = of({1e-45f, 1e-40f});
   CHECK(tiny.width() > 0);
   CHECK(tiny.count() == 2);
+}
+
+TEST_CASE("of many values a quarter is counted, wherever they lie, and the ends are all's") {
+  // Each row of 64 has values of its own: what falls into step with rows would miss some.
+  std::vector<float> values(1 << 18);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i / 64 % 32) + 0.5F;
+  values[77] = -3;
+  values.back() = 99;
+  std::vector<uint64_t> counts(32, 0);
+  uint64_t before = 0;
+  Histogram all;
+  for (uint64_t turn = 0; turn < 4; ++turn) {
+    Histogram h;
+    h.add_some(values, Histogram::ends_of(values), turn);
+    CHECK(h.min() == -3);
+    CHECK(h.max() == 99);
+    CHECK(h.count() > values.size() / 5);
+    CHECK(h.count() < values.size() / 3);
+    CHECK(std::accumulate(h.bins().begin(), h.bins().end(), uint64_t{0}) == h.count());
+    CHECK(h.bins() != all.bins());
+    all.merge(h);
+    CHECK(all.count() == before + h.count());
+    before = all.count();
+    Histogram again;
+    again.add_some(values, Histogram::ends_of(values), turn);
+    CHECK(again.bins() == h.bins());
+  }
+  for (int row = 0; row < 32; ++row) {
+    const auto bin = static_cast<size_t>((row + 0.5 + all.reach()) / all.width());
+    CHECK(static_cast<double>(all.bins()[bin]) == doctest::Approx(static_cast<double>(all.count()) / 32).epsilon(0.15));
+  }
+  const std::span<const float> few(values.data(), 1000);
+  Histogram whole;
+  whole.add_some(few, Histogram::ends_of(few), 3);
+  CHECK(whole.count() == 1000);
 }
 
 }  // namespace oree

@@ -66,6 +66,43 @@ OREE_INLINE void add_products_loop(double* __restrict sums, const float* __restr
   }
 }
 
+// Lanes, because the compiler must not reorder a reduction of floats by itself.
+OREE_INLINE BlockEnds find_ends_loop(const float* __restrict x, size_t n) {
+  float low[kLanes], high[kLanes], doubt[kLanes] = {};  // doubt: NaN once a value was not finite
+  uint32_t zeros[kLanes] = {};
+  std::fill_n(low, kLanes, x[0]);
+  std::fill_n(high, kLanes, x[0]);
+  auto take = [&](size_t l, float v) {
+    low[l] = v < low[l] ? v : low[l];
+    high[l] = v > high[l] ? v : high[l];
+    doubt[l] += v - v;
+    zeros[l] += v == 0.0F ? 1U : 0U;
+  };
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (size_t l = 0; l < kLanes; ++l) take(l, x[i + l]);
+  }
+  for (size_t l = 0; i < n; ++i, ++l) take(l, x[i]);
+  BlockEnds ends{*std::min_element(low, low + kLanes), *std::max_element(high, high + kLanes)};
+  for (size_t l = 0; l < kLanes; ++l) {
+    ends.zeros += zeros[l];
+    ends.finite = ends.finite && doubt[l] == 0;
+  }
+  return ends;
+}
+
+OREE_INLINE void find_bins_loop(const float* __restrict x, size_t n, float inverse, float width, int32_t middle,
+                                int32_t* __restrict bins) {
+  for (size_t i = 0; i < n; ++i) {
+    auto whole = static_cast<int32_t>(x[i] * inverse);
+    bins[i] = whole + middle - (x[i] < static_cast<float>(whole) * width ? 1 : 0);
+  }
+}
+
+OREE_WIDE BlockEnds find_ends_wide(const float* x, size_t n) { return find_ends_loop(x, n); }
+OREE_WIDE void find_bins_wide(const float* x, size_t n, float inverse, float width, int32_t middle, int32_t* bins) {
+  find_bins_loop(x, n, inverse, width, middle, bins);
+}
 OREE_WIDE void add_scaled_wide(double* to, const double* from, double by, size_t n) {
   add_scaled_loop(to, from, by, n);
 }
@@ -86,6 +123,12 @@ void add_scaled(double* to, const float* from, double by, size_t n) {
 }
 
 double dot(const double* a, const double* b, size_t n) { return has_avx2() ? dot_wide(a, b, n) : dot_loop(a, b, n); }
+
+BlockEnds find_ends(const float* x, size_t n) { return has_avx2() ? find_ends_wide(x, n) : find_ends_loop(x, n); }
+
+void find_bins(const float* x, size_t n, float inverse, float width, int32_t middle, int32_t* bins) {
+  has_avx2() ? find_bins_wide(x, n, inverse, width, middle, bins) : find_bins_loop(x, n, inverse, width, middle, bins);
+}
 
 void add_products(double* sums, const float* x, const float* rows, size_t stride, size_t n) {
   has_avx2() ? add_products_wide(sums, x, rows, stride, n) : add_products_loop(sums, x, rows, stride, n);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace oree {
 
@@ -16,5 +17,20 @@ double dot(const double* a, const double* b, size_t n);
 inline constexpr size_t kOuterRows = 32;
 // sums[j] += the sum over rows r of x[r] * rows[r * stride + j]. Of kOuterRows rows; summed in float, then in double.
 void add_products(double* sums, const float* x, const float* rows, size_t stride, size_t n);
+
+// Of a block of values.
+struct BlockEnds {
+  float low = 0, high = 0;
+  uint32_t zeros = 0;
+  bool finite = true;
+};
+inline constexpr size_t kEndsBlock = 4096;
+BlockEnds find_ends(const float* x, size_t n);  // 1 <= n <= kEndsBlock
+
+// bins[i] = the number of the bin that holds x[i], `middle` the one whose lower edge is 0. Widths are powers of two and
+// `inverse` is 1 / width: multiplying, truncating and multiplying back are exact (what underflows is truncated to 0
+// like what does not), so that a value on the wrong side of its bin's edge is seen by comparing, and the bin is the
+// same whatever the width was when the value came.
+void find_bins(const float* x, size_t n, float inverse, float width, int32_t middle, int32_t* bins);
 
 }  // namespace oree

@@ -22,23 +22,21 @@ constexpr double kNoiseKept = 0.98;  // a layer that leaves more of the noise th
 class Mixer {
  public:
   Mixer(Files& files, const Graph& graph, const PlanFor& plan_for, const std::set<NodeId>& kept,
-        const std::vector<NamedTensors>& samples, const MixOptions& options)
-      : files_(files), graph_(graph), plan_for_(plan_for), samples_(samples), options_(options) {
+        const OutputReference& reference, const std::vector<Noise>& before, const MixOptions& options)
+      : files_(files), graph_(graph), plan_for_(plan_for), reference_(reference), options_(options) {
     mix_.kept = kept;
+    mix_.before = mix_.after = before;
     one_ = {1, options.scratch};
   }
 
   Result<Mix> run() {
     for (NodeId n : graph_.order()) macs_ += std::max<int64_t>(0, macs_of(graph_, graph_.node(n)));
-    OREE_TRY_ASSIGN(reference_, OutputReference::make(files_, graph_, samples_, one_));
+    const bool enough = near_enough(mix_.before) && !options_.list_only;
+    if (enough || options_.float_macs_max <= 0) return std::move(mix_);
     OREE_TRY_ASSIGN(Plan plan, plan_for_(mix_.kept));
     one_.fused = exact_here(plan.dialect);
     Graph quantized = graph_;
     OREE_TRY(emit(quantized, plan));
-    OREE_TRY_ASSIGN(mix_.before, reference_.compare(files_, quantized, one_));
-    mix_.after = mix_.before;
-    const bool enough = near_enough(mix_.before) && !options_.list_only;
-    if (enough || options_.float_macs_max <= 0) return std::move(mix_);
     OREE_TRY(measure_layers(plan, quantized));
     list_candidates(plan);
     const size_t half = (mix_.trials.size() + 1) / 2;
@@ -64,7 +62,8 @@ class Mixer {
       values.push_back(layer.result);
       nodes.push_back(layer.node);
     }
-    std::vector<NamedTensors> few(samples_.begin(), samples_.begin() + std::min<ptrdiff_t>(2, std::ssize(samples_)));
+    const std::vector<NamedTensors>& samples = reference_.samples();
+    std::vector<NamedTensors> few(samples.begin(), samples.begin() + std::min<ptrdiff_t>(2, std::ssize(samples)));
     OREE_TRY_ASSIGN(std::vector<Noise> noises, compare_graphs(files_, graph_, values, quantized, values, few, one_));
     for (size_t i = 0; i < nodes.size(); ++i) {
       mix_.layer_noise[nodes[i]] = noises[i];
@@ -175,11 +174,10 @@ class Mixer {
   Files& files_;
   const Graph& graph_;
   const PlanFor& plan_for_;
-  const std::vector<NamedTensors>& samples_;
+  const OutputReference& reference_;
   const MixOptions& options_;
   CompareOptions one_;  // a trial runs on one thread: the same bits whatever else runs
   int64_t macs_ = 0;
-  OutputReference reference_;
   std::map<ValueId, double> noise_of_value_;
   Mix mix_;
 };
@@ -187,8 +185,8 @@ class Mixer {
 }  // namespace
 
 Result<Mix> choose_mix(Files& files, const Graph& graph, const PlanFor& plan_for, const std::set<NodeId>& kept,
-                       const std::vector<NamedTensors>& samples, const MixOptions& options) {
-  return Mixer(files, graph, plan_for, kept, samples, options).run();
+                       const OutputReference& reference, const std::vector<Noise>& before, const MixOptions& options) {
+  return Mixer(files, graph, plan_for, kept, reference, before, options).run();
 }
 
 }  // namespace oree

@@ -45,9 +45,10 @@ struct Mix {
 // The plan when these nodes stay in float.
 using PlanFor = std::function<Result<Plan>(const std::set<NodeId>& kept)>;
 
-// `kept`: what stays in float in any case. Of the layers chosen, each lowers the outputs' noise, together they have at
-// most the share of the multiply-accumulates. Deterministic on one machine.
+// `kept`: what stays in float in any case; `before`: the noise with that alone, by `reference`. Of the layers chosen,
+// each lowers the outputs' noise, together they have at most the share of the multiply-accumulates. Deterministic on
+// one machine.
 Result<Mix> choose_mix(Files& files, const Graph& graph, const PlanFor& plan_for, const std::set<NodeId>& kept,
-                       const std::vector<NamedTensors>& samples, const MixOptions& options);
+                       const OutputReference& reference, const std::vector<Noise>& before, const MixOptions& options);
 
 }  // namespace oree

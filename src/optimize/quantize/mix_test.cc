@@ -41,9 +41,14 @@ struct Mixed {
     options.enough_db = enough_db;
     options.threads = threads;
     options.scratch = folder.path;
-    Result<Mix> mix = choose_mix(
-        files, g, [&](const std::set<NodeId>& stays) { return planner.plan(place(g, planned.d, stays)); }, kept,
-        some_samples(g, 3), options);
+    auto plan_for = [&](const std::set<NodeId>& stays) { return planner.plan(place(g, planned.d, stays)); };
+    const CompareOptions compared{1, folder.path, exact_here(planned.d)};
+    const std::vector<NamedTensors> samples = some_samples(g, 3);
+    OutputReference reference = OutputReference::make(files, g, samples, compared).value();
+    Graph quantized = g;
+    REQUIRE(emit(quantized, plan_for(kept).value()).ok());
+    std::vector<Noise> before = reference.compare(files, quantized, compared).value();
+    Result<Mix> mix = choose_mix(files, g, plan_for, kept, reference, before, options);
     REQUIRE_MESSAGE(mix.ok(), (mix.ok() ? "" : mix.error().message()));
     return std::move(*mix);
   }

@@ -100,7 +100,8 @@ Status Probe::Run::run(const NamedTensors& reals, const See& see_reals) {
   const NamedTensors& inputs = probe_->ports_.empty() ? reals : integers;
   auto see = [&](size_t place, const Tensor& tensor) -> Status {
     auto port = probe_->ports_.find(probe_->names_[place]);
-    return see_reals(place, port == probe_->ports_.end() ? tensor : to_reals(tensor, scale_of(port->second)));
+    if (port == probe_->ports_.end()) return see_reals(place, tensor);
+    return see_reals(place, to_reals(tensor, scale_of(port->second)));
   };
   NamedTensors results;
   if (session_ != nullptr && bound_) {
