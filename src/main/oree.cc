@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // oree: the toolchain. Wiring only.
+#include <string_view>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "cli/context.h"
 #include "os/http/beast_http_client.h"
 #include "os/posix/posix_ports.h"
@@ -8,6 +13,11 @@
 #endif
 
 int main(int argc, char** argv) {
+#if defined(__GLIBC__)
+  // What one thread has freed serves the others: 30 MB less at the peak, in the same time. Others measure engines,
+  // which are to have what an application gives them.
+  if (argc > 1 && argv[1] == std::string_view("quantize")) mallopt(M_ARENA_MAX, 1);
+#endif
   oree::PosixPorts posix;
   oree::BeastHttpClient http;
   oree::Ports ports = posix.ports();

@@ -17,7 +17,10 @@ namespace {
 constexpr double kDecibelsMost = 60;  // a full bar
 constexpr double kDecibelsPoor = 20;
 
-std::string name_of(const std::string& name) { return xml_escape(name.substr(0, kDrawnTextMax)); }
+// TFLite joins the names of all that it fused: they break, where a table would grow wider than the page.
+std::string name_of(const std::string& name) {
+  return R"(<span class="name">)" + xml_escape(name.substr(0, kDrawnTextMax)) + "</span>";
+}
 
 std::string meter(std::optional<double> db) {
   if (!db) return "";
@@ -193,7 +196,7 @@ constexpr const char* kStyle = R"css(
 .facts b{display:block;font-size:18px;color:var(--ink);font-weight:620}
 th.bars{width:30%}th.meters{width:90px}.meter{display:block;height:9px;border-radius:3px;background:var(--good);min-width:2px}
 .meter.bad{background:var(--bad)}tr.out td{color:var(--soft)}svg .h{fill:var(--faint)}svg .cut{fill:var(--bad);fill-opacity:.18}
-td{vertical-align:middle}td.n{white-space:nowrap}
+td{vertical-align:middle}td.n{white-space:nowrap}.name{display:inline-block;max-width:340px;white-space:normal;overflow-wrap:anywhere}
 )css";
 
 }  // namespace

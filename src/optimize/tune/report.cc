@@ -33,7 +33,9 @@ std::string bars(const TuneResult& result) {
     double p50 = c->measurement.latency.p50;
     std::string times =
         c == &best ? "" : fmt::format(R"( <span class="x">{:.2f}x</span>)", p50 / best.measurement.latency.p50);
-    std::string name = c == &best ? "chosen" : html_escape(c->measurement.candidate.runtime) + ", as it comes";
+    std::string name = html_escape(c->measurement.candidate.runtime) + ", as it comes";
+    if (result.request.models.size() > 1) name = html_escape(path_name(c->measurement.candidate.model)) + ", " + name;
+    if (c == &best) name = "chosen";
     html += fmt::format(R"(<span{}>{}</span><i class="{}" style="width:{:.1f}%"></i><b>{:.2f} ms{}</b>)",
                         c == &best ? R"( class="win")" : "", name,
                         report_engine_class(c->measurement.candidate.runtime), 100 * p50 / most, p50, times);

@@ -166,7 +166,10 @@ std::string report_strips_svg(const TuneResult& result) {
   if (rows.empty()) return "";
   double most = 0;
   for (const TuneCandidate* c : rows) most = std::max(most, c->measurement.latency.p99);
-  const double width = 1000, left = 250, right = 70, row = 38;
+  size_t longest = 0;
+  for (const TuneCandidate* c : rows) longest = std::max(longest, report_candidate_label(result, *c).size());
+  // A letter is some 7 wide; a very long name is cut at its front, and its model stands in the tooltip.
+  const double width = 1000, left = std::clamp(7.0 * static_cast<double>(longest), 250.0, 420.0), right = 70, row = 38;
   double height = row * static_cast<double>(rows.size()) + 46;
   Axis x{0, most * 1.04, left, width - right};
   std::string svg =

@@ -11,7 +11,7 @@ const char* const kReportStyle = R"css(
 .who{font-size:17px;font-weight:600;margin-top:10px}.sub{color:var(--soft);font-size:14px}
 .bars{display:grid;grid-template-columns:max-content 1fr max-content;gap:9px 12px;align-items:center;font-size:14px}
 .bars i{display:block;height:20px;border-radius:4px;min-width:3px}.bars b{font-weight:600;white-space:nowrap;font-variant-numeric:tabular-nums}
-.bars .win{font-weight:650}.x{color:var(--soft);font-weight:400}
+.bars span{max-width:300px;overflow-wrap:anywhere}.bars .win{font-weight:650}.x{color:var(--soft);font-weight:400}
 .facts{display:flex;flex-wrap:wrap;gap:12px 40px;margin:20px 0 0;padding-top:18px;border-top:1px solid var(--line);grid-column:1/-1}
 .facts div{font-size:13px;color:var(--soft)}.facts b{display:block;font-size:18px;color:var(--ink);font-weight:620}
 .no .big{font-size:34px;color:var(--bad)}.no{display:block}
