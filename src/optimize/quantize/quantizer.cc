@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kSamplesTried = 4;       // on which layers are tried in float
 constexpr size_t kSamplesCorrected = 16;  // the last layers' biases
-constexpr size_t kSamplesRounded = 8;     // weights for
+constexpr size_t kSamplesRounded = 8;     // whose inputs weights are rounded for
 // Layers of more inputs a channel take most of the time of rounding, and add little: --thorough.
 constexpr int64_t kInputsRounded = 256;
 constexpr size_t kSamplesMeasured = 2;  // in the engine, layer by layer
