@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "optimize/quantize/emit.h"
 
+#include "optimize/quantize/integer_products.h"
 #include "optimize/quantize/plan_fixture.h"
 
 namespace oree {
@@ -106,7 +107,8 @@ TEST_CASE("a layer that leaves gives out sums of 32 bits, and they are what its 
     REQUIRE(planned.plan.placement.layers[0].leaves);
     Graph products = emitted(g, planned.plan);
     CHECK(count(products, op) == 0);
-    CHECK(count(products, op == std::string_view("Conv") ? "ConvInteger" : "MatMulInteger") == 1);
+    const bool taps = op == std::string_view("Conv") && (weights[2] > 1 || attributes.contains("strides"));
+    CHECK(count(products, taps ? "ConvInteger" : "MatMulInteger") == 1);
     Plan other = planned.plan;
     other.dialect.leaving = Leaving::kHybrid;
     Graph reals = emitted(g, other);
@@ -118,10 +120,33 @@ TEST_CASE("a layer that leaves gives out sums of 32 bits, and they are what its 
   check("Conv", {1, 4, 9, 9}, {8, 4, 3, 3}, 0, {{"dilations", Ints{2, 2}}});
   check("Conv", {1, 4, 9, 9}, {1, 4, 5, 5}, 1, {{"auto_pad", std::string("SAME_UPPER")}});
   check("Conv", {2, 4, 30}, {16, 4, 7}, 16, {});
+  check("Conv", {2, 20, 3, 4}, {7, 20, 1, 1}, 7, {});
+  check("Conv", {2, 20, 30}, {4, 20, 1}, 0, {{"pads", Ints{0, 0}}});
+  check("Conv", {2, 20, 5, 5}, {7, 20, 1, 1}, 7, {{"strides", Ints{2, 2}}});
   check("Gemm", {3, 20}, {20, 7}, 7, {});
   check("Gemm", {3, 20}, {7, 20}, 7, {{"transB", int64_t{1}}});
   check("Gemm", {3, 20}, {7, 20}, 0, {{"transB", int64_t{1}}});
   check("MatMul", {2, 5, 20}, {20, 7}, 0, {});
+}
+
+TEST_CASE("who takes a leaving layer's channels last gets them without a transposition") {
+  for (const Ints& perm : {Ints{0, 2, 3, 1}, Ints{0, 3, 2, 1}}) {
+    Graph g;
+    ValueId x = g.add_input("x", Dtype::kFloat32, Dims{1, 20, 3, 4});
+    ValueId scores = build(g, "Conv", {x, normal_constant(g, {8, 20, 1, 1}, 1), normal_constant(g, {8}, 2)});
+    ValueId rows = build(g, "Transpose", {scores}, {{"perm", perm}});
+    ValueId shape = g.add_constant("s", Constant::vector(Ints{1, -1, 4}));
+    g.add_output(build(g, "Reshape", {rows, shape}, {}, kMainBlock, "boxes"));
+    Planned planned(g, "onnxruntime");
+    REQUIRE(planned.plan.placement.layers.size() == 1);
+    Graph q = emitted(g, planned.plan);
+    CHECK(count(q, "MatMulInteger") == 1);
+    CHECK(count(q, "Transpose") == 3);
+    REQUIRE(cancel_transposes(q).ok());
+    CHECK(validate(q).ok());
+    CHECK(count(q, "Transpose") == (perm[1] == 2 ? 1 : 3));  // of the integers; and back, and on
+    CHECK(share_of_noise(g, q) < 1e-3);
+  }
 }
 
 TEST_CASE("a bias that 32 bits cannot hold gets a coarser weight scale, for its channel alone") {

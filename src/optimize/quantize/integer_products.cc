@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "optimize/quantize/integer_products.h"
 
+#include <algorithm>
+
+#include "model/passes/passes.h"
+#include "model/passes/permutation.h"
+#include "model/passes/rewrite.h"
+
 namespace oree {
 namespace {
 
@@ -13,7 +19,9 @@ class Products {
         w_(weights),
         dtype_(dtype),
         result_(graph.value(node_.outputs[0])),
-        conv_(node_.is("Conv")) {}
+        dims_(result_.dims),
+        rows_(of_one_tap(node_, graph.constant(node_.inputs[1])->shape())),
+        conv_(node_.is("Conv") && !rows_) {}
 
   void put(const ProductOperand& x) {
     Node product;
@@ -21,26 +29,57 @@ class Products {
     for (const char* kept : {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}) {
       if (const Attribute* a = conv_ ? node_.find(kept) : nullptr) product.attributes.emplace(kept, *a);
     }
-    product.inputs = {x.integers, weights(), x.zero_point};
+    if (rows_) dims_ = permuted(*result_.dims, channels_last());
+    product.inputs = {rows_ ? rows_of(x.integers) : x.integers, weights(), x.zero_point};
     graph_.remove_node(id_);
     Node cast;
     cast.op = "Cast";
-    cast.inputs = {behind(std::move(product), "_sums", Dtype::kInt32, result_.dims)};
+    cast.inputs = {behind(std::move(product), "_sums", Dtype::kInt32)};
     cast.attributes.emplace("to", int64_t{1});  // FLOAT
     Node scale;
     scale.op = "Mul";
-    scale.inputs = {behind(std::move(cast), "_reals", Dtype::kFloat32, result_.dims), scales(x)};
+    scale.inputs = {behind(std::move(cast), "_reals", Dtype::kFloat32), scales(x)};
     if (w_.bias.empty()) {
       finish(std::move(scale));
       return;
     }
     Node add;
     add.op = "Add";
-    add.inputs = {behind(std::move(scale), "_scaled", Dtype::kFloat32, result_.dims), by_channel(bias_name(), w_.bias)};
+    add.inputs = {behind(std::move(scale), "_scaled", Dtype::kFloat32), by_channel(bias_name(), w_.bias)};
     finish(std::move(add));
   }
 
  private:
+  // A convolution of one tap is a matrix product of rows of channels, for which engines have faster kernels than for
+  // ConvInteger; the transposes before and behind mostly meet others.
+  static bool of_one_tap(const Node& node, const Shape& weights) {
+    if (!node.is("Conv") || node.integer("group", 1) != 1) return false;
+    const auto all = [&](const char* name, int64_t wanted) {
+      return std::ranges::all_of(node.integers(name), [&](int64_t i) { return i == wanted; });
+    };
+    return std::all_of(weights.begin() + 2, weights.end(), [](int64_t d) { return d == 1; }) && all("strides", 1) &&
+           all("pads", 0);
+  }
+
+  Permutation channels_last() const {
+    Permutation p = identity_permutation(result_.dims->size());
+    std::rotate(p.begin() + 1, p.begin() + 2, p.end());
+    return p;
+  }
+
+  ValueId rows_of(ValueId integers) {
+    const Value x = graph_.value(integers);
+    Node transpose;
+    transpose.op = "Transpose";
+    transpose.inputs = {integers};
+    transpose.attributes.emplace("perm", channels_last());
+    transpose.outputs = {
+        graph_.add_value(graph_.unique_name(result_.name + "_rows"), x.dtype, permuted(*x.dims, channels_last()))};
+    return graph_.node(graph_.add_node(std::move(transpose))).outputs[0];
+  }
+
+  ValueId behind(Node node, const char* suffix, Dtype dtype) { return behind(std::move(node), suffix, dtype, dims_); }
+
   ValueId behind(Node node, const char* suffix, Dtype dtype, const std::optional<Dims>& dims) {
     ValueId out = graph_.add_value(graph_.unique_name(result_.name + suffix), dtype, dims);
     node.outputs = {out};
@@ -49,6 +88,13 @@ class Products {
   }
 
   void finish(Node node) {
+    if (rows_) {
+      const ValueId rows = behind(std::move(node), "_by_rows", Dtype::kFloat32);
+      node = Node();
+      node.op = "Transpose";
+      node.inputs = {rows};
+      node.attributes.emplace("perm", inverse(channels_last()));
+    }
     node.outputs = {node_.outputs[0]};
     graph_.add_node(std::move(node));
   }
@@ -69,7 +115,8 @@ class Products {
     const Value constant = graph_.value(node_.inputs[1]);
     Shape shape = constant.constant->shape();
     std::vector<int32_t> integers = w_.integers;
-    if (node_.is("Gemm") && node_.integer("transB", 0) != 0) {
+    if (rows_) shape.resize(2);
+    if (rows_ || (node_.is("Gemm") && node_.integer("transB", 0) != 0)) {
       for (int64_t r = 0; r < shape[0]; ++r) {
         for (int64_t c = 0; c < shape[1]; ++c)
           integers[static_cast<size_t>(c * shape[0] + r)] = w_.integers[static_cast<size_t>(r * shape[1] + c)];
@@ -98,7 +145,9 @@ class Products {
   const LayerWeights& w_;
   Dtype dtype_;
   const Value result_;
-  bool conv_;
+  std::optional<Dims> dims_;  // of the sums
+  bool rows_;
+  bool conv_;  // ConvInteger, not a matrix product
 };
 
 }  // namespace
@@ -114,6 +163,22 @@ Constant pack_integers(std::span<const int32_t> integers, Shape shape, Dtype dty
     }
   }
   return Constant(std::move(out));
+}
+
+Status cancel_transposes(Graph& graph) {
+  for (NodeId n : graph.order()) {
+    const Node& second = graph.node(n);
+    const NodeId maker = second.is("Transpose") ? graph.value(second.inputs[0]).producer : kNoNode;
+    if (maker == kNoNode || !graph.node(maker).is("Transpose") || graph.is_output(second.outputs[0])) continue;
+    const Node& first = graph.node(maker);
+    const std::optional<Permutation> one = transpose_permutation(graph, first),
+                                     two = transpose_permutation(graph, second);
+    if (!one || !two || !is_identity(then(*one, *two))) continue;
+    graph.replace(second.outputs[0], first.inputs[0]);
+    graph.remove_node(n);
+  }
+  OREE_TRY(remove_dead(graph));
+  return {};
 }
 
 void put_products(Graph& graph, NodeId node, const LayerWeights& weights, const ProductOperand& x, Dtype dtype) {
