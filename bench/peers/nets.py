@@ -167,12 +167,21 @@ WORDS = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
 
 # --- ONNX in JAX, of the operators above; any number of samples at once.
 
-def depthwise(jnp, x, w, strides, pads):
-    """A product a tap: XLA's own is many times as slow on a CPU."""
-    x = jnp.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])))
-    high, wide = x.shape[2] - w.shape[2] + 1, x.shape[3] - w.shape[3] + 1
-    return sum(x[:, :, i:i + high:strides[0], j:j + wide:strides[1]] * w[None, :, 0, i, j, None, None]
-               for i in range(w.shape[2]) for j in range(w.shape[3]))
+def depthwise(jax, x, w, strides, pads):
+    """A product a tap, in a loop: XLA's own is many times as slow on a CPU, and compiles for minutes without the loop."""
+    x = jax.numpy.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])))
+    rows, columns = w.shape[2:]
+    size = (*x.shape[:2], x.shape[2] - rows + 1, x.shape[3] - columns + 1)
+
+    @jax.checkpoint
+    def add_tap(y, tap):
+        place, weight = tap
+        return y + jax.lax.dynamic_slice(x, (0, 0, *place), size) * weight[None, :, None, None], None
+
+    places = jax.numpy.array([(i, j) for i in range(rows) for j in range(columns)])
+    taps = w.reshape(w.shape[0], rows * columns).T
+    y, _ = jax.lax.scan(add_tap, jax.numpy.zeros(size, x.dtype), (places, taps))
+    return y[:, :, ::strides[0], ::strides[1]]
 
 
 def run_node(node, inputs, training, stats):
@@ -185,7 +194,7 @@ def run_node(node, inputs, training, stats):
         rank = x.ndim - 2
         pads = a.get("pads", [0] * 2 * rank)
         if x.shape[1] == a.get("group", 1) == inputs[1].shape[0] and rank == 2:
-            return depthwise(jnp, x, inputs[1], a["strides"], pads)
+            return depthwise(jax, x, inputs[1], a["strides"], pads)
         y = jax.lax.conv_general_dilated(x, inputs[1], a["strides"], list(zip(pads[:rank], pads[rank:])), feature_group_count=a.get("group", 1))
         return y if len(inputs) < 3 else y + inputs[2].reshape(1, -1, *[1] * rank)
     if op == "BatchNormalization":

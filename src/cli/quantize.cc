@@ -24,7 +24,7 @@ constexpr char kExamples[] =
     "  oree quantize net.onnx net-w8.onnx --engine openvino --precision weights-int8";
 
 struct Options {
-  std::string recipe, labels;
+  JudgeOptions judge;
   std::string ranges = "mse", cpu = "this", precision = "int8", io;
   std::vector<std::string> dims, shapes, keep_float;
   std::string report, html;
@@ -65,11 +65,13 @@ Status read_settings(Files& files, Options& options) {
   if (options.float_macs_percent) request.quantize.float_macs_max = *options.float_macs_percent / 100;
   if (!options.max_drop.empty()) {
     OREE_TRY_ASSIGN(options.drop.max, parse_percent(options.max_drop, "--max-drop"));
+    options.drop.score_min = options.judge.score;
+    options.drop.iou_min = options.judge.iou;
     request.drop = options.drop;
   } else if (!options.drop.evaluation.path.empty()) {
     return Error(Code::kUsage, "--evaluation: goes with --max-drop");
   }
-  OREE_TRY_ASSIGN(request.recipe, load_recipe(files, options.recipe, options.labels));
+  OREE_TRY_ASSIGN(request.recipe, load_recipe(files, options.judge.recipe, options.judge.labels));
   return {};
 }
 
@@ -127,10 +129,10 @@ void add_quantize(CLI::App& app, Context& context) {
                     "Leave out samples that cannot be used, and say which");
   command->add_option("--images", options->request.data.images,
                       "Folder of the images that a COCO json names; default: beside it");
-  command->add_option("--recipe", options->recipe, "Preprocessing of images");
-  command->add_option("--labels", options->labels, "Labels file, instead of the recipe's own");
+  options->judge.add_recipe(*command);
   command->add_option("--samples", options->request.quantize.samples_max, "Use at most so many, spread evenly")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::Range(size_t{1}, kDatasetSamplesMax));
   command->add_option("--ranges", options->ranges, "min-max, percentile, mse, entropy or moving-average")
       ->capture_default_str();
   command->add_option("--percentile", options->request.quantize.plan.ranges.percentile, "Of --ranges percentile")
@@ -166,9 +168,10 @@ void add_quantize(CLI::App& app, Context& context) {
       ->add_option("--metric", options->drop.metric,
                    "Of --max-drop: auto; f1, map, top1, topk; without labels f1, top1, cosine")
       ->capture_default_str();
+  options->judge.add_matching(*command);
   command->add_flag("--thorough", options->request.quantize.thorough,
-                    "Also try what takes long, and keep what helps: equalizing channels, smoothing outliers, rounding "
-                    "weights for what their layers give, correcting all biases");
+                    "Round the weights of large layers for what they give, too, and try equalizing channels and "
+                    "smoothing outliers; keep what helps");
   command->add_flag("!--no-check", options->request.quantize.measure, "Do not run the result in its engine");
   command->add_option("--html", options->html, "Write the report as a page: layers, ranges, what was tried");
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 namespace oree {
 
@@ -61,22 +62,43 @@ Result<std::vector<Noise>> compare_graphs(Files& files, const Graph& first, cons
   return noises;
 }
 
-std::vector<size_t> compared_outputs(const Graph& graph) {
-  std::vector<size_t> places;
-  for (size_t i = 0; i < graph.main().outputs.size(); ++i) {
-    const Value& value = graph.value(graph.main().outputs[i]);
-    if (value.dtype == Dtype::kFloat32 && !value.constant) places.push_back(i);
+std::vector<Compared> compared_values(const Graph& graph) {
+  const std::vector<ValueId>& outputs = graph.main().outputs;
+  std::vector<Compared> compared;
+  std::set<ValueId> seen;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Value& value = graph.value(outputs[i]);
+    if (value.dtype != Dtype::kFloat32 || value.constant) continue;
+    compared.push_back({outputs[i], static_cast<int>(i)});
+    seen.insert(outputs[i]);
   }
-  return places;
+  std::vector<ValueId> others;
+  for (ValueId v : outputs) {
+    if (!seen.contains(v)) others.push_back(v);
+  }
+  while (!others.empty()) {
+    const ValueId v = others.back();
+    others.pop_back();
+    const Value& value = graph.value(v);
+    if (value.constant || value.producer == kNoNode || !seen.insert(v).second) continue;
+    if (value.dtype == Dtype::kFloat32) {
+      compared.push_back({v, -1});
+      continue;
+    }
+    for (ValueId from : graph.node(value.producer).inputs) {
+      if (from != kNoValue) others.push_back(from);
+    }
+  }
+  return compared;
 }
 
 Result<OutputReference> OutputReference::make(Files& files, const Graph& graph,
                                               const std::vector<NamedTensors>& samples, const CompareOptions& options) {
   OutputReference out;
   out.samples_ = &samples;
-  out.places_ = compared_outputs(graph);
+  out.values_ = compared_values(graph);
   std::vector<ValueId> values;
-  for (size_t place : out.places_) values.push_back(graph.main().outputs[place]);
+  for (const Compared& c : out.values_) values.push_back(c.value);
   OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, values, options.scratch));
   OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, false));
   for (const NamedTensors& sample : samples) {
@@ -92,7 +114,7 @@ Result<OutputReference> OutputReference::make(Files& files, const Graph& graph,
 Result<std::vector<Noise>> OutputReference::compare(Files& files, const Graph& graph,
                                                     const CompareOptions& options) const {
   std::vector<ValueId> values;
-  for (size_t place : places_) values.push_back(graph.main().outputs[place]);
+  for (const Compared& c : values_) values.push_back(c.in(graph));
   OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, values, options.scratch));
   OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, options.fused));
   std::vector<Noise> noises(values.size());

@@ -36,23 +36,30 @@ Result<std::vector<Noise>> compare_graphs(Files& files, const Graph& first, cons
                                           const std::vector<NamedTensors>& samples, const CompareOptions& options,
                                           const std::string& engine = "");
 
-// Of a graph's outputs, those that can be compared: float32, and no constants. Indices into main().outputs.
-std::vector<size_t> compared_outputs(const Graph& graph);
+// What tells how near a graph is to another that was made of it: its outputs in float32 and, of others (the index of
+// the largest score …), the last values in float32 that they are made of. No constants.
+struct Compared {
+  ValueId value = kNoValue;
+  int place = -1;  // among main().outputs; -1: no output
+  ValueId in(const Graph& made) const { return place < 0 ? value : made.main().outputs[static_cast<size_t>(place)]; }
+};
+std::vector<Compared> compared_values(const Graph& graph);
 
-// A graph's outputs in float32 of some samples, kept, so that many others can be held to them.
+// These values of some samples, kept, so that many others can be held to them.
 class OutputReference {
  public:
   static Result<OutputReference> make(Files& files, const Graph& graph, const std::vector<NamedTensors>& samples,
                                       const CompareOptions& options);
-  // Of the outputs of `graph`, which has the same in number and order; thread safe.
+  // `graph` was made of the other: the same outputs in number and order, and what else is compared by its id; thread
+  // safe.
   Result<std::vector<Noise>> compare(Files& files, const Graph& graph, const CompareOptions& options) const;
 
   const std::vector<NamedTensors>& samples() const { return *samples_; }  // must outlive it
 
  private:
   const std::vector<NamedTensors>* samples_ = nullptr;
-  std::vector<size_t> places_;
-  std::vector<std::vector<Tensor>> outputs_;  // by sample, by place
+  std::vector<Compared> values_;
+  std::vector<std::vector<Tensor>> outputs_;  // by sample, by value
 };
 
 }  // namespace oree

@@ -157,6 +157,8 @@ std::vector<Tapped> tapped_floats(const Graph& graph, const Plan& plan) {
     const Constant* weights = graph.constant(node.inputs[1]);
     const bool bias = node.input(2) == kNoValue || graph.constant(node.inputs[2]) != nullptr;
     if (weights == nullptr || !bias) continue;
+    const Constant* numbers = graph.constant(node.input(2));
+    if (numbers != nullptr && numbers->elements() != view_weights(graph, node).channels) continue;
     layers.push_back({n, node.outputs[0]});
   }
   return layers;

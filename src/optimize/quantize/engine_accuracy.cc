@@ -24,9 +24,9 @@ Result<EngineAccuracy> measure_in_engine(Files& files, const Graph& graph, const
     return out;
   }
   std::vector<ValueId> first, second;
-  for (size_t i : compared_outputs(graph)) {
-    first.push_back(graph.main().outputs[i]);
-    second.push_back(quantized.main().outputs[i]);
+  for (const Compared& c : compared_values(graph)) {
+    first.push_back(c.value);
+    second.push_back(c.in(quantized));
   }
   const size_t outputs = first.size();
   std::vector<NodeId> nodes;

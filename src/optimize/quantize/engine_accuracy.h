@@ -16,7 +16,7 @@ struct EngineAccuracy {
   std::string engine;                            // which ran it: "tflite" for what is meant for a microcontroller, too
   std::string not_run;                           // why nothing ran it here: the engine is not on this machine
   std::optional<Error> refused;                  // the engine is here, and would not take it
-  std::vector<Noise> outputs;                    // by graph output that is float32 and no constant, in order
+  std::vector<Noise> outputs;                    // by compared_values(), in order
   std::vector<std::pair<NodeId, Noise>> layers;  // of each layer's result
 };
 

@@ -18,6 +18,7 @@ constexpr int kMiddle = Histogram::kBins / 2;
 constexpr double kReachMin = 0x1p-114;
 constexpr size_t kBlock = 256;
 constexpr size_t kSomeFrom = 1 << 16;  // values of one sample: a quarter says enough of so many
+constexpr size_t kOneOf = 4;
 constexpr size_t kCounters = 4;
 // Below, clearing and summing up the counters costs more than they save.
 constexpr size_t kCountersFrom = 1 << 14;
@@ -70,26 +71,28 @@ void Histogram::add_some(std::span<const float> values, const Ends& ends, uint64
   if (values.size() < kSomeFrom) return add(values, ends);
   take_ends(ends);
   std::vector<float> chosen;
-  chosen.reserve(values.size() / 3);
-  for (size_t block = 0; (block + 1) * kBlock <= values.size(); ++block) {
-    // Not every fourth: it would fall into step with a picture's rows and channels.
-    const uint64_t mixed = (block + (turn << 32) + 1) * 0x9E3779B97F4A7C15ULL;
-    if ((mixed >> 40) % 4 != 0) continue;
-    chosen.insert(chosen.end(), values.begin() + static_cast<ptrdiff_t>(block * kBlock),
-                  values.begin() + static_cast<ptrdiff_t>((block + 1) * kBlock));
+  chosen.reserve(values.size() / kOneOf + kBlock);
+  for (size_t four = 0; four * kOneOf * kBlock < values.size(); ++four) {
+    // Which of them is mixed, or it would fall into step with a picture's rows and channels.
+    const uint64_t mixed = (four + 1) * 0x9E3779B97F4A7C15ULL;
+    const size_t begin = (four * kOneOf + ((mixed >> 40) + turn) % kOneOf) * kBlock;
+    const size_t end = std::min(begin + kBlock, values.size());
+    if (begin < end)
+      chosen.insert(chosen.end(), values.begin() + static_cast<ptrdiff_t>(begin),
+                    values.begin() + static_cast<ptrdiff_t>(end));
   }
-  count_values(chosen, ends_of(chosen).zeros);
+  count_values(chosen, ends_of(chosen).zeros, kOneOf);
 }
 
 void Histogram::add(std::span<const float> values, const Ends& ends) {
   if (values.empty()) return;
   take_ends(ends);
-  count_values(values, ends.zeros);
+  count_values(values, ends.zeros, 1);
 }
 
-void Histogram::count_values(std::span<const float> values, uint64_t zeros) {
-  zeros_ += zeros;
-  count_ += values.size();
+void Histogram::count_values(std::span<const float> values, uint64_t zeros, uint64_t times) {
+  zeros_ += zeros * times;
+  count_ += values.size() * times;
 
   auto w = static_cast<float>(width());
   float inverse = 1 / w;
@@ -99,14 +102,14 @@ void Histogram::count_values(std::span<const float> values, uint64_t zeros) {
   if (values.size() >= kCountersFrom) counters = std::make_unique<uint32_t[]>(kBins * kCounters);
   auto collect = [&] {
     for (size_t b = 0; b < kBins; ++b) {
-      for (size_t c = 0; c < kCounters; ++c) bins_[b] += std::exchange(counters[b * kCounters + c], 0);
+      for (size_t c = 0; c < kCounters; ++c) bins_[b] += times * std::exchange(counters[b * kCounters + c], 0);
     }
   };
   size_t i = 0;
   for (size_t blocks = 0; i + kBlock <= values.size(); i += kBlock) {
     find_bins(values.data() + i, kBlock, inverse, w, kMiddle, at.data());
     if (!counters) {
-      for (int32_t b : at) ++bins_[static_cast<size_t>(b)];
+      for (int32_t b : at) bins_[static_cast<size_t>(b)] += times;
       continue;
     }
     for (size_t k = 0; k < kBlock; k += kCounters) {
@@ -117,7 +120,7 @@ void Histogram::count_values(std::span<const float> values, uint64_t zeros) {
   if (counters) collect();
   size_t rest = values.size() - i;
   find_bins(values.data() + i, rest, inverse, w, kMiddle, at.data());
-  for (size_t k = 0; k < rest; ++k) ++bins_[static_cast<size_t>(at[k])];
+  for (size_t k = 0; k < rest; ++k) bins_[static_cast<size_t>(at[k])] += times;
 }
 
 void Histogram::merge(const Histogram& other) {

@@ -2,7 +2,7 @@
 // Histogram of a tensor's values over all samples, in one pass and constant memory. Bins of equal width cover
 // [-reach, reach), reach a power of two, which doubles when a value falls outside: pairs of bins merge. So counts
 // depend neither on the order of values nor on how they were spread over histograms that are merged, and bin edges are
-// the same numbers on every machine.
+// the same numbers on every machine. add_some() alone counts by a turn, so there the order is part of the result.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ class Histogram {
   // Asserts that every value is finite (the caller refuses others by name).
   void add(std::span<const float> values) { add(values, ends_of(values)); }
   void add(std::span<const float> values, const Ends& ends);  // ends_of(values), when the caller has them
-  // Of many values a quarter, in blocks of 256 that their place and `turn` choose; ends_of() those that count is all's.
+  // Of many values a quarter, each counted four times: of every four blocks of 256 one, another in each of four turns.
+  // `ends` are those of all.
   void add_some(std::span<const float> values, const Ends& ends, uint64_t turn);
   void merge(const Histogram& other);
 
@@ -44,7 +45,7 @@ class Histogram {
 
  private:
   void take_ends(const Ends& ends);
-  void count_values(std::span<const float> values, uint64_t zeros);
+  void count_values(std::span<const float> values, uint64_t zeros, uint64_t times);
   void grow(double reach);
   std::vector<uint64_t> bins_;  // kBins of them once there is a value
   uint64_t count_ = 0, zeros_ = 0;

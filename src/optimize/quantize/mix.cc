@@ -45,6 +45,7 @@ class Mixer {
     if (any) OREE_TRY(try_some(half, mix_.trials.size()));
     if (!any) mix_.trials.resize(half);
     sort_trials();
+    if (options_.list_only) bound_order();
     if (!options_.list_only) OREE_TRY(choose());
     return std::move(mix_);
   }
@@ -81,8 +82,7 @@ class Mixer {
       const Node& node = graph_.node(layer.node);
       Trial trial;
       trial.node = layer.node;
-      trial.macs_share = macs_ > 0 ? static_cast<double>(macs_of(graph_, node)) / static_cast<double>(macs_) : 0;
-      trial.macs_share = std::max(0.0, trial.macs_share);
+      trial.macs_share = macs_share(layer.node);
       if (trial.macs_share > options_.float_macs_max) continue;
       double taken = 0;
       for (size_t i : operands_of(graph_, node, layer.role)) {
@@ -98,6 +98,11 @@ class Mixer {
       if (std::ssize(mix_.trials) < options_.tries_max) mix_.trials.push_back(trial);
       mix_.order.push_back(trial.node);
     }
+  }
+
+  double macs_share(NodeId n) const {
+    const auto macs = static_cast<double>(macs_of(graph_, graph_.node(n)));  // -1: not known
+    return macs_ > 0 ? std::max(0.0, macs) / static_cast<double>(macs_) : 0;
   }
 
   int64_t elements(ValueId v) const {
@@ -152,6 +157,17 @@ class Mixer {
     }
     std::erase_if(mix_.order, [&](NodeId n) { return std::ranges::find(helped, n) != helped.end(); });
     mix_.order.insert(mix_.order.begin(), helped.begin(), helped.end());
+  }
+
+  // Together they may all be in float.
+  void bound_order() {
+    double share = 0;
+    std::erase_if(mix_.order, [&](NodeId n) {
+      const double more = macs_share(n);
+      const bool too_much = share + more > options_.float_macs_max;
+      if (!too_much) share += more;
+      return too_much;
+    });
   }
 
   // Each in turn, when it lowers what is left.

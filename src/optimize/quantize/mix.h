@@ -35,10 +35,11 @@ struct Trial {
 };
 
 struct Mix {
-  std::set<NodeId> kept;                // in float, those that the caller keeps included
-  std::vector<Trial> trials;            // the most useful first
-  std::vector<NodeId> order;            // all that may be in float: what helped when tried, then the noisiest
-  std::vector<Noise> before, after;     // by output that is compared, in order
+  std::set<NodeId> kept;      // in float, those that the caller keeps included
+  std::vector<Trial> trials;  // the most useful first
+  // What may be in float: what helped when tried, then the noisiest. With list_only all of it may be so at once.
+  std::vector<NodeId> order;
+  std::vector<Noise> before, after;     // by compared_values(), in order
   std::map<NodeId, Noise> layer_noise;  // of each layer's result, all in integers
 };
 

@@ -28,6 +28,9 @@ std::string weights_refused(const Graph& graph, const Node& node) {
   if (w == nullptr || w->dtype() != Dtype::kFloat32) return "its weights are not constant";
   if (!constant_or_absent(graph, node, 2)) return "its bias is not constant";
   if (node.is("MatMul") && w->shape().size() != 2) return "its weights are no matrix";
+  const Constant* bias = graph.constant(node.input(2));
+  if (node.is("Gemm") && bias != nullptr && bias->elements() != w->shape()[node.integer("transB", 0) != 0 ? 0 : 1])
+    return "its bias is not one number a channel";
   if (node.is("Gemm") && (node.integer("transA", 0) != 0 || node.real("alpha", 1) != 1 || node.real("beta", 1) != 1))
     return "its product is scaled or transposed";
   return "";
@@ -216,6 +219,7 @@ class Placer {
     const Node& node = graph_.node(n);
     if (dialect_.leaving == Leaving::kRounded || role(n) != Role::kWeighted || node.is("ConvTranspose")) return false;
     if (node.integer("group", 1) != 1 || leads_[static_cast<size_t>(result(n))]) return false;
+    if (!graph_.value(node.inputs[0]).dims || !graph_.value(node.outputs[0]).dims) return false;
     return std::ranges::all_of(graph_.value(result(n)).users, [&](NodeId user) {
       return graph_.node(user).block == kMainBlock && role(user) == Role::kFloat;
     });

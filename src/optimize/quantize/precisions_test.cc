@@ -4,6 +4,7 @@
 
 #include "model/load/load.h"
 #include "optimize/quantize/engines_fixture.h"
+#include "optimize/quantize/prepare.h"
 #include "optimize/quantize/quantize_file.h"
 
 namespace oree {
@@ -72,9 +73,7 @@ TEST_CASE("every precision runs in the engines that take it, near to float, in a
       const double size = static_cast<double>(file.bytes_after) / static_cast<double>(file.bytes_before);
       CHECK(size <= bound.size);
       CHECK(file.report.random);
-      // TFLite's kernels of 4 bits take integers.
-      const bool hybrid = bound.precision == Precision::kWeightsInt4 && engine == std::string_view("tflite");
-      const bool integers = calibrates(bound.precision) || bound.precision == Precision::kDynamic || hybrid;
+      const bool integers = calibrates(bound.precision) || bound.precision == Precision::kDynamic;
       CHECK((file.report.integer_share() > 0.9) == integers);
       CHECK(quantize_to_json(work.request, file).dump().find('"' + precision_name(bound.precision) + '"') !=
             std::string::npos);
@@ -134,7 +133,7 @@ TEST_CASE("real samples are measured with, bad ones named, and nothing is tried 
   TestFolder folder;
   Model model;
   model.graph = net();
-  REQUIRE(prepare_for_quantization(model, {}).ok());
+  REQUIRE(prepare_for_quantization(model, {}, false).ok());
   QuantizeOptions options{.precision = Precision::kWeightsInt8, .scratch = folder.path};
   NormalSamples good(model.graph, 20), bad(model.graph, 20, {0});
   Result<Quantized> done = quantize(files, model.graph, good, options);

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "core/base/limits.h"
-#include "model/passes/passes.h"
 #include "optimize/quantize/equalize.h"
 #include "optimize/quantize/quantize_weights.h"
 #include "optimize/quantize/quantizer.h"
@@ -33,42 +32,6 @@ double QuantizeReport::integer_share() const {
 
 namespace {
 
-// x * Sigmoid(x): engines have kernels of integers for the two, none for the one.
-int write_out_swish(Graph& graph) {
-  int changed = 0;
-  for (NodeId n : graph.order()) {
-    const Node node = graph.node(n);
-    if (!node.is("Swish") || node.real("alpha", 1) != 1) continue;
-    const Value out = graph.value(node.outputs[0]);
-    ValueId gate = graph.add("Sigmoid", {node.inputs[0]}, {}, node.block, out.name + "_gate");
-    graph.set_type(gate, out.dtype, out.dims);
-    graph.remove_node(n);
-    Node product;
-    product.op = "Mul";
-    product.inputs = {node.inputs[0], gate};
-    product.outputs = {node.outputs[0]};
-    graph.add_node(std::move(product), node.block);
-    ++changed;
-  }
-  graph.sweep();
-  return changed;
-}
-
-}  // namespace
-
-Status prepare_for_quantization(Model& model, const ConvertOptions& options) {
-  if (is_quantized(model.graph)) {
-    return Error(Code::kInvalid, "the model is quantized already; quantization starts from a float model");
-  }
-  OREE_TRY(prepare(model, options));
-  write_out_swish(model.graph);
-  OREE_TRY(fold_constants(model.graph, kModelBytesMax));  // weights stored as float16, too
-  PassResult cleaned = clean(model.graph);
-  return cleaned.ok() ? Status() : Status(cleaned.error());
-}
-
-namespace {
-
 constexpr size_t kSamplesGlanced = 8;  // to see whether another graph is worth its time
 
 // Those along the last axis, as matrices have their channels.
@@ -82,10 +45,15 @@ std::map<ValueId, std::vector<double>> sizes_for_matrices(const Graph& graph,
   return sizes;
 }
 
-double mean_noise(const QuantizeReport& report) {
+double total_noise(const QuantizeReport& report) {
   double sum = 0;
   for (const OutputReport& o : report.outputs) sum += std::pow(10, -o.mixed_db / 10);
   return sum;
+}
+
+// That a bound on the drop put in float.
+size_t layers_float(const QuantizeReport& report) {
+  return report.drops.empty() ? 0 : report.drops.back().layers_float;
 }
 
 // Other float graphs that compute the same; what is made of one is kept when it comes nearer.
@@ -100,33 +68,33 @@ class OtherGraphs {
 
   Status attempt(const Graph& other, const char* name) {
     StepReport step{name, 1, false};
+    Status tried = attempt(other, step);
+    // What is there already is good without it; only a machine that is at its end ends the whole.
+    if (!tried.ok() && tried.error().code() == Code::kExhausted) return tried;
+    steps_.push_back(step);
+    return {};
+  }
+
+  void report() { best_.report.steps.insert(best_.report.steps.begin(), steps_.begin(), steps_.end()); }
+
+ private:
+  Status attempt(const Graph& other, StepReport& step) {
     // Few samples tell whether it is worth the time.
     if (before_.empty()) {
       OREE_TRY_ASSIGN(before_, first_noise(files_, graph_, data_, few_, dialect_));
     }
-    Result<std::vector<Noise>> after = first_noise(files_, other, data_, few_, dialect_);
-    if (!after.ok()) return after.error().within(name);
-    step.noise_left = noise_left(*after, before_);
-    if (step.noise_left >= 1) {
-      best_.report.steps.push_back(step);
-      return {};
-    }
-    Result<FirstQuantized> made = quantize_graph(files_, other, data_, options_, dialect_);
-    if (!made.ok()) return made.error().within(name);
-    Quantized& found = made->quantized;
-    const double was = mean_noise(best_.report), is = mean_noise(found.report);
-    step.noise_left = was > 0 ? is / was : 1;
-    step.kept = is < was;
-    if (step.kept) {
-      found.report.steps.insert(found.report.steps.begin(), step);
-      best_ = std::move(found);
-    } else {
-      best_.report.steps.push_back(step);
-    }
+    OREE_TRY_ASSIGN(const std::vector<Noise> after, first_noise(files_, other, data_, few_, dialect_));
+    step.noise_left = noise_left(after, before_);
+    if (step.noise_left >= 1) return {};
+    OREE_TRY_ASSIGN(FirstQuantized made, quantize_graph(files_, other, data_, options_, dialect_));
+    QuantizeReport &found = made.quantized.report, &was = best_.report;
+    step.noise_left = total_noise(was) > 0 ? total_noise(found) / total_noise(was) : 1;
+    const size_t more = layers_float(found), before = layers_float(was);
+    step.kept = more != before ? more < before : step.noise_left < 1;
+    if (step.kept) best_ = std::move(made.quantized);
     return {};
   }
 
- private:
   Files& files_;
   Dataset& data_;
   const QuantizeOptions& options_;
@@ -135,6 +103,7 @@ class OtherGraphs {
   Quantized& best_;
   const Graph& graph_;
   std::vector<Noise> before_;
+  std::vector<StepReport> steps_;
 };
 
 }  // namespace
@@ -152,6 +121,7 @@ Result<Quantized> quantize(Files& files, const Graph& graph, Dataset& data, cons
   Graph smoothed = graph;
   OREE_TRY_ASSIGN(int values, smooth(smoothed, sizes_for_matrices(graph, first.channel_sizes)));
   if (values > 0) OREE_TRY(others.attempt(smoothed, "outliers shared with the weights"));
+  others.report();
   return std::move(best);
 }
 

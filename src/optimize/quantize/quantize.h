@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Quantization: a float graph and real samples in, a graph in integers for one engine out, and what was found out.
 //
-//   prepare -> place -> calibrate -> plan -> correct -> mix -> emit -> measure in the engine
+//   prepare -> place -> calibrate -> plan -> round weights -> mix -> correct -> emit -> measure in the engine
 //
 // prepare: batch norms folded, activations as the dialect has them. place: what shall compute in integers. calibrate:
-// one pass over the samples. plan: scales and integers. correct: biases. mix: what stays in float for its accuracy.
+// one pass over the samples. plan: scales, integers, biases that make up for shifted means. round weights: for what
+// their layers give. mix: what stays in float for its accuracy. correct: the last layers' biases.
 // quantize_file.h does it from file to file.
 #pragma once
 
@@ -33,12 +34,11 @@ struct QuantizeOptions {
   size_t samples_max = 1000;  // spread evenly over the data
   bool skip_bad = false;      // leave unusable samples out, and say which
   int threads = 1;            // the result does not depend on them
-  bool correct_biases = true;
   // Large layers' weights are rounded for what they give, too; also tried, each kept where the outputs come nearer to
   // float: channels equalized across layers, outliers shared with the weights.
   bool thorough = false;
   // What may stay in float for accuracy's sake, of all multiply-accumulates; absent: 4 %, and nothing where the engine
-  // is one of integers alone (edgetpu, tflm). With a judge it bounds single layers, and is 100 % where absent.
+  // is one of integers alone (edgetpu, tflm). With a judge it is 100 % where absent.
   std::optional<double> float_macs_max;
   // With one, as few layers stay in float as keep what is lost within `drop_max`.
   Judge judge;
@@ -94,7 +94,7 @@ struct QuantizeReport {
   int64_t macs = 0, macs_integer = 0;
   double integer_share() const;  // of the multiply-accumulates, 0..1
   std::vector<LayerReport> layers;
-  std::vector<StepReport> steps;    // of `thorough`, in order
+  std::vector<StepReport> steps;    // what was tried of whole networks, in order
   std::vector<TrialReport> trials;  // the most useful first
   std::vector<OutputReport> outputs;
   std::vector<DropTrial> drops;  // what was judged, the result last
@@ -110,9 +110,6 @@ struct Quantized {
   // Of QuantizeOptions::also_whole, when the above has layers in float for its accuracy: without them.
   std::shared_ptr<Quantized> whole;
 };
-
-// The model as the dialect's passes want it, in float. kInvalid when it is quantized already.
-Status prepare_for_quantization(Model& model, const ConvertOptions& options);
 
 // kUsage when the engine's files take and give reals alone.
 Result<IoType> io_of(const QuantizeOptions& options);

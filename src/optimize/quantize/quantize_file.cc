@@ -8,13 +8,17 @@
 
 #include "core/base/text.h"
 #include "model/load/load.h"
+#include "optimize/quantize/prepare.h"
 
 namespace oree {
 namespace {
 
+// A folder of its own beside the result.
 class Scratch {
  public:
-  Scratch(Files& files, std::string path) : files_(files), path_(std::move(path)) {}
+  Scratch(Files& files, const std::string& result) : files_(files), path_(result + ".scratch") {
+    for (int i = 1; files.exists(path_); ++i) path_ = fmt::format("{}.scratch-{}", result, i);
+  }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() { (void)files_.remove_all(path_); }
@@ -74,7 +78,7 @@ Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const Quant
   }
   if (Result<IoType> io = io_of(request.quantize); !io.ok()) return io.error();  // before anything is read
   OREE_TRY_ASSIGN(Model model, load_model(request.source));
-  Status prepared = prepare_for_quantization(model, request.convert);
+  Status prepared = prepare_for_quantization(model, request.convert, dialect.tflite);
   if (!prepared.ok()) return prepared.error().within(request.source);
   if (request.split_outputs) {
     OREE_TRY_ASSIGN(int split, split_outputs(model.graph));
@@ -82,7 +86,7 @@ Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const Quant
       return Error(Code::kUsage, fmt::format("{}: --split-outputs: no output is made by a Concat", request.source));
   }
   OREE_TRY_ASSIGN(std::unique_ptr<Dataset> data, open_samples(files, request, inputs_of(model.graph)));
-  Scratch scratch(files, request.result + ".scratch");
+  Scratch scratch(files, request.result);
   OREE_TRY(files.make_dirs(scratch.path()));
   QuantizeOptions options = request.quantize;
   options.scratch = scratch.path();

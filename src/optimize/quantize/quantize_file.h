@@ -36,7 +36,7 @@ struct QuantizedFile {
   std::optional<EdgeTpuReport> edge_tpu;  // of results for it
 };
 
-// The result, and the mixed one behind it when there is one. They are replaced atomically, and only when all went well.
+// The result, and the mixed one behind it when there is one. Each is replaced atomically, once all before it went well.
 // kUsage when the result's name is not of the engine's format; else errors of load_model, open_dataset, make_judge and
 // quantize. Of the ports it takes the files; a bound on the drop takes clock, random and processes, too.
 Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const QuantizeRequest& request);

@@ -5,6 +5,7 @@
 #include "optimize/quantize/compare.h"
 #include "optimize/quantize/emit.h"
 #include "optimize/quantize/engines_fixture.h"
+#include "optimize/quantize/prepare.h"
 #include "optimize/quantize/quantize_file.h"
 
 namespace oree {
@@ -67,7 +68,7 @@ struct Work {
     options.scratch = folder.path;
     Model model;
     model.graph = net;
-    OREE_TRY(prepare_for_quantization(model, {}));
+    OREE_TRY(prepare_for_quantization(model, {}, options.engine == "tflite"));
     NormalSamples samples(model.graph, 20, std::move(bad));
     return quantize(files, model.graph, samples, options);
   }
@@ -136,20 +137,95 @@ TEST_CASE("nothing stays in float for accuracy when nothing may, and what shall 
   CHECK(q.report.measured_in.empty());
   Quantized kept = work.done(small_net(), {.keep_float = {"scores"}, .measure = false});
   CHECK(kept.report.macs - kept.report.macs_integer == 320);
+  Result<Quantized> misspelled = work.run(small_net(), {.keep_float = {"score"}, .measure = false});
+  REQUIRE(!misspelled.ok());
+  CHECK(misspelled.error().code() == Code::kUsage);
+  CHECK(misspelled.error().message().find("'score'") != std::string::npos);
+}
+
+TEST_CASE("of a network that gives out indices, what they are found among is looked at") {
+  if (!engine_is_here("onnxruntime")) return;
+  Work work;
+  Graph g = small_net();
+  const ValueId scores = g.main().outputs[0];
+  g.remove_output(kMainBlock, 0);
+  g.add_output(build(g, "ArgMax", {scores}, {{"axis", int64_t{-1}}}, kMainBlock, "class"));
+  for (const char* engine : kEngines) {
+    if (!engine_is_here(engine)) continue;
+    Quantized q = work.done(g, {.engine = engine});
+    REQUIRE(q.report.outputs.size() == 1);
+    CHECK(q.report.outputs[0].name == "scores");
+    CHECK(q.report.outputs[0].mixed_db >= 25);
+    CHECK(q.report.outputs[0].engine_db.value_or(0) >= 25);
+    CHECK(q.graph.value(q.graph.main().outputs[0]).name == "class");
+  }
 }
 
 TEST_CASE("a thorough run is never further from float than a quick one") {
   if (!engine_is_here("onnxruntime")) return;
   Work work;
-  for (const Graph& net : {small_net(), transformer()}) {
+  Graph chain;
+  ValueId x = picture(chain);
+  for (uint64_t seed : {1, 2, 3}) x = build(chain, "Relu", {conv(chain, x, 16, seed)});
+  chain.add_output(conv(chain, x, 8, 4, "last"));
+  for (const Graph& net : {chain, transformer()}) {
     QuantizeOptions options{.measure = false};
     double quick = work.done(net, options).report.outputs[0].mixed_db;
     options.thorough = true;
     Quantized q = work.done(net, options);
-    CHECK(!q.report.steps.empty());
+    CHECK(std::ranges::any_of(
+        q.report.steps, [](const StepReport& s) { return s.name.find("rounded for what") != std::string::npos; }));
+    CHECK(q.report.steps.size() > 1);
     // What a quick run reports is from before its last biases were corrected.
     CHECK(q.report.outputs[0].mixed_db >= quick - 0.1);
   }
+}
+
+TEST_CASE("what else a thorough run tries costs nothing that there is already") {
+  if (!engine_is_here("onnxruntime")) return;
+  Work work;
+  size_t judged = 0;
+  QuantizeOptions options{.thorough = true, .drop_max = 0.01, .measure = false};
+  // The first network is as good as float, every other one is lost.
+  options.judge = [&](const Graph&) -> Result<Drop> {
+    return Drop{.metric = "top1", .found = judged++ == 0 ? 1.0 : 0.0, .samples = 1};
+  };
+  Quantized q = work.done(small_net(), options);
+  CHECK(judged >= 1);
+  REQUIRE(q.report.drops.size() == 1);
+  CHECK(q.report.drops[0].layers_float == 0);
+  CHECK(q.report.drops[0].drop.found == 1);
+}
+
+TEST_CASE("weights that are rounded for their layers keep the bound of neighbours") {
+  if (!engine_is_here("onnxruntime")) return;
+  Work work;
+  Graph g;
+  ValueId x = picture(g);
+  x = build(g, "Relu", {conv(g, x, 16, 1)});
+  for (uint64_t seed : {2, 3}) x = build(g, "Relu", {conv(g, x, 16, seed)});
+  g.add_output(conv(g, x, 8, 4, "last"));
+  Quantized q = work.done(g, {.cpu = TargetCpu::kX86, .measure = false});
+  REQUIRE(!q.report.steps.empty());
+  REQUIRE(q.report.steps[0].kept);
+  int filters = 0, tight = 0;
+  for (NodeId n : q.graph.order()) {
+    const Node& node = q.graph.node(n);
+    const Constant* stored = nullptr;
+    if (node.is("DequantizeLinear")) stored = q.graph.constant(node.inputs[0]);
+    if (stored == nullptr || stored->dtype() != Dtype::kInt8 || stored->shape().size() != 4) continue;
+    ++filters;
+    const std::vector<double> w = stored->to_doubles();
+    const auto inputs = static_cast<size_t>(stored->shape()[1]);
+    for (size_t at = 0; at < w.size(); ++at) {
+      if (at / 9 % inputs % 2 != 0) continue;
+      const auto a = static_cast<int32_t>(w[at]), b = static_cast<int32_t>(w[at + 9]);
+      REQUIRE(pair_fits(a, b));
+      tight += std::abs(a + b) == 128;
+    }
+  }
+  CHECK(filters == 3);  // the last gives sums
+  CHECK(tight > 10);    // or the bound was none
 }
 
 namespace {
@@ -267,12 +343,15 @@ TEST_CASE("from file to file: the result is written when all went well, and the 
 
   samples.as<float>()[768 * 3 + 5] = 0;
   put_samples();
+  const std::string users = work.folder / "small.onnx.scratch";  // a folder that is not ours
+  REQUIRE(work.files.make_dirs(users).ok());
   Result<std::vector<QuantizedFile>> done = quantize_file({.files = &work.files}, request);
   REQUIRE_MESSAGE(done.ok(), (done.ok() ? "" : done.error().message()));
   REQUIRE(done->size() == 1);
   const QuantizedFile& file = done->front();
   CHECK(file.bytes_before > 0);
-  CHECK(work.files.list(work.folder.path).value().size() == 3);
+  CHECK(work.files.exists(users));
+  CHECK(work.files.list(work.folder.path).value().size() == 4);
   CHECK(quantize_to_json(request, file).dump().find("nan") == std::string::npos);
   CHECK(quantize_text(request, file).find("scores") != std::string::npos);
 
@@ -283,7 +362,8 @@ TEST_CASE("from file to file: the result is written when all went well, and the 
   CHECK(again.error().message().find("quantized already") != std::string::npos);
   request.result = work.folder / "again.tflite";  // ONNX Runtime's dialect
   CHECK(quantize_file({.files = &work.files}, request).error().code() == Code::kUsage);
-  CHECK(work.files.list(work.folder.path).value().size() == 3);
+  CHECK(work.files.exists(users));
+  CHECK(work.files.list(work.folder.path).value().size() == 4);
 }
 
 }  // namespace oree

@@ -8,6 +8,7 @@
 #include "model/ops/analyze.h"
 #include "optimize/quantize/engine_accuracy.h"
 #include "optimize/quantize/output_report.h"
+#include "optimize/quantize/prepare.h"
 #include "optimize/quantize/weights_only.h"
 
 namespace oree {
@@ -22,14 +23,10 @@ class WeightQuantizer {
     how_.dialect = std::move(dialect);
     how_.precision = options.precision;
     how_.weight_scale = options.plan.weight_scale;
-    for (NodeId n : graph.order()) {
-      for (ValueId v : graph.node(n).outputs) {
-        if (v != kNoValue && options.keep_float.contains(graph.value(v).name)) how_.keep_float.insert(n);
-      }
-    }
   }
 
   Result<Quantized> run() {
+    OREE_TRY_ASSIGN(how_.keep_float, makers_of(graph_, options_.keep_float));
     Quantized out;
     out.graph = graph_;
     OREE_TRY_ASSIGN(layers_, store_weights(out.graph, how_));

@@ -12,8 +12,10 @@
 #include "optimize/quantize/correct.h"
 #include "optimize/quantize/emit.h"
 #include "optimize/quantize/engine_accuracy.h"
+#include "optimize/quantize/integer_products.h"
 #include "optimize/quantize/mix.h"
 #include "optimize/quantize/output_report.h"
+#include "optimize/quantize/prepare.h"
 #include "optimize/quantize/reconstruct.h"
 
 namespace oree {
@@ -66,7 +68,7 @@ class Quantizer {
 
  private:
   Status begin() {
-    find_kept();
+    OREE_TRY_ASSIGN(kept_, makers_of(graph_, options_.keep_float));
     GraphPlacement placement = place(graph_, dialect_, kept_);
     if (placement.layers.empty())
       return Error(Code::kUnsupported, "no layer of this model has a form in integers in " + dialect_.engine);
@@ -75,14 +77,6 @@ class Quantizer {
     OREE_TRY(keep_samples());
     OREE_TRY_ASSIGN(reference_, OutputReference::make(files_, graph_, few_, compared()));
     return {};
-  }
-
-  void find_kept() {
-    for (NodeId n : graph_.order()) {
-      for (ValueId v : graph_.node(n).outputs) {
-        if (v != kNoValue && options_.keep_float.contains(graph_.value(v).name)) kept_.insert(n);
-      }
-    }
   }
 
   // At the network's end the engine's float kernels cost next to nothing, and one scale for all would cost the narrow
@@ -129,13 +123,13 @@ class Quantizer {
       auto layer = plan.weights.find(node);
       if (layer != plan.weights.end()) layer->second.integers = integers;
     }
-    if (options_.correct_biases) correct_biases_by_means(graph_, plan, calibration_.channel_means);
+    correct_biases_by_means(graph_, plan, calibration_.channel_means);
     return plan;
   }
 
   Result<Plan> corrected_plan(const std::set<NodeId>& kept) const {
     OREE_TRY_ASSIGN(Plan plan, plan_for(kept));
-    if (options_.correct_biases) OREE_TRY(correct_last_biases(files_, graph_, plan, many_, correction()));
+    OREE_TRY(correct_last_biases(files_, graph_, plan, many_, correction()));
     return plan;
   }
 
@@ -159,7 +153,7 @@ class Quantizer {
     how.threads = options_.threads;
     how.scratch = options_.scratch;
     how.progress = [&](size_t done, size_t total) { progress("round weights", done, total); };
-    how.biases_follow = options_.correct_biases;
+    how.biases_follow = true;
     if (!options_.thorough) how.inputs_max = kInputsRounded;
     const std::vector<NamedTensors> some = some_of(many_, options_.thorough ? many_.size() : kSamplesRounded);
     OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_));
@@ -186,11 +180,17 @@ class Quantizer {
 
   // Of the samples, those that are run again.
   Status keep_samples() {
-    for (size_t i : spread_indices(data_.size(), std::min(options_.samples_max, kSamplesCorrected))) {
-      Result<Sample> sample = data_.read(i);
-      if (!sample.ok() && options_.skip_bad) continue;
-      if (!sample.ok()) return sample.error();
-      many_.push_back(std::move(sample->inputs));
+    const std::vector<size_t> places = spread_indices(data_.size(), std::min(options_.samples_max, kSamplesCorrected));
+    for (size_t k = 0; k < places.size(); ++k) {
+      // One after a bad one takes its place.
+      const size_t end = k + 1 < places.size() ? places[k + 1] : data_.size();
+      for (size_t i = places[k]; i < end; ++i) {
+        Result<Sample> sample = data_.read(i);
+        if (!sample.ok() && !options_.skip_bad) return sample.error();
+        if (!sample.ok()) continue;
+        many_.push_back(std::move(sample->inputs));
+        break;
+      }
     }
     few_ = some_of(many_, kSamplesTried);
     return {};
@@ -256,6 +256,7 @@ class Quantizer {
   Result<Quantized> finished(const Plan& plan) {
     Quantized out;
     OREE_TRY_ASSIGN(out.graph, emitted(plan));
+    OREE_TRY(cancel_transposes(out.graph));
     OREE_TRY_ASSIGN(IoType io, io_of(options_));
     OREE_TRY_ASSIGN(out.report.ports, make_io(out.graph, io));
     OREE_TRY(measure(plan, out.graph, out.report.ports));

@@ -20,7 +20,7 @@ struct ReconstructOptions {
   std::function<void(size_t done, size_t total)> progress;
 };
 
-// The integers of the plan's weights by node, those that became better than nearest. The plan's scales stay.
+// The integers of the plan's weights, by node, of the layers that are not too large. The plan's scales stay.
 Result<std::map<NodeId, std::vector<int32_t>>> reconstruct_weights(Files& files, const Graph& graph, const Plan& plan,
                                                                    const std::vector<NamedTensors>& samples,
                                                                    const ReconstructOptions& options);

@@ -86,9 +86,9 @@ double largest_size(std::span<const float> values, const Channels& c, const Pair
 }
 
 // Ratios of the largest size, coarsely and then finely around the best one.
+// `integers` is room for all channels' together.
 Affine least_error(std::span<const float> values, const Channels& c, const Pairs& pairs, size_t channel, double largest,
-                   const IntegerGrid& grid) {
-  std::vector<int32_t> integers(values.size());
+                   const IntegerGrid& grid, std::span<int32_t> integers) {
   auto error = [&](const Affine& affine) {
     quantize_channel(values, c, pairs, channel, affine.scale, grid, integers);
     double sum = 0;
@@ -142,6 +142,7 @@ Result<std::vector<float>> weight_scales(std::span<const float> values, const Sh
   IntegerGrid laid = symmetric(grid.integers);
   OREE_ASSERT(affine_for({}, laid).zero_point == 0);
   std::vector<float> scales(c.count, 1.0f);
+  std::vector<int32_t> integers(how == WeightScale::kMse ? values.size() : 0);
   for (size_t channel = 0; channel < c.count; ++channel) {
     size_t bad = values.size();
     for_channel(c, channel, [&](size_t i) {
@@ -150,7 +151,8 @@ Result<std::vector<float>> weight_scales(std::span<const float> values, const Sh
     if (bad < values.size()) return Error(Code::kInvalid, fmt::format("weight {} is {}", bad, values[bad]));
     const double largest = largest_size(values, c, pairs, channel, laid);
     Affine affine = affine_for({-largest, largest}, laid);
-    if (how == WeightScale::kMse && largest > 0) affine = least_error(values, c, pairs, channel, largest, laid);
+    if (how == WeightScale::kMse && largest > 0)
+      affine = least_error(values, c, pairs, channel, largest, laid, integers);
     scales[channel] = affine.scale;
   }
   return scales;

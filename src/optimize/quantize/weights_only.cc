@@ -7,36 +7,28 @@
 #include <bit>
 #include <map>
 
+#include "model/eval/dataset.h"
 #include "model/ops/inference.h"
 #include "model/passes/passes.h"
-#include "model/passes/quantization_nodes.h"
 #include "model/passes/rewrite.h"
 #include "optimize/quantize/integer_products.h"
+#include "optimize/quantize/stored_reals.h"
 
 namespace oree {
 namespace {
 
-constexpr int64_t kOnnxFloat = 1, kBlockMost = 64, kBlockLeast = 16;
+constexpr int64_t kOnnxFloat = 1;
 
 bool is_layer(const Node& node) {
   return node.is("Conv") || node.is("ConvTranspose") || node.is("Gemm") || node.is("MatMul");
 }
 bool is_matrix(const Node& node) { return node.is("Gemm") || node.is("MatMul"); }
 
-// How many inputs share a scale of 4 bits. Engines have kernels for powers of two; 0: nothing divides them well.
-int64_t block_for(int64_t inputs) {
-  for (int64_t block : {32, 16, 64, 128}) {
-    if (inputs % block == 0) return block;
-  }
-  for (int64_t block = std::min(inputs, kBlockMost); block >= kBlockLeast; --block) {
-    if (inputs % block == 0) return block;
-  }
-  return 0;
-}
-
 uint16_t to_bfloat16(float real) {
+  constexpr uint32_t kLargest = 0x7F7F;
   const auto bits = std::bit_cast<uint32_t>(real);
-  return static_cast<uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+  const uint32_t size = bits & 0x7FFFFFFF, rounded = (size + 0x7FFF + ((size >> 16) & 1)) >> 16;
+  return static_cast<uint16_t>(std::min(rounded, kLargest) | (bits >> 31 << 15));
 }
 
 class Storer {
@@ -68,19 +60,15 @@ class Storer {
   }
 
   Status store(StoredLayer& layer) {
-    if (options_.precision == Precision::kBfloat16) {
-      put_bfloat16(layer);
-      return {};
-    }
+    if (options_.precision == Precision::kBfloat16) return put_bfloat16(layer);
     const Node& node = graph_.node(layer.node);
     const bool four = options_.precision == Precision::kWeightsInt4;
     if (options_.precision == Precision::kDynamic && multiplies_integers(node))
-      return dialect_.tflite ? put_hybrid(layer, symmetric_int8_grid()) : put_dynamic(layer);
-    if (four && dialect_.tflite && multiplies_integers(node)) return put_hybrid(layer, symmetric_int4_grid());
-    if (four && !dialect_.tflite && takes_blocks(node)) {
+      return dialect_.tflite ? put_hybrid(layer) : put_dynamic(layer);
+    if (four && takes_blocks(node)) {
       if (int64_t block = block_for(inputs_of(node)); block > 0) return put_blocks(layer, block);
     }
-    return put_by_channel(layer, symmetric_int8_grid());
+    return put_by_channel(layer);
   }
 
   // --- one scale a channel
@@ -90,15 +78,16 @@ class Storer {
     w.axis = channel_axis(graph_, node);
     // A grouped transposed convolution has its channels on no axis alone.
     if (node.is("ConvTranspose") && node.integer("group", 1) != 1) w.axis = -1;
-    const WeightScale how = dtype_bits(grid.integers.dtype) == 4 ? WeightScale::kMse : options_.weight_scale;
-    Result<std::vector<float>> scales = weight_scales(tensor.as<float>(), tensor.shape(), w.axis, grid, how);
+    Result<std::vector<float>> scales =
+        weight_scales(tensor.as<float>(), tensor.shape(), w.axis, grid, options_.weight_scale);
     if (!scales.ok()) return scales.error().within(graph_.value(node.inputs[1]).name);
     w.scales = std::move(*scales);
     w.integers = quantize_weights(tensor.as<float>(), tensor.shape(), w.axis, w.scales, grid);
     return w;
   }
 
-  Status put_by_channel(StoredLayer& layer, const IntegerGrid& grid) {
+  Status put_by_channel(StoredLayer& layer) {
+    const IntegerGrid grid = symmetric_int8_grid();
     layer.weights = dtype_name(grid.dtype);
     if (dialect_.engine == "onnxruntime") untranspose(layer.node);
     const Node node = graph_.node(layer.node);
@@ -108,33 +97,12 @@ class Storer {
       const Value constant = graph_.value(node.inputs[1]);
       ValueId packed = graph_.add_constant(constant.name + "_quantized",
                                            pack_integers(w.integers, constant.constant->shape(), grid.dtype));
-      reals = dialect_.engine == "onnxruntime" && !is_matrix(node) ? multiplied(packed, w, constant)
-                                                                   : dequantized(packed, w, constant, grid.dtype);
+      reals = dialect_.engine == "onnxruntime" && !is_matrix(node)
+                  ? multiplied(graph_, packed, w, constant)
+                  : dequantized(graph_, packed, w, constant, dialect_.tflite);
     }
     graph_.set_input(layer.node, 1, reals);
     return {};
-  }
-
-  ValueId dequantized(ValueId packed, const LayerWeights& w, const Value& constant, Dtype dtype) {
-    Quantization q{w.scales, std::vector<int64_t>(w.scales.size(), 0), w.axis};
-    Node node = dequantize_node(graph_, packed, q, dtype);
-    if (dialect_.tflite) node.attributes.emplace("tflite.stored", int64_t{1});
-    ValueId out = graph_.add_value(graph_.unique_name(constant.name + "_dequantized"), Dtype::kFloat32, constant.dims);
-    node.outputs = {out};
-    graph_.add_node(std::move(node));
-    return out;
-  }
-
-  // Cast and Mul.
-  ValueId multiplied(ValueId packed, const LayerWeights& w, const Value& constant) {
-    Shape shape(constant.constant->shape().size(), 1);
-    if (w.axis >= 0) shape[static_cast<size_t>(w.axis)] = static_cast<int64_t>(w.scales.size());
-    return multiplied(packed, graph_.add_constant(constant.name + "_scale", Constant::of_floats(w.scales, shape)),
-                      constant.name);
-  }
-  ValueId multiplied(ValueId packed, ValueId scales, const std::string& name) {
-    ValueId reals = build(graph_, "Cast", {packed}, {{"to", kOnnxFloat}}, kMainBlock, name + "_cast");
-    return build(graph_, "Mul", {reals, scales}, {}, kMainBlock, name + "_dequantized");
   }
 
   // A Gemm's weights as a MatMul has them, for which alone ONNX Runtime has a kernel that takes them as they are.
@@ -170,63 +138,14 @@ class Storer {
     const Node node = graph_.node(layer.node);
     ValueId& reals = reals_of(node.inputs[1], channel_axis(graph_, node));
     if (reals == kNoValue) {
-      OREE_TRY_ASSIGN(reals, blocks_of(node, block));
+      OREE_TRY_ASSIGN(reals, in_blocks(graph_, node, block, dialect_.engine == "onnxruntime" && !is_matrix(node)));
     }
     graph_.set_input(layer.node, 1, reals);
     return {};
   }
 
-  Result<ValueId> blocks_of(const Node& node, int64_t block) {
-    const Value constant = graph_.value(node.inputs[1]);
-    const Shape shape = constant.constant->shape();
-    // Rows of inputs: of a matrix with its channels last, the other way round.
-    const bool columns = is_matrix(node) && channel_axis(graph_, node) == 1;
-    const int64_t channels = shape[columns ? 1 : 0], inputs = constant.constant->elements() / channels,
-                  count = inputs / block;
-    const Tensor tensor = constant.constant->to_tensor();
-    std::vector<float> rows(tensor.as<float>().begin(), tensor.as<float>().end());
-    auto place = [&](int64_t c, int64_t i) { return static_cast<size_t>(columns ? i * channels + c : c * inputs + i); };
-    for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t i = 0; i < inputs; ++i) rows[static_cast<size_t>(c * inputs + i)] = tensor.as<float>()[place(c, i)];
-    }
-    const IntegerGrid grid = symmetric_int4_grid();
-    const Shape blocked{channels * count, block};
-    Result<std::vector<float>> scales = weight_scales(rows, blocked, 0, grid, WeightScale::kMse);
-    if (!scales.ok()) return scales.error().within(constant.name);
-    const std::vector<int32_t> by_row = quantize_weights(rows, blocked, 0, *scales, grid);
-    std::vector<int32_t> integers(by_row.size());
-    std::vector<float> placed(scales->size());
-    for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t i = 0; i < inputs; ++i) integers[place(c, i)] = by_row[static_cast<size_t>(c * inputs + i)];
-      for (int64_t b = 0; b < count; ++b)
-        placed[static_cast<size_t>(columns ? b * channels + c : c * count + b)] =
-            (*scales)[static_cast<size_t>(c * count + b)];
-    }
-    if (!is_matrix(node) && dialect_.engine == "onnxruntime") {
-      ValueId packed = graph_.add_constant(constant.name + "_quantized",
-                                           pack_integers(integers, {channels, count, block}, Dtype::kInt4));
-      ValueId by = graph_.add_constant(constant.name + "_scale", Constant::of_floats(placed, {channels, count, 1}));
-      return filters(multiplied(packed, by, constant.name), constant);
-    }
-    ValueId packed = graph_.add_constant(
-        constant.name + "_quantized", pack_integers(integers, columns ? shape : Shape{channels, inputs}, Dtype::kInt4));
-    ValueId by =
-        graph_.add_constant(constant.name + "_scale",
-                            Constant::of_floats(placed, columns ? Shape{count, channels} : Shape{channels, count}));
-    ValueId reals =
-        build(graph_, "DequantizeLinear", {packed, by}, {{"axis", int64_t{columns ? 0 : 1}}, {"block_size", block}},
-              kMainBlock, constant.name + "_dequantized");
-    return is_matrix(node) ? reals : filters(reals, constant);
-  }
-
-  ValueId filters(ValueId rows, const Value& constant) {
-    ValueId shape = graph_.add_constant(constant.name + "_shape", Constant::vector(constant.constant->shape()));
-    return build(graph_, "Reshape", {rows, shape}, {}, kMainBlock, constant.name + "_filters");
-  }
-
   // --- scales at run time
-  // ONNX Runtime has no fast kernel that gives sums of groups; TFLite's of groups and of transposed filters take no 4
-  // bits, and of 8 some are slow.
+  // ONNX Runtime has no fast kernel that gives sums of groups; TFLite's of groups and of transposed filters are slow.
   bool multiplies_integers(const Node& node) const {
     if (node.is("ConvTranspose")) return false;
     if (node.is("Conv")) return node.integer("group", 1) == 1 && graph_.value(node.outputs[0]).dims.has_value();
@@ -235,8 +154,8 @@ class Storer {
     return true;
   }
 
-  Status put_hybrid(StoredLayer& layer, const IntegerGrid& grid) {
-    OREE_TRY(put_by_channel(layer, grid));
+  Status put_hybrid(StoredLayer& layer) {
+    OREE_TRY(put_by_channel(layer));
     graph_.set_attribute(layer.node, "tflite.hybrid", int64_t{1});
     layer.integer = true;
     return {};
@@ -283,18 +202,20 @@ class Storer {
   }
 
   // --- floats of 16 bits
-  void put_bfloat16(StoredLayer& layer) {
+  Status put_bfloat16(StoredLayer& layer) {
     layer.weights = "bfloat16";
     const Value constant = graph_.value(graph_.node(layer.node).inputs[1]);
     ValueId& reals = reals_of(graph_.node(layer.node).inputs[1], 0);
     if (reals == kNoValue) {
       const Tensor wide = constant.constant->to_tensor();
+      OREE_TRY(check_finite(wide, constant.name));
       Tensor half(Dtype::kBfloat16, wide.shape());
       std::ranges::transform(wide.as<float>(), half.as<uint16_t>().begin(), to_bfloat16);
       ValueId packed = graph_.add_constant(constant.name + "_bf16", Constant(std::move(half)));
       reals = build(graph_, "Cast", {packed}, {{"to", kOnnxFloat}}, kMainBlock, constant.name + "_fp32");
     }
     graph_.set_input(layer.node, 1, reals);
+    return {};
   }
 
   ValueId& reals_of(ValueId constant, int axis) {

@@ -102,12 +102,6 @@ TEST_CASE("4-bit weights have a scale a block of inputs, but where an engine has
   CHECK(count(ov.graph, "DequantizeLinear") == 4);
   // TensorRT has blocks of matrices alone.
   CHECK(kinds(stored(g, "tensorrt", Precision::kWeightsInt4))[0] == "int8");
-  // TFLite has no blocks: one scale a channel, where a kernel takes them.
-  Stored lite = stored(g, "tflite", Precision::kWeightsInt4);
-  CHECK(kinds(lite) == std::vector<std::string>{"int4", "", "int8", "int4", "int4"});
-  CHECK(lite.layers[0].integer);
-  CHECK(!lite.layers[2].integer);
-  CHECK(sqnr_db(g, lite.graph) >= 10);
 }
 
 TEST_CASE("dynamic layers multiply integers whose scales are found at run time") {
@@ -120,7 +114,8 @@ TEST_CASE("dynamic layers multiply integers whose scales are found at run time")
   CHECK(!s.layers[2].integer);  // a transposed convolution: its weights alone
   CHECK(s.layers[2].weights == "int8");
   CHECK(g.value(g.main().outputs[0]).name == s.graph.value(s.graph.main().outputs[0]).name);
-  // Weights within +-64 for an x86 without VNNI: 36 dB a layer; 255 steps to 8 deviations: 40 dB an operand.
+  // Neighbours bound to 128 for an x86 without VNNI: at least 36 dB a layer; 255 steps to 8 deviations: 40 dB an
+  // operand.
   CHECK(sqnr_db(g, s.graph) >= 28);
   // What is not seen beforehand fits whatever comes: a thousand times as much is no further from float.
   Graph small = net(), large = s.graph;

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Preparation: a float model as quantization's steps want it. Batch normalizations folded, float16 weights widened,
+// activations written in operators that engines have in integers.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "model/convert/convert.h"
+
+namespace oree {
+
+// `tflite`: what TFLite's operators cannot be in integers is turned into what they can. kInvalid when the model is
+// quantized already.
+Status prepare_for_quantization(Model& model, const ConvertOptions& options, bool tflite);
+
+// The nodes that make the values of these names. kUsage names one that there is not.
+Result<std::set<NodeId>> makers_of(const Graph& graph, const std::set<std::string>& names);
+
+}  // namespace oree
