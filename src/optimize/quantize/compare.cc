@@ -92,22 +92,24 @@ std::vector<Compared> compared_values(const Graph& graph) {
   return compared;
 }
 
+OutputReference::OutputReference(const Graph& graph, const std::vector<NamedTensors>& samples)
+    : samples_(&samples), values_(compared_values(graph)), outputs_(values_.size()) {}
+
+void OutputReference::watch(SampleRun& run) {
+  for (size_t i = 0; i < values_.size(); ++i) {
+    run.watch(values_[i].value, samples_->size(), [this, i](const Tensor& tensor) {
+      outputs_[i].push_back(tensor);
+      return Status();
+    });
+  }
+}
+
 Result<OutputReference> OutputReference::make(Files& files, const Graph& graph,
                                               const std::vector<NamedTensors>& samples, const CompareOptions& options) {
-  OutputReference out;
-  out.samples_ = &samples;
-  out.values_ = compared_values(graph);
-  std::vector<ValueId> values;
-  for (const Compared& c : out.values_) values.push_back(c.value);
-  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, values, options.scratch));
-  OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, false));
-  for (const NamedTensors& sample : samples) {
-    out.outputs_.emplace_back(values.size());
-    OREE_TRY(run.run(sample, [&](size_t i, const Tensor& t) {
-      out.outputs_.back()[i] = t;
-      return Status();
-    }));
-  }
+  OutputReference out(graph, samples);
+  SampleRun run(graph, samples);
+  out.watch(run);
+  OREE_TRY(run.run(files, options.threads, options.scratch));
   return out;
 }
 
@@ -119,7 +121,7 @@ Result<std::vector<Noise>> OutputReference::compare(Files& files, const Graph& g
   OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, options.fused));
   std::vector<Noise> noises(values.size());
   for (size_t s = 0; s < samples_->size(); ++s) {
-    OREE_TRY(run.run((*samples_)[s], [&](size_t i, const Tensor& t) { return noises[i].add(outputs_[s][i], t); }));
+    OREE_TRY(run.run((*samples_)[s], [&](size_t i, const Tensor& t) { return noises[i].add(outputs_[i][s], t); }));
   }
   return noises;
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/io/files.h"
-#include "optimize/quantize/probe.h"
+#include "optimize/quantize/sample_run.h"
 
 namespace oree {
 
@@ -48,6 +48,10 @@ std::vector<Compared> compared_values(const Graph& graph);
 // These values of some samples, kept, so that many others can be held to them.
 class OutputReference {
  public:
+  OutputReference() = default;
+  // `samples`: all of a run, or those that SampleRun::watch() takes for so many.
+  OutputReference(const Graph& graph, const std::vector<NamedTensors>& samples);
+  void watch(SampleRun& run);  // which fills it; meanwhile it must stay where it is
   static Result<OutputReference> make(Files& files, const Graph& graph, const std::vector<NamedTensors>& samples,
                                       const CompareOptions& options);
   // `graph` was made of the other: the same outputs in number and order, and what else is compared by its id; thread
@@ -59,7 +63,7 @@ class OutputReference {
  private:
   const std::vector<NamedTensors>* samples_ = nullptr;
   std::vector<Compared> values_;
-  std::vector<std::vector<Tensor>> outputs_;  // by sample, by value
+  std::vector<std::vector<Tensor>> outputs_;  // by value, by sample
 };
 
 }  // namespace oree

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
-#include <thread>
 
 #include "optimize/quantize/emit.h"
 
@@ -92,154 +91,113 @@ void correct_biases_by_means(const Graph& graph, Plan& plan,
   }
 }
 
+Status ChannelMeans::add(const Tensor& t, bool matrix) {
+  const Shape& shape = t.shape();
+  if (shape.size() < 2)
+    return Error(Code::kInvalid, fmt::format("expected channels, found shape {}", shape_text(shape)));
+  size_t axis = matrix ? shape.size() - 1 : 1;
+  int64_t outer = 1, inner = 1;
+  for (size_t i = 0; i < axis; ++i) outer *= shape[i];
+  for (size_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
+  sums_.resize(static_cast<size_t>(shape[axis]));
+  const float* x = t.as<float>().data();
+  for (int64_t o = 0; o < outer; ++o) {
+    for (double& sum : sums_) {
+      double s = 0;
+      for (int64_t i = 0; i < inner; ++i) s += static_cast<double>(x[i]);
+      sum += s;
+      x += inner;
+    }
+  }
+  count_ += static_cast<double>(outer * inner);
+  return {};
+}
+
+std::vector<double> ChannelMeans::mean() const {
+  std::vector<double> out = sums_;
+  for (double& x : out) x /= std::max(1.0, count_);
+  return out;
+}
+
 namespace {
 
-// A layer's sums before its activation, and what the network gives there.
-struct Tapped {
-  NodeId node = kNoNode;
-  ValueId sums = kNoValue;
-};
-
-std::vector<Tapped> tapped_layers(const Graph& graph, const Plan& plan) {
-  std::vector<Tapped> layers;
-  for (const LayerPlace& layer : plan.placement.layers) {
-    const Node& node = graph.node(layer.node);
-    if (layer.role == Role::kWeighted && takes_bias(node)) layers.push_back({layer.node, node.outputs[0]});
-  }
-  return layers;
+// A layer in float whose bias can be corrected.
+bool takes_correction(const Graph& graph, const Node& node) {
+  const bool known = node.is("Conv") || (node.is("Gemm") && node.real("beta", 1) == 1);
+  if (!known || node.block != kMainBlock || graph.constant(node.inputs[1]) == nullptr) return false;
+  if (node.input(2) == kNoValue) return true;
+  const Constant* bias = graph.constant(node.inputs[2]);
+  return bias != nullptr && bias->elements() == view_weights(graph, node).channels;
 }
 
-class Means {
- public:
-  explicit Means(size_t layers) : sums_(layers), counts_(layers) {}
-
-  Status add(size_t layer, const Tensor& t, bool matrix) {
-    const Shape& shape = t.shape();
-    if (shape.size() < 2)
-      return Error(Code::kInvalid, fmt::format("expected channels, found shape {}", shape_text(shape)));
-    size_t axis = matrix ? shape.size() - 1 : 1;
-    int64_t outer = 1, inner = 1;
-    for (size_t i = 0; i < axis; ++i) outer *= shape[i];
-    for (size_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
-    std::vector<double>& sums = sums_[layer];
-    sums.resize(static_cast<size_t>(shape[axis]));
-    const float* x = t.as<float>().data();
-    for (int64_t o = 0; o < outer; ++o) {
-      for (double& sum : sums) {
-        double s = 0;
-        for (int64_t i = 0; i < inner; ++i) s += static_cast<double>(x[i]);
-        sum += s;
-        x += inner;
-      }
-    }
-    counts_[layer] += static_cast<double>(outer * inner);
-    return {};
+std::vector<float>& bias_of(const Graph& graph, Plan& plan, NodeId n) {
+  auto quantized = plan.weights.find(n);
+  if (quantized != plan.weights.end()) return quantized->second.bias;
+  auto [at, fresh] = plan.float_biases.try_emplace(n);
+  const ValueId bias = graph.node(n).input(2);
+  if (fresh && bias != kNoValue) {
+    for (double b : graph.constant(bias)->to_doubles()) at->second.push_back(static_cast<float>(b));
   }
-
-  std::vector<double> mean(size_t layer) const {
-    std::vector<double> out = sums_[layer];
-    for (double& x : out) x /= std::max(1.0, counts_[layer]);
-    return out;
-  }
-
- private:
-  std::vector<std::vector<double>> sums_;
-  std::vector<double> counts_;
-};
-
-// Layers in float whose bias can be corrected.
-std::vector<Tapped> tapped_floats(const Graph& graph, const Plan& plan) {
-  std::vector<Tapped> layers;
-  for (NodeId n : graph.order()) {
-    const Node& node = graph.node(n);
-    const bool known = node.is("Conv") || (node.is("Gemm") && node.real("beta", 1) == 1);
-    if (!known || plan.weights.contains(n) || node.block != kMainBlock) continue;
-    const Constant* weights = graph.constant(node.inputs[1]);
-    const bool bias = node.input(2) == kNoValue || graph.constant(node.inputs[2]) != nullptr;
-    if (weights == nullptr || !bias) continue;
-    const Constant* numbers = graph.constant(node.input(2));
-    if (numbers != nullptr && numbers->elements() != view_weights(graph, node).channels) continue;
-    layers.push_back({n, node.outputs[0]});
-  }
-  return layers;
+  return at->second;
 }
 
-// Those from which no other of them is reached.
-std::vector<Tapped> last_of(const Graph& graph, const std::vector<Tapped>& layers) {
+Status find_means(Files& files, const Graph& graph, const std::vector<NodeId>& nodes,
+                  const std::vector<NamedTensors>& samples, const CorrectionOptions& options, LayerMeans& means) {
+  SampleRun run(graph, samples);
+  watch_means(graph, nodes, run, means);
+  return run.run(files, options.threads, options.scratch, options.fused);
+}
+
+}  // namespace
+
+std::vector<NodeId> last_layers(const Graph& graph, const Plan& plan) {
   std::set<NodeId> nodes;
-  for (const Tapped& layer : layers) nodes.insert(layer.node);
+  for (NodeId n : graph.order()) {
+    const bool quantized = plan.weights.contains(n);
+    if (quantized ? takes_bias(graph.node(n)) : takes_correction(graph, graph.node(n))) nodes.insert(n);
+  }
   const std::vector<bool> followed = values_leading_to(graph, [&](NodeId n) { return nodes.contains(n); });
-  std::vector<Tapped> last;
-  for (const Tapped& layer : layers) {
-    if (!followed[static_cast<size_t>(layer.sums)]) last.push_back(layer);
+  std::vector<NodeId> last;
+  for (NodeId n : nodes) {
+    if (!followed[static_cast<size_t>(graph.node(n).outputs[0])]) last.push_back(n);
   }
   return last;
 }
 
-class Corrector {
- public:
-  Corrector(Files& files, const Graph& graph, Plan& plan, const std::vector<NamedTensors>& samples,
-            const CorrectionOptions& options)
-      : files_(files), graph_(graph), plan_(plan), samples_(samples), options_(options) {}
-
-  Status run(const std::vector<Tapped>& layers) {
-    if (layers.empty() || samples_.empty()) return {};
-    // Both networks side by side: each on one thread, so that the sums are the same bits on any machine load.
-    Result<Means> wanted = Error(Code::kInternal, "");
-    std::thread beside([&] { wanted = means(graph_, layers, false); });
-    Graph simulated = graph_;
-    Status emitted = emit(simulated, plan_);
-    Result<Means> found = emitted.ok() ? means(simulated, layers, options_.fused) : Result<Means>(emitted.error());
-    beside.join();
-    if (!wanted.ok()) return wanted.error();
-    if (!found.ok()) return found.error();
-    for (size_t i = 0; i < layers.size(); ++i) {
-      std::vector<double> by = wanted->mean(i), is = found->mean(i);
-      for (size_t c = 0; c < by.size(); ++c) by[c] -= is[c];
-      add_to_bias(bias_of(layers[i].node), by);
-    }
-    return {};
+void watch_means(const Graph& graph, const std::vector<NodeId>& nodes, SampleRun& run, LayerMeans& means) {
+  for (NodeId n : nodes) {
+    const Node& node = graph.node(n);
+    run.watch(node.outputs[0], run.samples(), [&mean = means[n], matrix = node.is("Gemm")](const Tensor& tensor) {
+      return mean.add(tensor, matrix);
+    });
   }
-
- private:
-  Result<Means> means(const Graph& graph, const std::vector<Tapped>& layers, bool fused) {
-    std::vector<ValueId> taps;
-    for (const Tapped& layer : layers) taps.push_back(layer.sums);
-    OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files_, graph, taps, options_.scratch));
-    OREE_TRY_ASSIGN(Probe::Run run, probe->start(1, fused));
-    Means means(taps.size());
-    for (const NamedTensors& sample : samples_) {
-      OREE_TRY(run.run(
-          sample, [&](size_t i, const Tensor& t) { return means.add(i, t, graph_.node(layers[i].node).is("Gemm")); }));
-    }
-    return means;
-  }
-
-  std::vector<float>& bias_of(NodeId n) {
-    auto quantized = plan_.weights.find(n);
-    if (quantized != plan_.weights.end()) return quantized->second.bias;
-    auto [at, fresh] = plan_.float_biases.try_emplace(n);
-    const ValueId bias = graph_.node(n).input(2);
-    if (fresh && bias != kNoValue) {
-      for (double b : graph_.constant(bias)->to_doubles()) at->second.push_back(static_cast<float>(b));
-    }
-    return at->second;
-  }
-
-  Files& files_;
-  const Graph& graph_;
-  Plan& plan_;
-  const std::vector<NamedTensors>& samples_;
-  const CorrectionOptions& options_;
-};
-
-}  // namespace
+}
 
 Status correct_last_biases(Files& files, const Graph& graph, Plan& plan, const std::vector<NamedTensors>& samples,
-                           const CorrectionOptions& options) {
-  std::vector<Tapped> layers = tapped_layers(graph, plan);
-  for (const Tapped& layer : tapped_floats(graph, plan)) layers.push_back(layer);
-  return Corrector(files, graph, plan, samples, options).run(last_of(graph, layers));
+                           LayerMeans& wanted, const CorrectionOptions& options) {
+  const std::vector<NodeId> layers = last_layers(graph, plan);
+  if (layers.empty() || samples.empty()) return {};
+  std::vector<NodeId> missing;
+  for (NodeId n : layers) {
+    if (!wanted.contains(n)) missing.push_back(n);
+  }
+  CorrectionOptions plain = options;
+  plain.fused = false;
+  OREE_TRY(find_means(files, graph, missing, samples, plain, wanted));
+  Graph simulated = graph;
+  OREE_TRY(emit(simulated, plan));
+  LayerMeans found;
+  SampleRun run(simulated, samples);
+  // Of the values' names the graph before knows the operators.
+  watch_means(graph, layers, run, found);
+  OREE_TRY(run.run(files, options.threads, options.scratch, options.fused));
+  for (NodeId n : layers) {
+    std::vector<double> by = wanted.at(n).mean();
+    const std::vector<double> is = found.at(n).mean();
+    for (size_t c = 0; c < by.size(); ++c) by[c] -= is[c];
+    add_to_bias(bias_of(graph, plan, n), by);
+  }
+  return {};
 }
 
 }  // namespace oree

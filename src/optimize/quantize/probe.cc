@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
+#include <thread>
 
 #include "model/convert/convert.h"
 #include "model/passes/passes.h"
@@ -75,6 +78,71 @@ Result<Probe::Run> Probe::start(int threads, bool fused) const {
   size_t output = 0;
   for (bool input : is_input_) run.output_of_.push_back(input ? 0 : output++);
   return run;
+}
+
+namespace {
+
+// Samples in their order, from several threads.
+class InTurn {
+ public:
+  InTurn(const std::vector<const NamedTensors*>& samples, const Probe::SeeEach& see) : samples_(samples), see_(see) {}
+
+  void work(const Probe& probe, bool fused) {
+    Result<Probe::Run> run = probe.start(1, fused);
+    if (!run.ok()) return fail(run.error(), 0);
+    for (size_t i = next_++; i < samples_.size(); i = next_++) {
+      bool stopped = false;
+      Status ran = run->run(*samples_[i], [&](size_t place, const Tensor& tensor) -> Status {
+        stopped = !wait_for(i);
+        return stopped ? Status(Error(Code::kInternal, "another sample failed")) : see_(i, place, tensor);
+      });
+      if (stopped) return;
+      if (!ran.ok()) return fail(ran.error(), i);
+      std::lock_guard<std::mutex> lock(mutex_);
+      ++done_;
+      changed_.notify_all();
+    }
+  }
+
+  Status verdict() const { return failed_ ? Status(*failed_) : Status(); }
+
+ private:
+  bool wait_for(size_t i) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [&] { return done_ == i || failed_; });
+    return !failed_;
+  }
+
+  // Of the first that failed, whichever thread met one first.
+  void fail(const Error& error, size_t sample) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!failed_ || sample < failed_sample_) {
+      failed_ = error;
+      failed_sample_ = sample;
+    }
+    changed_.notify_all();
+  }
+
+  const std::vector<const NamedTensors*>& samples_;
+  const Probe::SeeEach& see_;
+  std::atomic<size_t> next_ = 0;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  size_t done_ = 0, failed_sample_ = 0;
+  std::optional<Error> failed_;
+};
+
+}  // namespace
+
+Status Probe::run_each(const std::vector<const NamedTensors*>& samples, int threads, bool fused,
+                       const SeeEach& see) const {
+  InTurn turns(samples, see);
+  std::vector<std::thread> others;
+  for (size_t t = 1; t < std::min(samples.size(), static_cast<size_t>(std::max(threads, 1))); ++t)
+    others.emplace_back([&] { turns.work(*this, fused); });
+  turns.work(*this, fused);
+  for (std::thread& t : others) t.join();
+  return turns.verdict();
 }
 
 namespace {

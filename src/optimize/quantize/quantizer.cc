@@ -42,7 +42,8 @@ class Quantizer {
 
   Result<Quantized> run() {
     OREE_TRY(begin());
-    OREE_TRY(round_weights());
+    OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_));
+    OREE_TRY(round_weights(nearest));
     OREE_TRY(options_.judge ? choose_by_drop() : choose_by_noise());
     OREE_TRY_ASSIGN(Plan plan, corrected_plan(mix_.kept));
     OREE_TRY_ASSIGN(Quantized out, finished(plan));
@@ -60,6 +61,7 @@ class Quantizer {
   // What comes out when all that may be is in integers, and weights are rounded to nearest.
   Result<std::vector<Noise>> first_noise() {
     OREE_TRY(begin());
+    OREE_TRY_ASSIGN(reference_, OutputReference::make(files_, graph_, few_, {options_.threads, options_.scratch}));
     OREE_TRY_ASSIGN(const Plan plan, plan_for(kept_));
     return noise(plan);
   }
@@ -74,9 +76,7 @@ class Quantizer {
       return Error(Code::kUnsupported, "no layer of this model has a form in integers in " + dialect_.engine);
     OREE_TRY(look(placement));
     keep_last_joins(placement);
-    OREE_TRY(keep_samples());
-    OREE_TRY_ASSIGN(reference_, OutputReference::make(files_, graph_, few_, compared()));
-    return {};
+    return keep_samples();
   }
 
   // At the network's end the engine's float kernels cost next to nothing, and one scale for all would cost the narrow
@@ -127,9 +127,10 @@ class Quantizer {
     return plan;
   }
 
-  Result<Plan> corrected_plan(const std::set<NodeId>& kept) const {
+  Result<Plan> corrected_plan(const std::set<NodeId>& kept) {
     OREE_TRY_ASSIGN(Plan plan, plan_for(kept));
-    OREE_TRY(correct_last_biases(files_, graph_, plan, many_, correction()));
+    OREE_TRY(correct_last_biases(files_, graph_, plan, many_, float_means_,
+                                 {options_.threads, options_.scratch, exact_here(dialect_)}));
     return plan;
   }
 
@@ -145,19 +146,28 @@ class Quantizer {
     return reference_.compare(files_, quantized, compared());
   }
 
-  CorrectionOptions correction() const { return {options_.scratch, exact_here(dialect_)}; }
+  // In float once for all: what outputs are held to, what weights are rounded for, the means of the last layers.
+  Status run_float(const Plan& plan, Reconstructor& rounder) {
+    reference_ = OutputReference(graph_, few_);
+    SampleRun run(graph_, many_);
+    reference_.watch(run);
+    rounder.watch(run);
+    watch_means(graph_, last_layers(graph_, plan), run, float_means_);
+    return run.run(files_, options_.threads, options_.scratch);
+  }
 
   // It takes what goes into each layer in float, so that one rounding serves whatever layers stay in integers.
-  Status round_weights() {
+  Status round_weights(const Plan& nearest) {
     ReconstructOptions how;
+    how.samples_max = options_.thorough ? many_.size() : kSamplesRounded;
     how.threads = options_.threads;
     how.scratch = options_.scratch;
     how.progress = [&](size_t done, size_t total) { progress("round weights", done, total); };
     how.biases_follow = true;
     if (!options_.thorough) how.inputs_max = kInputsRounded;
-    const std::vector<NamedTensors> some = some_of(many_, options_.thorough ? many_.size() : kSamplesRounded);
-    OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_));
-    OREE_TRY_ASSIGN(rounded_, reconstruct_weights(files_, graph_, nearest, some, how));
+    Reconstructor rounder(graph_, nearest.placement, how);
+    OREE_TRY(run_float(nearest, rounder));
+    OREE_TRY_ASSIGN(rounded_, rounder.round(files_, nearest, many_));
     if (rounded_.empty()) {
       OREE_TRY_ASSIGN(first_, noise(nearest));
       return {};
@@ -344,6 +354,7 @@ class Quantizer {
   Planner planner_;
   std::vector<NamedTensors> many_, few_;
   OutputReference reference_;  // of few_
+  LayerMeans float_means_;     // of many_
   std::vector<Noise> first_;   // all that may be in integers
   std::map<NodeId, std::vector<int32_t>> rounded_;
   Mix mix_;

@@ -4,14 +4,22 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "core/io/files.h"
+#include "optimize/quantize/sample_run.h"
+#include "optimize/quantize/gram.h"
 #include "optimize/quantize/plan.h"
 
 namespace oree {
 
 struct ReconstructOptions {
-  int threads = 1;  // the result does not depend on them
+  size_t samples_max = 8;  // of those of the run
+  int threads = 1;         // the result does not depend on them
   std::string scratch;
   // Layers of more inputs a channel keep the nearest rounding: work grows with the cube.
   int64_t inputs_max = 1280;
@@ -20,9 +28,35 @@ struct ReconstructOptions {
   std::function<void(size_t done, size_t total)> progress;
 };
 
-// The integers of the plan's weights, by node, of the layers that are not too large. The plan's scales stay.
-Result<std::map<NodeId, std::vector<int32_t>>> reconstruct_weights(Files& files, const Graph& graph, const Plan& plan,
-                                                                   const std::vector<NamedTensors>& samples,
-                                                                   const ReconstructOptions& options);
+class Reconstructor {
+ public:
+  // What is given must outlive it.
+  Reconstructor(const Graph& graph, const GraphPlacement& placement, const ReconstructOptions& options);
+
+  // Has the run show what goes into the layers, as many as may be held at once.
+  void watch(SampleRun& run);
+  // When it has run: the integers of the plan's weights, by node, of the layers that are not too large; those of
+  // layers that were not watched by further runs over `samples`. The plan's scales stay.
+  Result<std::map<NodeId, std::vector<int32_t>>> round(Files& files, const Plan& plan,
+                                                       const std::vector<NamedTensors>& samples);
+
+ private:
+  struct Layer {
+    NodeId node = kNoNode;
+    ValueId input = kNoValue;
+    GramMatrix gram;
+    int64_t bytes = 0;
+  };
+  Status round_watched(const Plan& plan);
+
+  const Graph& graph_;
+  const ReconstructOptions& options_;
+  std::vector<Layer> layers_;
+  size_t begin_ = 0, end_ = 0;  // of those that are watched
+  std::mutex mutex_;
+  size_t done_ = 0;
+  std::optional<Error> failed_;
+  std::map<NodeId, std::vector<int32_t>> found_;
+};
 
 }  // namespace oree
