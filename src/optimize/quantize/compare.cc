@@ -35,23 +35,32 @@ double noise_left(const std::vector<Noise>& now, const std::vector<Noise>& befor
   return now.empty() ? 1 : sum / static_cast<double>(now.size());
 }
 
+namespace {
+
+Status keep_values(Files& files, const Graph& graph, const std::vector<ValueId>& values,
+                   const std::vector<NamedTensors>& samples, const CompareOptions& options,
+                   std::vector<std::vector<Tensor>>& kept) {
+  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, values, options.scratch));
+  OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, false));
+  for (const NamedTensors& sample : samples) {
+    kept.emplace_back(values.size());
+    OREE_TRY(run.run(sample, [&](size_t i, const Tensor& t) {
+      kept.back()[i] = t;
+      return Status();
+    }));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::vector<Noise>> compare_graphs(Files& files, const Graph& first, const std::vector<ValueId>& first_values,
                                           const Graph& second, const std::vector<ValueId>& second_values,
                                           const std::vector<NamedTensors>& samples, const CompareOptions& options,
                                           const std::string& engine) {
   OREE_ASSERT(first_values.size() == second_values.size());
   std::vector<std::vector<Tensor>> wanted;
-  {
-    OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, first, first_values, options.scratch));
-    OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, false));
-    for (const NamedTensors& sample : samples) {
-      wanted.emplace_back(first_values.size());
-      OREE_TRY(run.run(sample, [&](size_t i, const Tensor& t) {
-        wanted.back()[i] = t;
-        return Status();
-      }));
-    }
-  }
+  OREE_TRY(keep_values(files, first, first_values, samples, options, wanted));
   OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe,
                   Probe::open(files, second, second_values, options.scratch, engine, options.ports));
   OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, options.fused));
@@ -114,13 +123,13 @@ Result<OutputReference> OutputReference::make(Files& files, const Graph& graph,
 }
 
 Result<std::vector<Noise>> OutputReference::compare(Files& files, const Graph& graph,
-                                                    const CompareOptions& options) const {
+                                                    const CompareOptions& options, size_t samples_max) const {
   std::vector<ValueId> values;
   for (const Compared& c : values_) values.push_back(c.in(graph));
   OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, values, options.scratch));
   OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, options.fused));
   std::vector<Noise> noises(values.size());
-  for (size_t s = 0; s < samples_->size(); ++s) {
+  for (size_t s = 0; s < std::min(samples_max, samples_->size()); ++s) {
     OREE_TRY(run.run((*samples_)[s], [&](size_t i, const Tensor& t) { return noises[i].add(outputs_[i][s], t); }));
   }
   return noises;

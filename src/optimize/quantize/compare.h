@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -56,8 +57,11 @@ class OutputReference {
                                       const CompareOptions& options);
   // `graph` was made of the other: the same outputs in number and order, and what else is compared by its id; thread
   // safe.
-  Result<std::vector<Noise>> compare(Files& files, const Graph& graph, const CompareOptions& options) const;
+  // Of the first `samples_max` samples.
+  Result<std::vector<Noise>> compare(Files& files, const Graph& graph, const CompareOptions& options,
+                                     size_t samples_max = SIZE_MAX) const;
 
+  const std::vector<Compared>& values() const { return values_; }
   const std::vector<NamedTensors>& samples() const { return *samples_; }  // must outlive it
 
  private:

@@ -17,6 +17,7 @@ namespace {
 // What turning one element from integers to float or back costs, in multiply-accumulates of a convolution: both are
 // bound by memory and by vector units that do some 16 at once.
 constexpr double kBorderMacs = 16;
+constexpr size_t kSamplesTried = 2;  // of the reference's: they tell which layer helps; choosing takes all
 constexpr double kNoiseKept = 0.98;  // a layer that leaves more of the noise than that is not worth its float
 
 class Mixer {
@@ -63,9 +64,16 @@ class Mixer {
       values.push_back(layer.result);
       nodes.push_back(layer.node);
     }
+    std::vector<ValueId> second = values;
+    for (const Compared& c : reference_.values()) {
+      values.push_back(c.value);
+      second.push_back(c.in(quantized));
+    }
     const std::vector<NamedTensors>& samples = reference_.samples();
-    std::vector<NamedTensors> few(samples.begin(), samples.begin() + std::min<ptrdiff_t>(2, std::ssize(samples)));
-    OREE_TRY_ASSIGN(std::vector<Noise> noises, compare_graphs(files_, graph_, values, quantized, values, few, one_));
+    const std::vector<NamedTensors> few(samples.begin(), samples.begin() + static_cast<ptrdiff_t>(std::min(
+                                                                               kSamplesTried, samples.size())));
+    OREE_TRY_ASSIGN(std::vector<Noise> noises, compare_graphs(files_, graph_, values, quantized, second, few, one_));
+    before_few_.assign(noises.begin() + std::ssize(nodes), noises.end());
     for (size_t i = 0; i < nodes.size(); ++i) {
       mix_.layer_noise[nodes[i]] = noises[i];
       noise_of_value_[values[i]] = noises[i].ratio();
@@ -112,11 +120,11 @@ class Mixer {
     return count.ok() ? *count : 0;
   }
 
-  Result<std::vector<Noise>> noise_with(std::set<NodeId> kept) const {
+  Result<std::vector<Noise>> noise_with(const std::set<NodeId>& kept, size_t samples_max = SIZE_MAX) const {
     OREE_TRY_ASSIGN(Plan plan, plan_for_(kept));
     Graph quantized = graph_;
     OREE_TRY(emit(quantized, plan));
-    return reference_.compare(files_, quantized, one_);
+    return reference_.compare(files_, quantized, one_, samples_max);
   }
 
   Status try_some(size_t begin, size_t end) {
@@ -128,11 +136,11 @@ class Mixer {
       for (size_t i = next++; i < end; i = next++) {
         std::set<NodeId> kept = mix_.kept;
         kept.insert(mix_.trials[i].node);
-        Result<std::vector<Noise>> noises = noise_with(std::move(kept));
+        Result<std::vector<Noise>> noises = noise_with(kept, kSamplesTried);
         std::lock_guard<std::mutex> lock(mutex);
         if (!noises.ok()) failed = noises.error();
         if (failed) return;
-        mix_.trials[i].noise_left = noise_left(*noises, mix_.before);
+        mix_.trials[i].noise_left = noise_left(*noises, before_few_);
         if (options_.progress) options_.progress(++done, mix_.trials.size());
       }
     };
@@ -194,6 +202,7 @@ class Mixer {
   const MixOptions& options_;
   CompareOptions one_;  // a trial runs on one thread: the same bits whatever else runs
   int64_t macs_ = 0;
+  std::vector<Noise> before_few_;
   std::map<ValueId, double> noise_of_value_;
   Mix mix_;
 };
