@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "model/passes/channel_shuffle.h"
 #include "model/passes/rewrite.h"
 
 namespace oree {
@@ -34,6 +35,7 @@ bool is_reduction(const Node& node) {
 }
 
 std::optional<Kind> kind_of(const Node& node) {
+  if (node.domain == kShuffleDomain) return Kind{Axes::kAttribute, 0, 0, 1};
   if (!node.domain.empty()) return std::nullopt;
   const OpDef* def = find_op(node);
   if (def == nullptr || def->has(kRandom) || def->has(kHasBlocks)) return std::nullopt;

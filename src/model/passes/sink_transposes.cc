@@ -13,6 +13,7 @@
 #include <functional>
 #include <set>
 
+#include "model/passes/channel_shuffle.h"
 #include "model/passes/passes.h"
 #include "model/passes/region_node.h"
 #include "model/passes/reshape_push.h"
@@ -26,7 +27,6 @@ constexpr int kRoundsMax = 10000;
 struct Region {
   size_t rank = 0;
   BlockId block = kMainBlock;
-  std::vector<NodeId> nodes;  // in order
   std::set<NodeId> members;
   std::vector<ValueId> inputs;   // values from outside that follow the layout, each once
   std::vector<ValueId> outputs;  // values made inside and used outside, each once
@@ -58,7 +58,7 @@ class Sinker {
         if (graph_.node(id).removed || seen.contains(id)) continue;
         Region region = grow(id);
         seen.insert(region.members.begin(), region.members.end());
-        if (!region.nodes.empty()) now += relayout(region);
+        if (!region.members.empty()) now += relayout(region);
       }
       changed += now;
       if (now == 0) break;
@@ -178,10 +178,7 @@ class Sinker {
         }
       }
     }
-    for (NodeId id : graph_.order(region.block)) {
-      if (region.members.contains(id)) region.nodes.push_back(id);
-    }
-    for (NodeId id : region.nodes) {
+    for (NodeId id : region.members) {
       for (ValueId v : layout_inputs(graph_, graph_.node(id))) {
         if (!made_inside(region, v)) add_once(region.inputs, v);
       }
@@ -281,7 +278,7 @@ class Sinker {
     std::optional<Permutation> best;
     for (const Permutation& p : candidates) {
       if (p.size() != region.rank ||
-          !std::ranges::all_of(region.nodes, [&](NodeId n) { return can_relayout(graph_, graph_.node(n), p); }))
+          !std::ranges::all_of(region.members, [&](NodeId n) { return can_relayout(graph_, graph_.node(n), p); }))
         continue;
       int64_t here = border_cost(region, p);
       if (here < best_cost) {
@@ -309,7 +306,9 @@ class Sinker {
     Permutation back = inverse(perm);
     std::map<ValueId, ValueId> inside;  // old value -> the same in the new layout
     for (ValueId v : region.inputs) inside[v] = transposed(graph_, v, perm, region.block);
-    for (NodeId id : region.nodes) relayout_node(graph_, id, perm, inside);
+    for (NodeId id : graph_.order(region.block)) {
+      if (region.members.contains(id)) relayout_node(graph_, id, perm, inside);
+    }
     for (ValueId v : region.outputs) hand_out(region, v, inside.at(v), back);
     graph_.sweep();
   }
@@ -330,6 +329,14 @@ class Sinker {
 
 }  // namespace
 
-PassResult sink_transposes(Graph& graph) { return Sinker(graph).run(); }
+PassResult sink_transposes(Graph& graph) {
+  // A node that nobody needs would keep what it reads in its layout.
+  OREE_TRY_ASSIGN(int dead, remove_dead(graph));
+  fold_shuffles(graph);
+  PassResult changed = Sinker(graph).run();
+  unfold_shuffles(graph);
+  if (!changed.ok() || *changed == 0) return changed;
+  return *changed + dead;
+}
 
 }  // namespace oree

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/passes/permutation.h"
 #include "model/passes/reshape_push.h"
+#include "model/passes/rewrite.h"
 #include "model/passes/test_passes.h"
 
 namespace oree {
@@ -76,6 +77,28 @@ TEST_CASE("a shuffle of channels keeps one transposition") {
   CHECK(sink_transposes(net.g).value() == 0);
 }
 
+TEST_CASE("shuffles in a row, each with a half that skips a convolution, are computed in the convolutions' layout") {
+  NhwcNet net;
+  ValueId x = net.input({1, 5, 6, 3});
+  ValueId y = build(net.g, "Transpose", {net.conv(x, 3, 8)}, {{"perm", kToNchw}});
+  for (int unit = 0; unit < 3; ++unit) {
+    ValueId skips = build(net.g, "Slice", {y, net.ints({0}), net.ints({4}), net.ints({1})});
+    ValueId half = build(net.g, "Slice", {y, net.ints({4}), net.ints({8}), net.ints({1})});
+    ValueId convolved = net.conv(build(net.g, "Transpose", {half}, {{"perm", kToNhwc}}), 4, 4);
+    convolved = build(net.g, "Transpose", {convolved}, {{"perm", kToNchw}});
+    ValueId joined = build(net.g, "Concat", {skips, convolved}, {{"axis", int64_t{1}}});
+    ValueId split = build(net.g, "Reshape", {joined, net.ints({1, 2, 4, 5, 6})});
+    ValueId swapped = build(net.g, "Transpose", {split}, {{"perm", Permutation{0, 2, 1, 3, 4}}});
+    y = build(net.g, "Reshape", {swapped, net.ints({1, 8, 5, 6})});
+  }
+  net.g.add_output(net.conv(build(net.g, "Transpose", {y}, {{"perm", kToNhwc}}), 8, 2));
+  Graph before = net.g;
+  REQUIRE(sink_transposes(net.g).ok());
+  CHECK(count_nodes(net.g, "Transpose") == 5);  // at the picture, at the output, and each shuffle's own
+  check_same(before, net.g);
+  CHECK(sink_transposes(net.g).value() == 0);
+}
+
 TEST_CASE("a transposition goes below a Reshape of whole blocks, and no other") {
   Dims nhwc{1, 5, 6, 8};
   std::optional<ReshapePush> flat = push_through_reshape(nhwc, {1, 30, 8}, kToNhwc);  // N C H W before
@@ -97,6 +120,27 @@ TEST_CASE("a mean over the picture takes any layout") {
   Graph before = net.g;
   REQUIRE(sink_transposes(net.g).ok());
   CHECK(count_nodes(net.g, "Transpose") == 1);
+  check_same(before, net.g, 1e-6);
+}
+
+TEST_CASE("a mean that goes through small Reshapes beside what it is of takes any layout") {
+  NhwcNet net;
+  ValueId x = build(net.g, "Transpose", {net.conv(net.input({1, 5, 6, 3}), 3, 4)}, {{"perm", kToNchw}});
+  ValueId mean = build(net.g, "ReduceMean", {x, net.ints({2, 3})}, {{"keepdims", int64_t{1}}});
+  (void)build(net.g, "Reshape", {x, net.ints({1, 2, -1})});  // for nobody
+  ValueId groups = build(net.g, "Relu", {build(net.g, "Reshape", {mean, net.ints({1, 2, 2})})});
+  ValueId back = build(net.g, "Reshape", {groups, net.ints({1, 4, 1, 1})});
+  ValueId y = build(net.g, "Sub", {x, back});
+  net.g.add_output(net.conv(build(net.g, "Transpose", {y}, {{"perm", kToNhwc}}), 4, 2));
+  Graph before = net.g;
+  REQUIRE(sink_transposes(net.g).ok());
+  int moving = 0;  // the others are of one element an axis but one, and become Reshapes
+  for (NodeId id : net.g.all_nodes()) {
+    const Node& node = net.g.node(id);
+    if (!node.is("Transpose")) continue;
+    moving += !moves_nothing(*transpose_permutation(net.g, node), *net.g.value(node.inputs[0]).dims);
+  }
+  CHECK(moving == 2);
   check_same(before, net.g, 1e-6);
 }
 
