@@ -7,6 +7,7 @@ namespace oree {
 namespace {
 
 constexpr size_t kFileMax = (size_t{1} << 31) - 1;
+constexpr size_t kChunkBytes = size_t{1} << 20;
 
 size_t aligned(size_t position, size_t alignment) { return (position + alignment - 1) / alignment * alignment; }
 
@@ -104,31 +105,29 @@ void FlatbufferWriter::place_table(Record& r, size_t& end) {
   end = r.position + r.size;
 }
 
-void FlatbufferWriter::write(const Record& r, Bytes& out) const {
+void FlatbufferWriter::write(const Record& r, Bytes& out, size_t base) const {
   if (r.kind == Kind::kTable) {
-    store(out, r.position, static_cast<int32_t>(r.position - r.vtable));
+    store(out, r.position - base, static_cast<int32_t>(r.position - r.vtable));
     for (const Field& f : r.fields) {
       size_t at = r.position + f.offset;
       if (f.is_child) {
-        store(out, at, static_cast<uint32_t>(records_[f.bits].position - at));
+        store(out, at - base, static_cast<uint32_t>(records_[f.bits].position - at));
       } else {
-        std::memcpy(out.data() + at, &f.bits, f.size);
+        std::memcpy(out.data() + (at - base), &f.bits, f.size);
       }
     }
     return;
   }
-  store(out, r.position, static_cast<uint32_t>(r.count));
-  ByteView bytes = content(r);
-  if (!bytes.empty()) std::memcpy(out.data() + r.position + 4, bytes.data(), bytes.size());
+  store(out, r.position - base, static_cast<uint32_t>(r.count));
+  if (!r.own.empty()) std::memcpy(out.data() + (r.position + 4 - base), r.own.data(), r.own.size());
   for (size_t i = 0; i < r.objects.size(); ++i) {
     size_t at = r.position + 4 + 4 * i;
-    store(out, at, static_cast<uint32_t>(records_[r.objects[i]].position - at));
+    store(out, at - base, static_cast<uint32_t>(records_[r.objects[i]].position - at));
   }
 }
 
 //   uint32 root | identifier | what was made last … what was made first
-Result<Bytes> FlatbufferWriter::finish(Object root, std::string_view identifier) {
-  OREE_ASSERT(identifier.size() == 4 && root < records_.size());
+Result<size_t> FlatbufferWriter::lay_out() {
   vtables_.clear();
   vtable_list_.clear();
   size_t end = 8;
@@ -137,17 +136,58 @@ Result<Bytes> FlatbufferWriter::finish(Object root, std::string_view identifier)
       place_table(*r, end);
     } else {
       r->position = aligned(end + 4, r->alignment) - 4;
-      end = r->position + 4 + content(*r).size() + 4 * r->objects.size() + (r->ends_in_zero ? 1 : 0);
+      r->size = 4 + content_size(*r) + 4 * r->objects.size() + (r->ends_in_zero ? 1 : 0);
+      end = r->position + r->size;
     }
     if (end > kFileMax) return Error(Code::kExhausted, "a flatbuffer of more than 2 GiB");
   }
-  Bytes out(aligned(end, 8), 0);
-  store(out, 0, static_cast<uint32_t>(records_[root].position));
-  std::memcpy(out.data() + 4, identifier.data(), 4);
-  for (const auto& [position, vtable] : vtable_list_) {
-    std::memcpy(out.data() + position, vtable.data(), 2 * vtable.size());
+  return aligned(end, 8);
+}
+
+Status FlatbufferWriter::emit(Object root, std::string_view identifier, size_t size, const Sink& sink) const {
+  Bytes chunk(8, 0);
+  size_t base = 0;  // where the chunk lies in the file
+  auto flush = [&]() -> Status {
+    OREE_TRY(sink(chunk));
+    base += chunk.size();
+    chunk.clear();
+    return {};
+  };
+  store(chunk, 0, static_cast<uint32_t>(records_[root].position));
+  std::memcpy(chunk.data() + 4, identifier.data(), 4);
+  auto vtable = vtable_list_.begin();
+  for (auto r = records_.rbegin(); r != records_.rend(); ++r) {
+    if (vtable != vtable_list_.end() && vtable->first < r->position) {
+      chunk.resize(vtable->first + 2 * vtable->second.size() - base, 0);
+      std::memcpy(chunk.data() + (vtable->first - base), vtable->second.data(), 2 * vtable->second.size());
+      ++vtable;
+    }
+    chunk.resize(r->position + r->size - r->view.size() - base, 0);
+    write(*r, chunk, base);
+    if (r->view.empty() && chunk.size() < kChunkBytes) continue;
+    OREE_TRY(flush());
+    OREE_TRY(sink(r->view));
+    base += r->view.size();
   }
-  for (const Record& r : records_) write(r, out);
+  chunk.resize(size - base, 0);
+  return flush();
+}
+
+Status FlatbufferWriter::finish(Object root, std::string_view identifier, const Sink& sink) {
+  OREE_ASSERT(identifier.size() == 4 && root < records_.size());
+  OREE_TRY_ASSIGN(size_t size, lay_out());
+  return emit(root, identifier, size, sink);
+}
+
+Result<Bytes> FlatbufferWriter::finish(Object root, std::string_view identifier) {
+  OREE_ASSERT(identifier.size() == 4 && root < records_.size());
+  OREE_TRY_ASSIGN(size_t size, lay_out());
+  Bytes out;
+  out.reserve(size);
+  OREE_TRY(emit(root, identifier, size, [&](ByteView part) {
+    out.insert(out.end(), part.begin(), part.end());
+    return Status();
+  }));
   return out;
 }
 

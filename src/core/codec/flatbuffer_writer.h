@@ -2,11 +2,12 @@
 // Writer of flatbuffers, without a schema: the counterpart of flatbuffer.h.
 //
 // Objects (strings, vectors, tables) are made children first: what refers to another object is made after it. They lie
-// in the file the other way round, because offsets point forward. Long vectors of bytes are not copied before the file
-// itself is made: memory is the file's size and little more. Equal vtables are written once.
+// in the file the other way round, because offsets point forward. Long vectors of bytes are not copied: they go from
+// the caller's memory to the sink. Equal vtables are written once.
 #pragma once
 
 #include <cstring>
+#include <functional>
 #include <map>
 #include <span>
 #include <string_view>
@@ -21,6 +22,7 @@ namespace oree {
 class FlatbufferWriter {
  public:
   using Object = uint32_t;
+  using Sink = std::function<Status(ByteView)>;  // takes the file's bytes in their order
 
   Object string(std::string_view text);
   // The bytes must stay until finish(); the first one lies at a multiple of `alignment` (a power of two) in the file.
@@ -47,6 +49,7 @@ class FlatbufferWriter {
   void child(Object table, int field, Object object);
 
   // kExhausted when the file would pass 2 GiB, which its offsets cannot.
+  Status finish(Object root, std::string_view identifier, const Sink& sink);
   Result<Bytes> finish(Object root, std::string_view identifier);
 
  private:
@@ -75,8 +78,11 @@ class FlatbufferWriter {
   void add_field(Object table, Field field);
   void place_table(Record& record, size_t& end);
   void lay_out_fields(Record& record);
-  static ByteView content(const Record& record) { return record.own.empty() ? record.view : ByteView(record.own); }
-  void write(const Record& record, Bytes& out) const;
+  static size_t content_size(const Record& record) { return record.own.size() + record.view.size(); }  // one of them
+  Result<size_t> lay_out();  // the file's size
+  Status emit(Object root, std::string_view identifier, size_t size, const Sink& sink) const;
+  // At its place in `out`, which begins at `base` of the file; a view is left to the caller.
+  void write(const Record& record, Bytes& out, size_t base) const;
 
   std::vector<Record> records_;
   std::map<std::vector<uint16_t>, size_t> vtables_;  // content -> where it lies

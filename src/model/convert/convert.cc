@@ -78,8 +78,11 @@ Status write_onnx(Files& files, const Model& model, const std::string& path, con
 }
 
 Status write_tflite(Files& files, const Model& model, const std::string& path) {
-  OREE_TRY_ASSIGN(Bytes bytes, write_tflite_model(model));
-  return files.write_atomic(path, bytes);
+  OREE_TRY_ASSIGN(Replacement file, Replacement::begin(files, path));
+  Status written = write_tflite_model(model, {}, [&](ByteView bytes) { return file.write(bytes); });
+  if (written.ok()) written = file.finish();
+  if (!written.ok()) file.give_up();
+  return written;
 }
 
 }  // namespace

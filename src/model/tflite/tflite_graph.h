@@ -5,6 +5,7 @@
 //   file <── write ── nodes of domain "tflite", NHWC <── lower ── ONNX operators
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "model/graph/graph.h"
@@ -26,8 +27,12 @@ struct TfliteWriteOptions {
   std::string signature_key = "serving_default";
 };
 
+using TfliteSink = std::function<Status(ByteView)>;  // takes the file's bytes in their order
+
 // All shapes must be known but the first dimension of inputs. QDQ nodes become quantized tensors. kUnsupported, naming
-// op, node and reason, for what TFLite's builtin operators cannot express: nothing is ever written wrong.
+// op, node and reason, for what TFLite's builtin operators cannot express: nothing is ever written wrong,
+// and such an error comes before the first byte. Weights go to the sink from where they lie.
+Status write_tflite_model(const Model& model, const TfliteWriteOptions& options, const TfliteSink& sink);
 Result<Bytes> write_tflite_model(const Model& model, const TfliteWriteOptions& options = {});
 
 }  // namespace oree

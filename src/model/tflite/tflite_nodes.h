@@ -25,6 +25,8 @@ Result<Model> read_tflite_nodes(ByteView file, std::shared_ptr<const void> owner
                                 TfliteSizes sizes = TfliteSizes::kSigned);
 // The way back; also what has no other node must be of these domains here. kUnsupported, naming the operator, for what
 // has no form in the file.
+Status write_tflite_nodes(const Model& model, const TfliteWriteOptions& options, const TfliteSink& sink);
 Result<Bytes> write_tflite_nodes(const Model& model, const TfliteWriteOptions& options = {});
+Result<Bytes> to_bytes(const std::function<Status(const TfliteSink&)>& write);  // all that it gives the sink
 
 }  // namespace oree

@@ -41,7 +41,7 @@ Status check_types(const Graph& graph) {
   return {};
 }
 
-Result<Bytes> write(const Model& model, const TfliteWriteOptions& options, bool fold) {
+Status write(const Model& model, const TfliteWriteOptions& options, const TfliteSink& sink, bool fold) {
   Model lowered = model;
   Graph& graph = lowered.graph;
   OREE_TRY(infer_types(graph));
@@ -54,17 +54,21 @@ Result<Bytes> write(const Model& model, const TfliteWriteOptions& options, bool 
   OREE_TRY(pass(remove_dead(graph)));
   OREE_TRY(lower_to_tflite(graph));
   OREE_TRY(pass(remove_dead(graph)));
-  return write_tflite_nodes(lowered, options);
+  return write_tflite_nodes(lowered, options, sink);
 }
 
 }  // namespace
 
-Result<Bytes> write_tflite_model(const Model& model, const TfliteWriteOptions& options) {
-  Result<Bytes> file = write(model, options, true);
-  if (file.ok() || file.error().code() != Code::kUnsupported) return file;
+Status write_tflite_model(const Model& model, const TfliteWriteOptions& options, const TfliteSink& sink) {
+  Status folded = write(model, options, sink, true);
+  if (folded.ok() || folded.error().code() != Code::kUnsupported) return folded;
   // A quantized form that TFLite has not may be one that it has in float.
-  Result<Bytes> in_float = write(model, options, false);
-  return in_float.ok() ? std::move(in_float) : std::move(file);
+  Status in_float = write(model, options, sink, false);
+  return in_float.ok() ? in_float : folded;
+}
+
+Result<Bytes> write_tflite_model(const Model& model, const TfliteWriteOptions& options) {
+  return to_bytes([&](const TfliteSink& sink) { return write_tflite_model(model, options, sink); });
 }
 
 }  // namespace oree

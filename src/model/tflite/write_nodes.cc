@@ -11,6 +11,7 @@
 namespace oree {
 namespace {
 
+constexpr char kIdentifier[] = "TFL3";
 constexpr size_t kAlignment = 16;  // of buffers: what engines' kernels want
 // Constants above this lie behind the flatbuffer, whose own offsets end at 2 GiB.
 constexpr size_t kInsideMax = size_t{1900} << 20;
@@ -28,40 +29,25 @@ class FileWriter : public TfliteParts {
     (void)subgraph(kMainBlock);
   }
 
-  Result<Bytes> write() {
-    OREE_TRY_ASSIGN(Bytes file, write_flatbuffer());
-    if (base_ != 0) append_buffers(file);
-    return file;
+  Status write(const TfliteSink& sink) {
+    OREE_TRY_ASSIGN(Object root, make_root());
+    if (base_ == 0) return w_.finish(root, kIdentifier, sink);
+    size_t written = 0;
+    auto count = [&](ByteView part) {
+      written += part.size();
+      return sink(part);
+    };
+    OREE_TRY(w_.finish(root, kIdentifier, count));
+    OREE_ASSERT(written <= base_);
+    OREE_TRY(sink(Bytes(base_ - written, 0)));
+    return append_buffers(sink);
   }
 
-  Result<Bytes> write_flatbuffer() {
-    std::vector<Object> subgraphs;
-    SubgraphWriter main(model_.graph, w_, *this);
-    OREE_TRY_ASSIGN(Object first, main.write(kMainBlock));
-    subgraphs.push_back(first);
-    for (size_t i = 1; i < blocks_.size(); ++i) {
-      SubgraphWriter body(model_.graph, w_, *this);
-      Result<Object> written = blocks_[i] == kFirstContent ? body.write_first_content() : body.write(blocks_[i]);
-      if (!written.ok()) return written.error();
-      subgraphs.push_back(*written);
-    }
-    Object subgraph_list = w_.tables(subgraphs), codes = code_list(), metadata = metadata_list();
-    Object signatures = signature_list(main), description = w_.string(model_.doc), buffers = buffer_list();
-    Object root = w_.table();
-    w_.scalar<uint32_t>(root, 0, 3);
-    w_.child(root, 1, codes);
-    w_.child(root, 2, subgraph_list);
-    w_.child(root, 3, description);
-    w_.child(root, 4, buffers);
-    if (!model_.tflite_metadata.empty()) w_.child(root, 6, metadata);
-    w_.child(root, 7, signatures);
-    return w_.finish(root, "TFL3");
-  }
-
-  size_t constant_bytes() const {
-    size_t n = 0;
-    for (ByteView bytes : buffers_) n += aligned(bytes.size());
-    return n;
+  // Of the flatbuffer alone.
+  Result<size_t> size() {
+    OREE_TRY_ASSIGN(Object root, make_root());
+    OREE_TRY_ASSIGN(Bytes file, w_.finish(root, kIdentifier));
+    return file.size();
   }
 
   uint32_t buffer(ByteView bytes) override {
@@ -99,6 +85,30 @@ class FileWriter : public TfliteParts {
     int version;
     auto operator<=>(const OpCode&) const = default;
   };
+
+  Result<Object> make_root() {
+    std::vector<Object> subgraphs;
+    SubgraphWriter main(model_.graph, w_, *this);
+    OREE_TRY_ASSIGN(Object first, main.write(kMainBlock));
+    subgraphs.push_back(first);
+    for (size_t i = 1; i < blocks_.size(); ++i) {
+      SubgraphWriter body(model_.graph, w_, *this);
+      Result<Object> written = blocks_[i] == kFirstContent ? body.write_first_content() : body.write(blocks_[i]);
+      if (!written.ok()) return written.error();
+      subgraphs.push_back(*written);
+    }
+    Object subgraph_list = w_.tables(subgraphs), codes = code_list(), metadata = metadata_list();
+    Object signatures = signature_list(main), description = w_.string(model_.doc), buffers = buffer_list();
+    Object root = w_.table();
+    w_.scalar<uint32_t>(root, 0, 3);
+    w_.child(root, 1, codes);
+    w_.child(root, 2, subgraph_list);
+    w_.child(root, 3, description);
+    w_.child(root, 4, buffers);
+    if (!model_.tflite_metadata.empty()) w_.child(root, 6, metadata);
+    w_.child(root, 7, signatures);
+    return root;
+  }
 
   Object code_list() {
     std::vector<Object> list;
@@ -168,14 +178,12 @@ class FileWriter : public TfliteParts {
     return w_.tables(list);
   }
 
-  void append_buffers(Bytes& file) {
-    OREE_ASSERT(file.size() <= base_);
-    file.resize(base_ + constant_bytes());
-    size_t at = base_;
+  Status append_buffers(const TfliteSink& sink) const {
     for (ByteView bytes : buffers_) {
-      std::ranges::copy(bytes, file.begin() + static_cast<ptrdiff_t>(at));
-      at += aligned(bytes.size());
+      OREE_TRY(sink(bytes));
+      OREE_TRY(sink(Bytes(aligned(bytes.size()) - bytes.size(), 0)));
     }
+    return {};
   }
 
   const Model& model_;
@@ -200,11 +208,24 @@ size_t constant_bytes(const Graph& graph) {
 
 }  // namespace
 
-Result<Bytes> write_tflite_nodes(const Model& model, const TfliteWriteOptions& options) {
-  if (constant_bytes(model.graph) <= kInsideMax) return FileWriter(model, options, 0).write();
+Status write_tflite_nodes(const Model& model, const TfliteWriteOptions& options, const TfliteSink& sink) {
+  if (constant_bytes(model.graph) <= kInsideMax) return FileWriter(model, options, 0).write(sink);
   // The size of the flatbuffer itself does not depend on where the buffers lie, so long as the numbers are not zero.
-  OREE_TRY_ASSIGN(Bytes without, FileWriter(model, options, kAlignment).write_flatbuffer());
-  return FileWriter(model, options, aligned(without.size())).write();
+  OREE_TRY_ASSIGN(size_t without, FileWriter(model, options, kAlignment).size());
+  return FileWriter(model, options, aligned(without)).write(sink);
+}
+
+Result<Bytes> write_tflite_nodes(const Model& model, const TfliteWriteOptions& options) {
+  return to_bytes([&](const TfliteSink& sink) { return write_tflite_nodes(model, options, sink); });
+}
+
+Result<Bytes> to_bytes(const std::function<Status(const TfliteSink&)>& write) {
+  Bytes file;
+  OREE_TRY(write([&](ByteView part) {
+    file.insert(file.end(), part.begin(), part.end());
+    return Status();
+  }));
+  return file;
 }
 
 }  // namespace oree
