@@ -28,9 +28,9 @@ NOT_IN_GRAPH = {
 }
 NOT_COMPUTED = {"random": "Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike"}
 NOT_LOWERED = {
-    "no counterpart": "AffineGrid BlackmanWindow CenterCropPad Col2Im DFT DeformConv Det GridSample HammingWindow HannWindow "
-                      "MaxRoiPool MaxUnpool MelWeightMatrix RoiAlign STFT TensorScatter Unique",
-    "not yet": "Attention BitCast BitwiseAnd BitwiseOr CumProd RotaryEmbedding Scan SwiGLU",
+    "no counterpart": "BlackmanWindow CenterCropPad Col2Im DFT DeformConv Det HammingWindow HannWindow MaxRoiPool "
+                      "MaxUnpool MelWeightMatrix RoiAlign STFT TensorScatter Unique",
+    "not yet": "BitCast BitwiseAnd BitwiseOr CumProd Scan SwiGLU",
     "training": "NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss",
     "quantized without scales of its values": "ConvInteger DynamicQuantizeLinear MatMulInteger QLinearConv QLinearMatMul",
 }

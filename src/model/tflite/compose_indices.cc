@@ -197,9 +197,11 @@ Result<bool> non_max_suppression(Lower& r) {
   auto overlap = number(3, 0, Dtype::kFloat32);
   auto score = number(4, -3.4028234663852886e38, Dtype::kFloat32);
   if (!most || !overlap || !score) return r.unsupported("thresholds that are no constants");
-  ValueId size = r.number(Dtype::kInt32, std::min(*most, static_cast<double>(boxes[1])));
+  // "All of them" is said by a number beyond any other.
+  const auto chosen_max = static_cast<int64_t>(std::clamp(*most, 0.0, static_cast<double>(boxes[1])));
+  ValueId size = r.number(Dtype::kInt32, static_cast<double>(chosen_max));
   std::vector<ValueId> all;
-  Dims found{Dim(std::min(static_cast<int64_t>(*most), boxes[1]))};
+  Dims found{Dim(chosen_max)};
   for (int64_t n = 0; n < scores[0]; ++n) {
     ValueId image = r.reshape(
         r.add("Slice", {r.in(0), r.ints_constant({n}), r.ints_constant({n + 1}), r.ints_constant({0})}), {boxes[1], 4});

@@ -77,15 +77,63 @@ Result<bool> batch_normalization(Lower& r) {
   return true;
 }
 
+Result<bool> plain_instances(Lower& r, size_t rank) {
+  Moments m = moments(r, r.in(0), axes_from(2, rank), static_cast<double>(r.real("epsilon", 1e-5F)));
+  ValueId scaled = r.add("Mul", {r.add("Div", {m.centred, m.deviation}), by_channel(r, r.in(1), rank)});
+  r.finish("Add", {scaled, by_channel(r, r.in(2), rank)});
+  return true;
+}
+
+// Means of channels, [N, C, 1, ...], become those of the groups that they are in.
+ValueId over_groups(Lower& r, ValueId means, int64_t groups) {
+  const Shape shape = *r.shape(means);
+  const Ints split{shape[0], groups, shape[1] / groups};
+  ValueId mean = r.add("ReduceMean", {r.reshape(means, split), r.ints_constant({2})}, keep());
+  return r.reshape(r.add("Expand", {mean, r.ints_constant(split)}), shape);
+}
+
+// x in groups of channels, each less its mean and over its deviation. Channels stay where they are, so that this can be
+// computed in any layout.
+ValueId group_normal(Lower& r, ValueId x, const Shape& shape, int64_t groups) {
+  ValueId over = r.ints_constant(axes_from(2, shape.size()));
+  auto mean = [&](ValueId v) { return over_groups(r, r.add("ReduceMean", {v, over}, keep()), groups); };
+  ValueId centred = r.add("Sub", {x, mean(x)});
+  ValueId variance = mean(r.add("Mul", {centred, centred}));
+  const auto epsilon = static_cast<double>(r.real("epsilon", 1e-5F));
+  return r.add("Div", {centred, r.add("Sqrt", {r.add("Add", {variance, r.number_like(x, epsilon)})})});
+}
+
+bool has_none(const Shape& shape) { return std::ranges::find(shape, 0) != shape.end(); }
+
+bool all_are(const Lower& r, ValueId v, double number) {
+  std::optional<Constant> c = r.constant_of(v);
+  if (!c) return false;
+  return std::ranges::all_of(c->to_doubles(), [&](double d) { return d == number; });
+}
+
+// Exporters write a normalisation of groups as a Reshape that makes a channel of each group, this, and a Reshape back.
+bool groups_of_reshape(Lower& r) {
+  const NodeId before = r.value(r.in(0)).producer, after = r.graph().only_user(r.out());
+  if (before == kNoNode || after == kNoNode) return false;
+  const Node &split = r.graph().node(before), &join = r.graph().node(after);
+  if (!split.is("Reshape") || !join.is("Reshape") || join.block != r.block()) return false;
+  const ValueId x = split.inputs[0];
+  std::optional<Shape> whole = r.shape(x), parts = r.shape(r.in(0));
+  if (!whole || !parts || whole->size() < 3 || parts->size() != 3 || r.shape(join.outputs[0]) != whole) return false;
+  const int64_t groups = (*parts)[1];
+  if ((*parts)[0] != (*whole)[0] || groups < 1 || (*whole)[1] % groups != 0 || has_none(*whole)) return false;
+  if (!all_are(r, r.in(1), 1) || !all_are(r, r.in(2), 0)) return false;
+  r.take_over(after);
+  r.finish("Identity", {group_normal(r, x, *whole, groups)});
+  return true;
+}
+
 Result<bool> instance_normalization(Lower& r) {
   OREE_TRY(r.want(3));
   OREE_TRY(r.want_plain());
   OREE_TRY_ASSIGN(size_t rank, r.known_rank(r.in(0)));
   if (rank < 3) return r.unsupported("without an image");
-  Moments m = moments(r, r.in(0), axes_from(2, rank), static_cast<double>(r.real("epsilon", 1e-5F)));
-  ValueId scaled = r.add("Mul", {r.add("Div", {m.centred, m.deviation}), by_channel(r, r.in(1), rank)});
-  r.finish("Add", {scaled, by_channel(r, r.in(2), rank)});
-  return true;
+  return groups_of_reshape(r) ? Result<bool>(true) : plain_instances(r, rank);
 }
 
 Result<bool> layer_normalization(Lower& r) {
@@ -125,9 +173,8 @@ Result<bool> group_normalization(Lower& r) {
   OREE_TRY_ASSIGN(Shape shape, r.known(r.in(0)));
   int64_t groups = r.integer("num_groups", 1);
   if (shape.size() < 3 || groups < 1 || shape[1] % groups != 0) return r.invalid(fmt::format("{} groups", groups));
-  Ints split{shape[0], groups, -1};
-  Moments m = moments(r, r.reshape(r.in(0), split), Ints{2}, static_cast<double>(r.real("epsilon", 1e-5F)));
-  ValueId normal = r.reshape(r.add("Div", {m.centred, m.deviation}), shape);
+  if (has_none(shape)) return r.unsupported("an image without elements");
+  ValueId normal = group_normal(r, r.in(0), shape, groups);
   ValueId scaled = r.add("Mul", {normal, by_channel(r, r.in(1), shape.size())});
   r.finish("Add", {scaled, by_channel(r, r.in(2), shape.size())});
   return true;

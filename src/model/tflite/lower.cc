@@ -26,9 +26,9 @@ Handlers collect(std::initializer_list<std::span<const LowerEntry>> families) {
 }
 
 const Handlers& composing() {
-  static const Handlers table =
-      collect({compose_activations(), compose_normalisation(), compose_windows(), compose_resize(),
-               compose_reductions(), compose_indices(), compose_linear(), compose_recurrent()});
+  static const Handlers table = collect({compose_activations(), compose_normalisation(), compose_windows(),
+                                         compose_resize(), compose_reductions(), compose_indices(), compose_linear(),
+                                         compose_recurrent(), compose_attention(), compose_sampling()});
   return table;
 }
 const Handlers& laying_out() {
@@ -90,6 +90,8 @@ Status lower_to_tflite(Graph& graph) {
   OREE_TRY(repeat(graph, composing()));
   Result<int> folded = fold_constants(graph, kTfliteFoldedBytesMax);
   if (!folded.ok()) return folded.error();
+  Result<int> simpler = simplify(graph);  // the Identities that composing ends in would be copies
+  if (!simpler.ok()) return simpler.error();
   Result<int> laid_out = step(graph, laying_out(), false);
   if (!laid_out.ok()) return laid_out.error();
   Result<int> sunk = sink_transposes(graph);

@@ -87,6 +87,8 @@ std::span<const LowerEntry> compose_windows();
 std::span<const LowerEntry> compose_resize();
 std::span<const LowerEntry> compose_reductions();
 std::span<const LowerEntry> compose_indices();
+std::span<const LowerEntry> compose_attention();
+std::span<const LowerEntry> compose_sampling();
 std::span<const LowerEntry> compose_linear();
 std::span<const LowerEntry> compose_recurrent();
 std::span<const LowerEntry> lay_out_convolutions();

@@ -11,6 +11,8 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
+constexpr size_t kAxesMax = 5;  // of STRIDED_SLICE
+
 struct Axis {
   int64_t begin = 0, end = INT64_MAX, step = 1;
 };
@@ -89,11 +91,42 @@ Result<bool> computed_slice(Lower& r, size_t rank, const Ints& axes, const Ints&
   return true;
 }
 
+// Neighbours that are taken whole become one axis, so that few enough are left: the same slice between two Reshapes.
+Result<bool> slice_of_fewer(Lower& r, size_t rank) {
+  OREE_TRY_ASSIGN(Shape shape, r.known(r.in(0)));
+  OREE_TRY_ASSIGN(Shape result, r.known(r.out()));
+  OREE_TRY_ASSIGN(Ints axes, r.ints_or_none(3));
+  if (!r.has(3)) {
+    OREE_TRY_ASSIGN(Ints starts, r.ints(1));
+    for (size_t d = 0; d < starts.size(); ++d) axes.push_back(static_cast<int64_t>(d));
+  }
+  std::vector<bool> sliced(rank, false);
+  for (int64_t& a : axes) {
+    OREE_TRY_ASSIGN(size_t at, r.axis(a, rank));
+    sliced[at] = true;
+  }
+  Ints merged, place(rank);
+  for (size_t d = 0; d < rank; ++d) {
+    if (d > 0 && !sliced[d] && !sliced[d - 1]) {
+      merged.back() *= shape[d];
+    } else {
+      merged.push_back(shape[d]);
+    }
+    place[d] = static_cast<int64_t>(merged.size()) - 1;
+  }
+  if (merged.size() > kAxesMax) return r.unsupported(fmt::format("{} dimensions, at most {}", rank, kAxesMax));
+  for (int64_t& a : axes) a = place[static_cast<size_t>(a < 0 ? a + static_cast<int64_t>(rank) : a)];
+  std::vector<ValueId> inputs{r.reshape(r.in(0), merged), r.in(1), r.in(2), r.ints_constant(axes)};
+  if (r.has(4)) inputs.push_back(r.in(4));
+  r.finish("Reshape", {r.add_like(r.in(0), "Slice", std::move(inputs)), r.ints_constant(result)});
+  return true;
+}
+
 Result<bool> slice(Lower& r) {
   OREE_TRY(r.want(3));
   OREE_TRY(r.want_type(r.in(0), "filbcCsI"));
   OREE_TRY_ASSIGN(size_t rank, r.known_rank(r.in(0)));
-  if (rank > 5) return r.unsupported(fmt::format("{} dimensions, at most 5", rank));
+  if (rank > kAxesMax) return slice_of_fewer(r, rank);
   OREE_TRY_ASSIGN(Ints axes, r.ints_or_none(3));
   OREE_TRY_ASSIGN(Ints steps, r.ints_or_none(4));
   if (!r.has(3)) {

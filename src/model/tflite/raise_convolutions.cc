@@ -146,9 +146,22 @@ Status add_transposed_padding(const Raise& r, const Window& w, const Ints& in, c
   return {};
 }
 
+// Where the batch is free the output's shape is computed; the file says besides how large its images are.
+Result<Ints> output_size(const Raise& r) {
+  if (r.constant_of(r.in(0))) return r.ints(0);
+  std::optional<Dims> dims = r.dims(r.out());
+  if (!dims || dims->size() < 3) return r.unsupported("an output shape that is computed");
+  Ints size;
+  for (size_t i = 0; i < dims->size(); ++i) {
+    if (i > 0 && !(*dims)[i].known()) return r.unsupported("an output shape that is computed");
+    size.push_back((*dims)[i].known() ? (*dims)[i].size : -1);
+  }
+  return size;
+}
+
 Status transposed(Raise& r, const Window& w, std::span<const int64_t> weights_order) {
   OREE_TRY(check(r, w));
-  OREE_TRY_ASSIGN(Ints size, r.ints(0));
+  OREE_TRY_ASSIGN(Ints size, output_size(r));
   size_t rank = w.kernel.size() + 2;
   std::optional<Dims> dims = r.dims(r.in(2));
   if (size.size() != rank) return r.invalid("its output shape has another rank");
