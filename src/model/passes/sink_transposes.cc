@@ -241,8 +241,11 @@ class Sinker {
                        node.is("Transpose") ? transpose_permutation(graph_, node) : std::nullopt) {
           wanted.insert(then(back, *q));
         } else if (absorbs(graph_, node, v, back)) {
-          continue;  // it takes the other layout as it comes
+          cost += cost_below(node);  // it takes the other layout as it comes
+        } else if (std::optional<int64_t> passed = cost_past(node, v, back)) {
+          cost += *passed;
         } else {
+          cost += cost_below(node);
           plain = true;
         }
       }
@@ -253,6 +256,47 @@ class Sinker {
       }
     }
     return cost;
+  }
+
+  // Of the transpositions that follow a Reshape.
+  int64_t cost_below(const Node& reshape) const {
+    if (!only_reshapes(reshape)) return 0;
+    int64_t cost = 0;
+    for (NodeId user : graph_.value(reshape.outputs[0]).users) {
+      if (std::optional<Permutation> q = permutation_of(user))
+        cost += transposition_cost(graph_, reshape.outputs[0], *q);
+    }
+    return cost;
+  }
+
+  // The same once `back`, which its operand would need, has gone below it. Nothing where it does not pass.
+  std::optional<int64_t> cost_past(const Node& reshape, ValueId v, const Permutation& back) const {
+    if (!only_reshapes(reshape)) return std::nullopt;
+    const ValueId out = reshape.outputs[0];
+    const std::optional<Dims>&from = graph_.value(v).dims, &to = graph_.value(out).dims;
+    if (!from || !to) return std::nullopt;
+    std::optional<ReshapePush> push = push_through_reshape(*from, *to, back);
+    if (!push || !is_identity(push->before)) return std::nullopt;
+    std::set<Permutation> wanted;
+    if (graph_.is_output(out)) wanted.insert(push->after);
+    for (NodeId user : graph_.value(out).users) {
+      std::optional<Permutation> q = permutation_of(user);
+      wanted.insert(q ? then(push->after, *q) : push->after);
+    }
+    int64_t cost = 0;
+    for (const Permutation& q : wanted) cost += layout_cost(graph_, out, inverse(push->after), q);
+    return cost;
+  }
+
+  std::optional<Permutation> permutation_of(NodeId id) const {
+    const Node& node = graph_.node(id);
+    return node.is("Transpose") ? transpose_permutation(graph_, node) : std::nullopt;
+  }
+
+  bool feeds_reshape(const Region& region) const {
+    return std::ranges::any_of(region.outputs, [&](ValueId v) {
+      return std::ranges::any_of(graph_.value(v).users, [&](NodeId user) { return only_reshapes(graph_.node(user)); });
+    });
   }
 
   bool used_outside(const Region& region, ValueId v) const {
@@ -287,7 +331,11 @@ class Sinker {
       }
     }
     if (!best) return 0;
-    return keep_if_cheaper(region.block, false, [&] { apply(region, *best); });
+    const bool further = feeds_reshape(region);
+    return keep_if_cheaper(region.block, false, [&] {
+      apply(region, *best);
+      if (further) push_reshapes(region.block);
+    });
   }
 
   // Of all transposes of a block that somebody uses.

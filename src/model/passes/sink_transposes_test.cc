@@ -144,6 +144,24 @@ TEST_CASE("a mean that goes through small Reshapes beside what it is of takes an
   check_same(before, net.g, 1e-6);
 }
 
+TEST_CASE("layers of one dimension keep the layout of the images that their convolutions see") {
+  NhwcNet net;
+  auto conv = [&](ValueId x, int64_t in) {  // of [1, 6, in]
+    ValueId image = build(net.g, "Reshape", {x, net.ints({1, 1, 6, in})});
+    return build(net.g, "Reshape", {net.conv(image, in, 4), net.ints({1, 6, 4})});
+  };
+  ValueId x = conv(net.input({1, 6, 3}), 3);
+  for (int i = 0; i < 3; ++i) {
+    ValueId y = build(net.g, "Elu", {conv(build(net.g, "Pad", {x, net.ints({0, 0, 0, 0, 0, 0})}), 4)});
+    x = build(net.g, "Add", {conv(x, 4), y});
+  }
+  net.g.add_output(x);
+  Graph before = net.g;
+  REQUIRE(sink_transposes(net.g).ok());
+  CHECK(count_nodes(net.g, "Transpose") == 2);
+  check_same(before, net.g, 1e-5);
+}
+
 TEST_CASE("a transposition that an output needs stays, under the output's name") {
   NhwcNet net;
   ValueId x = net.input({1, 4, 4, 3});
