@@ -1,10 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that are composed of TFLite's: written to a file and read again they compute what they did.
-#include "model/passes/test_passes.h"
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/ops/inference.h"
+#include "model/reference/interpreter.h"
 #include "model/tflite/tflite_nodes.h"
 
 namespace oree {
 namespace {
+
+Tensor noise(Dtype dtype, const Shape& shape, uint32_t seed) {
+  Tensor t(dtype, shape);
+  for (int64_t i = 0; i < t.elements(); ++i) {
+    seed = seed * 1664525u + 1013904223u;
+    const auto k = static_cast<size_t>(i);
+    if (dtype == Dtype::kFloat32) t.as<float>()[k] = static_cast<float>(seed >> 8) / 8388608.0F * 4 - 4;
+    if (dtype == Dtype::kInt64) t.as<int64_t>()[k] = seed % 5;
+    if (dtype == Dtype::kBool) t.data()[k] = seed & 1;
+  }
+  return t;
+}
+
+Constant random_constant(const Shape& shape, uint32_t seed) { return Constant(noise(Dtype::kFloat32, shape, seed)); }
+
+std::vector<double> result_of(const Graph& graph) {
+  NamedTensors inputs;
+  uint32_t seed = 7;
+  for (ValueId v : graph.main().inputs) {
+    Shape shape = to_shape(*graph.value(v).dims);
+    for (int64_t& d : shape) d = d < 0 ? 2 : d;
+    inputs.push_back({graph.value(v).name, noise(*graph.value(v).dtype, shape, seed++)});
+  }
+  Result<Interpreter> interpreter = Interpreter::create(graph);
+  REQUIRE_MESSAGE(interpreter.ok(), (interpreter.ok() ? "" : interpreter.error().message()));
+  Result<NamedTensors> outputs = interpreter->run(inputs);
+  REQUIRE_MESSAGE(outputs.ok(), (outputs.ok() ? "" : outputs.error().message()));
+  return outputs->at(0).tensor.to_doubles();
+}
+
+void check_same(const Graph& before, const Graph& after, double tolerance) {
+  std::vector<double> a = result_of(before), b = result_of(after);
+  REQUIRE(a.size() == b.size());
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
+  CHECK(worst <= tolerance);
+}
 
 Graph through_file(const Graph& graph) {
   Model model;
@@ -63,8 +106,9 @@ TEST_CASE("AffineGrid is a product with the places of its image") {
 TEST_CASE("attention with heads beside each other, causal, of keys that heads share") {
   Net net;
   ValueId q = net.reals("q", {2, 3, 16}), k = net.reals("k", {2, 5, 8}), v = net.reals("v", {2, 5, 6});
-  net.proven(net.op("Attention", {q, k, v},
-                    {{"q_num_heads", int64_t{4}}, {"kv_num_heads", int64_t{2}}, {"is_causal", int64_t{1}}, {"softcap", 3.0F}}));
+  net.proven(net.op(
+      "Attention", {q, k, v},
+      {{"q_num_heads", int64_t{4}}, {"kv_num_heads", int64_t{2}}, {"is_causal", int64_t{1}}, {"softcap", 3.0F}}));
 }
 
 TEST_CASE("attention with a mask of flags, under which one query sees nothing") {
@@ -101,7 +145,8 @@ TEST_CASE("rotary embedding turns halves or neighbours, of all numbers or the fi
 TEST_CASE("a slice of more axes than TFLite has, where few are sliced") {
   Net net;
   ValueId x = net.reals("x", {2, 3, 2, 2, 4, 3});
-  net.proven(net.op("Slice", {x, net.ints({1, -1}), net.ints({4, INT64_MIN}), net.ints({4, -1}), net.ints({2, -1})}), 0);
+  net.proven(net.op("Slice", {x, net.ints({1, -1}), net.ints({4, INT64_MIN}), net.ints({4, -1}), net.ints({2, -1})}),
+             0);
 }
 
 TEST_CASE("a normalisation of groups leaves the channels of an image where they are") {
@@ -119,7 +164,8 @@ TEST_CASE("a normalisation of groups leaves the channels of an image where they 
   model.graph = net.g;
   auto file = std::make_shared<Bytes>(write_tflite_model(model).value());
   const Graph written = read_tflite_nodes(*file, file).value().graph;
-  auto transposes = std::ranges::count_if(written.all_nodes(), [&](NodeId n) { return written.node(n).op == "TRANSPOSE"; });
+  auto transposes =
+      std::ranges::count_if(written.all_nodes(), [&](NodeId n) { return written.node(n).op == "TRANSPOSE"; });
   CHECK(transposes == 2);  // at the picture and at the output
 }
 
@@ -127,7 +173,8 @@ TEST_CASE("a transposed convolution of a free batch comes back") {
   Net net;
   ValueId x = net.reals("x", {Dim("N"), 2, 5, 3});
   ValueId w = net.g.add_constant("w", random_constant({2, 4, 3, 3}, 8));
-  net.proven(net.op("ConvTranspose", {x, w}, {{"strides", std::vector<int64_t>{2, 2}}, {"pads", std::vector<int64_t>{1, 1, 1, 1}}}));
+  net.proven(net.op("ConvTranspose", {x, w},
+                    {{"strides", std::vector<int64_t>{2, 2}}, {"pads", std::vector<int64_t>{1, 1, 1, 1}}}));
   // After reading nothing of TFLite's own is left.
   for (NodeId id : through_file(net.g).all_nodes()) CHECK(through_file(net.g).node(id).domain.empty());
 }
