@@ -33,7 +33,8 @@ ValueId places_seen(Lower& r, int64_t length, int64_t keys, int64_t past) {
   for (int64_t i = 0; i < length; ++i) {
     for (int64_t k = 0; k < keys; ++k) {
       const int64_t ahead = k - (past + i);
-      seen.data()[i * keys + k] = (!causal || ahead <= 0) && (left < 0 || -ahead <= left) && (right < 0 || ahead <= right);
+      seen.data()[i * keys + k] =
+          (!causal || ahead <= 0) && (left < 0 || -ahead <= left) && (right < 0 || ahead <= right);
     }
   }
   return r.constant(Constant(std::move(seen)), "mask");
@@ -50,7 +51,7 @@ Result<Parts> parts_of(Lower& r) {
   OREE_TRY_ASSIGN(p.k, heads_apart(r, 1, "kv_num_heads"));
   OREE_TRY_ASSIGN(p.v, heads_apart(r, 2, "kv_num_heads"));
   if (r.has(6)) return r.unsupported("a cache that is filled in part");
-  if (r.has(3 + 1)) {
+  if (r.has(4)) {
     OREE_TRY(r.want_type(r.in(4), "f"));
     OREE_TRY_ASSIGN(Shape past, r.known(r.in(4)));
     if (past.size() != 4 || !r.has(5)) return r.invalid("its past");
@@ -61,7 +62,7 @@ Result<Parts> parts_of(Lower& r) {
   return p;
 }
 
-// What the mask and the places hide; `queries` is [batch, heads, length, keys].
+// What the mask and the places hide; `shape` is that of the scores, [batch, heads, length, keys].
 Result<ValueId> masked(Lower& r, ValueId scores, const Shape& shape, int64_t past) {
   ValueId hidden = r.number_like(scores, kHidden);
   if (ValueId seen = places_seen(r, shape[2], shape[3], past); seen != kNoValue)
@@ -118,8 +119,8 @@ Result<bool> attention(Lower& r) {
 
 // Columns [begin, end) of the last axis, every step-th.
 ValueId columns(Lower& r, ValueId x, int64_t begin, int64_t end, int64_t step = 1) {
-  return r.add("Slice", {x, r.ints_constant({begin}), r.ints_constant({end}), r.ints_constant({-1}),
-                         r.ints_constant({step})});
+  return r.add("Slice",
+               {x, r.ints_constant({begin}), r.ints_constant({end}), r.ints_constant({-1}), r.ints_constant({step})});
 }
 
 Result<bool> rotary_embedding(Lower& r) {
@@ -128,7 +129,8 @@ Result<bool> rotary_embedding(Lower& r) {
   OREE_TRY_ASSIGN(ValueId x, heads_apart(r, 0, "num_heads"));
   OREE_TRY_ASSIGN(Shape shape, r.known(x));
   const int64_t size = shape[3], given = r.integer("rotary_embedding_dim", 0), turned = given == 0 ? size : given;
-  if (turned < 2 || turned > size || turned % 2 != 0) return r.invalid(fmt::format("{} of {} numbers turn", turned, size));
+  if (turned < 2 || turned > size || turned % 2 != 0)
+    return r.invalid(fmt::format("{} of {} numbers turn", turned, size));
   const bool interleaved = r.integer("interleaved", 0) != 0;
   // [batch, 1, length, turned / 2], for all heads.
   auto angles = [&](size_t input) {

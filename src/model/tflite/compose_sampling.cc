@@ -87,8 +87,8 @@ class Sampler {
 
 // One number of each place of the grid, [N, places].
 ValueId coordinate(Lower& r, const Shape& grid, int64_t index) {
-  ValueId column = r.add("Slice", {r.in(1), r.ints_constant({index}), r.ints_constant({index + 1}),
-                                   r.ints_constant({3})});
+  ValueId column =
+      r.add("Slice", {r.in(1), r.ints_constant({index}), r.ints_constant({index + 1}), r.ints_constant({3})});
   return r.reshape(column, {grid[0], grid[1] * grid[2]});
 }
 
@@ -103,7 +103,8 @@ Result<bool> grid_sample(Lower& r) {
   std::string mode = r.text("mode", "linear");
   if (mode != "linear" && mode != "nearest") return r.unsupported(fmt::format("the mode '{}'", mode));
   const int64_t channels = x[1], height = x[2], width = x[3], places = grid[1] * grid[2];
-  if (height < 1 || width < 1 || std::max(height, width) > static_cast<int64_t>(kFar)) return r.unsupported("an image of that size");
+  if (height < 1 || width < 1 || std::max(height, width) > static_cast<int64_t>(kFar))
+    return r.unsupported("an image of that size");
   if (height * width > (1 << 24)) return r.unsupported("an image of more places than floats count");
   Sampler s(r, {r.text("padding_mode", "zeros"), mode == "nearest", r.integer("align_corners", 0) != 0});
   Pair across = s.pair(coordinate(r, grid, 0), width), down = s.pair(coordinate(r, grid, 1), height);
