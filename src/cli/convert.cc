@@ -63,6 +63,7 @@ Json check_json(const SelfCheck& check) {
                        .set("max_relative_error", o.max_relative_error)
                        .set("agrees", o.agrees));
     }
+    if (e.fused) engine.set("fused", Json().set("runtime", e.fused->runtime).set("max_relative_error", e.fused->error));
     engines.push(engine.set("against", e.reference).set("agrees", e.agrees()).set("outputs", outputs));
   }
   return Json().set("reference", check.reference).set("agrees", check.agrees()).set("engines", engines);
@@ -77,7 +78,11 @@ std::string check_text(const SelfCheck& check) {
                             fmt::format("{:.3g}", o.max_relative_error), o.agrees ? "agrees" : "DIFFERS"});
     }
   }
-  return "checked against the source:\n" + table.text();
+  std::string text = "checked against the source:\n" + table.text();
+  for (const EngineCheck& e : check.engines) {
+    if (e.fused) text += fused_text(e) + "\n";
+  }
+  return text;
 }
 
 std::string layers_text(const std::vector<LayerCheck>& layers) {

@@ -44,7 +44,11 @@ std::string engines(const ConvertPage& page) {
           o.agrees ? "" : " bad", o.agrees ? "agrees" : "differs");
     }
   }
-  return html + "</table></section>";
+  html += "</table>";
+  for (const EngineCheck& e : page.check->engines) {
+    if (e.fused) html += fmt::format("<p>{}</p>", xml_escape(fused_text(e)));
+  }
+  return html + "</section>";
 }
 
 // Of nine decades below 1: errors of rounding are short, those that anybody notices long.
@@ -77,6 +81,14 @@ th.bars{width:26%}td .meter.bad{background:var(--bad)}
 )css";
 
 }  // namespace
+
+std::string fused_text(const EngineCheck& engine) {
+  return fmt::format(
+      "{}: agrees operator by operator, as the files say it; {} joins operators to kernels of integers, which on an "
+      "x86 "
+      "without VNNI saturate, and is off by {:.3g} of the range",
+      engine.runtime, engine.fused->runtime, engine.fused->error);
+}
 
 Result<std::string> convert_page(const ConvertPage& page, const Graph& result) {
   NodeNotes notes;

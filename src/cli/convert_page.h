@@ -20,6 +20,8 @@ struct ConvertPage {
   std::string layers_refused;      // why not
 };
 
+std::string fused_text(const EngineCheck& engine);  // which has `fused`
+
 // kExhausted when the result is too large to draw.
 Result<std::string> convert_page(const ConvertPage& page, const Graph& result);
 

@@ -52,6 +52,19 @@ class Convert(unittest.TestCase):
         self.assertTrue(back["agrees"])
         self.assertIn("onnxruntime", [e["runtime"] for e in back["engines"] if e.get("agrees")])
 
+    def test_kernels_that_saturate_are_told_apart_from_a_wrong_conversion(self):
+        # For a CPU with VNNI: without it ONNX Runtime's sums of its products leave 16 bits, and only they.
+        source = self.out.with_name("int8.onnx")
+        subprocess.run([OREE, "quantize", MODELS / "detector.tflite", source, "--engine", "openvino", "--cpu", "vnni", "--random", "4",
+                        "--float-macs", "0", "--no-check"], check=True, stdout=subprocess.DEVNULL, timeout=200)
+        check = convert(source, self.out.with_name("int8.tflite"))["check"]
+        self.assertTrue(check["agrees"])
+        own = next(e for e in check["engines"] if e["runtime"] == "tflite")
+        flags = pathlib.Path("/proc/cpuinfo").read_text() if pathlib.Path("/proc/cpuinfo").exists() else ""
+        if "avx2" in flags and "vnni" not in flags:
+            self.assertEqual(own["fused"]["runtime"], "onnxruntime")
+            self.assertGreater(own["fused"]["max_relative_error"], 1e-2)
+
     def test_tflite_to_tflite_changes_no_bit_of_an_output(self):
         for name in ("detector.tflite", "nmp.tflite", "okay_nabu.tflite"):
             check = convert(MODELS / name, self.out.with_suffix(".tflite"))["check"]

@@ -89,9 +89,11 @@ constexpr double kStepRounding = 1.001;  // a step, and what adding and scaling 
 
 // One run of a file in one engine, in a child; `inputs` by name, or by place.
 Result<NamedTensors> run_file(const Ports& ports, const WorkerSettings& settings, const std::string& scratch,
-                              const std::string& path, const std::string& runtime, const NamedTensors& inputs) {
+                              const std::string& path, const std::string& runtime, const NamedTensors& inputs,
+                              bool fused = true) {
   OREE_TRY_ASSIGN(std::unique_ptr<Worker> worker, Worker::start(ports, settings));
   Candidate candidate;
+  candidate.options.fused = fused;
   candidate.model = path;
   candidate.runtime = runtime;
   OREE_TRY_ASSIGN(Worker::Opened opened, worker->open(candidate));
@@ -224,10 +226,12 @@ class Checking {
     return source_outputs_.emplace(runtime, run_source(runtime, check_.inputs)).first->second;
   }
 
-  Result<NamedTensors> run_source(const std::string& runtime, const NamedTensors& inputs) {
+  Result<NamedTensors> run_source(const std::string& runtime, const NamedTensors& inputs, bool fused = true) {
     return runtime == kInterpreter ? interpret(source_.graph, inputs)
-                                   : run_file(ports_, settings_, plan_.scratch, plan_.source, runtime, inputs);
+                                   : run_file(ports_, settings_, plan_.scratch, plan_.source, runtime, inputs, fused);
   }
+
+  static bool fuses(const std::string& runtime) { return runtime == "onnxruntime" || runtime == "openvino"; }
 
   Result<const NamedTensors*> find_reference() {
     std::vector<std::string> runtimes = source_engines_;
@@ -281,7 +285,34 @@ class Checking {
     if (engine.agrees()) return engine;
     OREE_TRY_ASSIGN(bool excused, as_the_source_does(engine, *outputs));
     if (!excused) OREE_TRY(within_rounding(engine, *outputs, wanted));
+    if (!engine.agrees() && quantized_) OREE_TRY(operator_by_operator(engine, *outputs, given, wanted));
     return engine;
+  }
+
+  // Or do joined kernels of integers saturate, of the result, of the source in its engine, or of both?
+  Status operator_by_operator(EngineCheck& engine, const NamedTensors& outputs, const NamedTensors& given,
+                              const NamedTensors& wanted) {
+    OREE_TRY_ASSIGN(const std::vector<double>* rounding, rounding_of(wanted));
+    double error = 0;
+    for (const OutputCheck& o : engine.outputs) error = std::max(error, o.max_relative_error);
+    auto agrees = [&](const Result<NamedTensors>& source, const Result<NamedTensors>& result,
+                      const std::string& fuses) -> Result<bool> {
+      if (!source.ok() || !result.ok()) return false;
+      OREE_TRY_ASSIGN(std::vector<OutputCheck> again, compare(*source, *result, *rounding));
+      if (!excuse(engine, std::move(again), check_.reference)) return false;
+      engine.fused = {fuses, error};
+      return true;
+    };
+    Result<NamedTensors> result = outputs;
+    if (fuses(engine.runtime)) {
+      result = run_file(ports_, settings_, plan_.scratch, plan_.result, engine.runtime, given, false);
+      OREE_TRY_ASSIGN(bool done, agrees(wanted, result, engine.runtime));
+      if (done) return {};
+    }
+    if (!fuses(check_.reference)) return {};
+    const Result<NamedTensors> source = run_source(check_.reference, check_.inputs, false);
+    OREE_TRY(agrees(source, result, check_.reference));
+    return {};
   }
 
   // Is it the engine that computes this network otherwise? Then it does so with the source, too.

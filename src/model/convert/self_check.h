@@ -25,6 +25,14 @@ struct EngineCheck {
   std::string reference;         // what ran the source for this comparison
   std::optional<Error> refused;  // the engine could not open or run the result: no verdict on it
   std::vector<OutputCheck> outputs;
+  // Of a quantized model: it agrees with its operators one by one (`outputs`), and is so far off (over the range) when
+  // an engine, that of the result or of the source, joins them to kernels of integers, which saturate on an x86 without
+  // VNNI.
+  struct Fused {
+    std::string runtime;
+    double error = 0;
+  };
+  std::optional<Fused> fused = {};
   bool agrees() const;
 };
 

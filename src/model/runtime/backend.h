@@ -23,8 +23,9 @@ struct SessionOptions {
   // "default": what the engine does by itself (OpenVINO may silently compute in bf16).
   // "bf16", "f16": demanded; kUnsupported where the engine or CPU has none.
   std::string precision = "f32";
-  // false: operators run as they are written. ONNX Runtime else joins DequantizeLinear, an operator and QuantizeLinear
-  // to one of integers, which on x86 without VNNI saturates. For simulations: in neither form, never of a candidate.
+  // false: operators run as they are written. ONNX Runtime and OpenVINO else join DequantizeLinear, an operator and
+  // QuantizeLinear to one of integers, which on x86 without VNNI saturates. For simulations and checks, never of what
+  // is tuned or shipped; in the JSON form alone, and only when false.
   bool fused = true;
 };
 

@@ -10,6 +10,7 @@ namespace oree {
 Json session_options_to_json(const SessionOptions& options) {
   Json json = Json::object();
   json.set("threads", options.threads).set("provider", options.provider).set("precision", options.precision);
+  if (!options.fused) json.set("fused", false);
   return json;
 }
 
@@ -27,6 +28,8 @@ Result<SessionOptions> session_options_from_json(const Json& json) {
       auto precision = parse_precision(text);
       if (!precision.ok()) return Error(Code::kInvalid, precision.error().message());
       options.precision = *precision;
+    } else if (key == "fused") {
+      OREE_TRY_ASSIGN(options.fused, json.get_bool(key));
     } else {
       return Error(Code::kInvalid, fmt::format("session options: unknown key '{}'", key));
     }

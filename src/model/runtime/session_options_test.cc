@@ -15,6 +15,9 @@ TEST_CASE("session options survive the way to JSON and back") {
   CHECK(back->threads == 3);
   CHECK(back->provider == "openvino:GPU");
   CHECK(back->precision == "bf16");
+  CHECK(back->fused);
+  options.fused = false;
+  CHECK_FALSE(session_options_from_json(session_options_to_json(options))->fused);
 }
 
 TEST_CASE("session options name the key that is wrong") {

@@ -122,8 +122,8 @@ Result<OutputReference> OutputReference::make(Files& files, const Graph& graph,
   return out;
 }
 
-Result<std::vector<Noise>> OutputReference::compare(Files& files, const Graph& graph,
-                                                    const CompareOptions& options, size_t samples_max) const {
+Result<std::vector<Noise>> OutputReference::compare(Files& files, const Graph& graph, const CompareOptions& options,
+                                                    size_t samples_max) const {
   std::vector<ValueId> values;
   for (const Compared& c : values_) values.push_back(c.in(graph));
   OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, values, options.scratch));

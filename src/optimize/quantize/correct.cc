@@ -167,9 +167,8 @@ std::vector<NodeId> last_layers(const Graph& graph, const Plan& plan) {
 void watch_means(const Graph& graph, const std::vector<NodeId>& nodes, SampleRun& run, LayerMeans& means) {
   for (NodeId n : nodes) {
     const Node& node = graph.node(n);
-    run.watch(node.outputs[0], run.samples(), [&mean = means[n], matrix = node.is("Gemm")](const Tensor& tensor) {
-      return mean.add(tensor, matrix);
-    });
+    run.watch(node.outputs[0], run.samples(),
+              [&mean = means[n], matrix = node.is("Gemm")](const Tensor& tensor) { return mean.add(tensor, matrix); });
   }
 }
 

@@ -4,8 +4,8 @@
 
 #include "core/io/files.h"
 #include "optimize/quantize/calibrate.h"
-#include "optimize/quantize/sample_run.h"
 #include "optimize/quantize/plan.h"
+#include "optimize/quantize/sample_run.h"
 
 namespace oree {
 

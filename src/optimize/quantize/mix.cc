@@ -70,8 +70,8 @@ class Mixer {
       second.push_back(c.in(quantized));
     }
     const std::vector<NamedTensors>& samples = reference_.samples();
-    const std::vector<NamedTensors> few(samples.begin(), samples.begin() + static_cast<ptrdiff_t>(std::min(
-                                                                               kSamplesTried, samples.size())));
+    const std::vector<NamedTensors> few(
+        samples.begin(), samples.begin() + static_cast<ptrdiff_t>(std::min(kSamplesTried, samples.size())));
     OREE_TRY_ASSIGN(std::vector<Noise> noises, compare_graphs(files_, graph_, values, quantized, second, few, one_));
     before_few_.assign(noises.begin() + std::ssize(nodes), noises.end());
     for (size_t i = 0; i < nodes.size(); ++i) {

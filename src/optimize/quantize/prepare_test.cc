@@ -47,7 +47,8 @@ TEST_CASE("a bias of a matrix product is one number a channel, or a sum of its o
     CAPTURE(shape_text(shape));
     Graph g;
     ValueId x = g.add_input("x", Dtype::kFloat32, Dims{3, 4});
-    g.add_output(build(g, "Gemm", {x, normal_constant(g, {4, 5}, 1), normal_constant(g, shape, 2)}, {}, kMainBlock, "y"));
+    g.add_output(
+        build(g, "Gemm", {x, normal_constant(g, {4, 5}, 1), normal_constant(g, shape, 2)}, {}, kMainBlock, "y"));
     Graph apart = prepared(g, false);
     check_same(g, apart, 1e-6);
     const bool row = shape.size() < 2 || shape[0] == 1;

@@ -41,8 +41,8 @@ class Probe {
   // Threads within an operator; 1 gives the same bits whatever else runs.
   // `fused`: SessionOptions::fused. Without it a float graph takes half the memory, and no more time when much is seen.
   Result<Run> start(int threads, bool fused = true) const;
-  // All samples, several at once, each on one thread. `see` is called for one sample after the other, in their order, so
-  // that any number of threads gives the same bits.
+  // All samples, several at once, each on one thread. `see` is called for one sample after the other, in their order,
+  // so that any number of threads gives the same bits.
   using SeeEach = std::function<Status(size_t sample, size_t place, const Tensor& tensor)>;
   Status run_each(const std::vector<const NamedTensors*>& samples, int threads, bool fused, const SeeEach& see) const;
   const std::string& engine() const { return engine_; }

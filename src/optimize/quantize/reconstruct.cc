@@ -28,7 +28,7 @@ void Reconstructor::watch(SampleRun& run) {
     bytes += layers_[end_].bytes;
     if (end_ > begin_ && bytes > options_.gram_bytes_max) break;
     run.watch(layers_[end_].input, options_.samples_max,
-               [&layer = layers_[end_]](const Tensor& tensor) { return layer.gram.add(tensor); });
+              [&layer = layers_[end_]](const Tensor& tensor) { return layer.gram.add(tensor); });
   }
 }
 

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/io/files.h"
-#include "optimize/quantize/sample_run.h"
 #include "optimize/quantize/gram.h"
 #include "optimize/quantize/plan.h"
+#include "optimize/quantize/sample_run.h"
 
 namespace oree {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sample run: a network runs once over a few samples for all that want to see something of it: of the float one what outputs are
-// held to, what weights are rounded for, what biases shall come to.
+// Sample run: a network runs once over a few samples for all that want to see something of it: of the float one what
+// outputs are held to, what weights are rounded for, what biases shall come to.
 #pragma once
 
 #include <functional>
@@ -26,7 +26,7 @@ class SampleRun {
 
  private:
   struct Watch {
-    size_t place = 0;  // among values_
+    size_t place = 0;         // among values_
     std::vector<bool> wants;  // by sample
     See see;
   };

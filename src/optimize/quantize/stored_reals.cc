@@ -79,15 +79,14 @@ Result<ValueId> in_blocks(Graph& graph, const Node& node, int64_t block, bool by
   }
   if (by_product) {
     ValueId packed = graph.add_constant(constant.name + "_quantized",
-                                         pack_integers(integers, {channels, count, block}, Dtype::kInt4));
+                                        pack_integers(integers, {channels, count, block}, Dtype::kInt4));
     ValueId by = graph.add_constant(constant.name + "_scale", Constant::of_floats(placed, {channels, count, 1}));
     return filters(graph, multiplied(graph, packed, by, constant.name), constant);
   }
-  ValueId packed = graph.add_constant(
-      constant.name + "_quantized", pack_integers(integers, columns ? shape : Shape{channels, inputs}, Dtype::kInt4));
-  ValueId by =
-      graph.add_constant(constant.name + "_scale",
-                          Constant::of_floats(placed, columns ? Shape{count, channels} : Shape{channels, count}));
+  ValueId packed = graph.add_constant(constant.name + "_quantized",
+                                      pack_integers(integers, columns ? shape : Shape{channels, inputs}, Dtype::kInt4));
+  ValueId by = graph.add_constant(
+      constant.name + "_scale", Constant::of_floats(placed, columns ? Shape{count, channels} : Shape{channels, count}));
   ValueId reals =
       build(graph, "DequantizeLinear", {packed, by}, {{"axis", int64_t{columns ? 0 : 1}}, {"block_size", block}},
             kMainBlock, constant.name + "_dequantized");

@@ -292,7 +292,7 @@ class OvBackend final : public EngineBackend {
     std::string threads = std::to_string(options.threads);
     std::string device = upper(provider);
     // Threads are the CPU plug-in's option alone; a precision is a hint that every device knows.
-    const char* arguments[8] = {"PERFORMANCE_HINT", "LATENCY", "NUM_STREAMS", "1", nullptr, nullptr, nullptr, nullptr};
+    const char* arguments[10] = {"PERFORMANCE_HINT", "LATENCY", "NUM_STREAMS", "1"};
     size_t count = 4;
     auto add = [&](const char* key, const char* value) {
       arguments[count++] = key;
@@ -300,11 +300,22 @@ class OvBackend final : public EngineBackend {
     };
     if (provider == "cpu") add("INFERENCE_NUM_THREADS", threads.c_str());
     if (options.precision != "default") add("INFERENCE_PRECISION_HINT", options.precision.c_str());
-    const char** a = arguments;
-    OREE_TRY(check(api_,
+    auto compile = [&] {
+      const char** a = arguments;
+      return check(api_,
                    api_.compile(core_, raw_model, device.c_str(), count, &compiled, a[0], a[1], a[2], a[3], a[4], a[5],
-                                a[6], a[7]),
-                   Code::kUnsupported));
+                                a[6], a[7], a[8], a[9]),
+                   Code::kUnsupported);
+    };
+    // The CPU plug-in's own option, which no document promises: without it operators are joined.
+    const size_t documented = count;
+    if (!options.fused && provider == "cpu") add("LP_TRANSFORMS_MODE", "NO");
+    Status compiling = compile();
+    if (!compiling.ok() && count > documented) {
+      count = documented;
+      compiling = compile();
+    }
+    OREE_TRY(compiling);
     auto session = std::make_unique<OvSession>(api_, compiled);
     std::vector<std::string> inputs, outputs;
     OREE_TRY(names_in_file(path, inputs, outputs));
