@@ -64,8 +64,8 @@ double last_step(const Graph& graph, ValueId id) {
   return std::ranges::max(scale->to_doubles());
 }
 
-// 1 for what a sigmoid, a softmax or a tanh makes, moved about or averaged or not; 0 for other values. Engines approximate those to
-// some units in the last place of 1, however small the result is.
+// 1 for what a sigmoid, a softmax or a tanh makes, moved about or averaged or not; 0 for other values. Engines
+// approximate those to some units in the last place of 1, however small the result is.
 double natural_size(const Graph& graph, ValueId id) {
   for (int steps = 0; steps < 64 && id != kNoValue; ++steps) {
     const NodeId producer = graph.value(id).producer;
@@ -76,8 +76,8 @@ double natural_size(const Graph& graph, ValueId id) {
       id = graph.block(node.blocks[0].second).outputs[static_cast<size_t>(graph.value(id).producer_output)];
       continue;
     }
-    static constexpr std::string_view kMoves[] = {"Reshape", "Transpose", "Squeeze",    "Unsqueeze", "Slice",
-                                                  "Concat",  "Identity",  "Cast",       "ReduceMax", "ReduceMin",
+    static constexpr std::string_view kMoves[] = {"Reshape", "Transpose", "Squeeze",    "Unsqueeze",  "Slice",
+                                                  "Concat",  "Identity",  "Cast",       "ReduceMax",  "ReduceMin",
                                                   "MaxPool", "Gather",    "ReduceMean", "AveragePool"};
     if (!node.domain.empty() || std::ranges::find(kMoves, node.op) == std::end(kMoves)) return 0;
     id = node.input(0);

@@ -14,6 +14,7 @@
 #include <set>
 
 #include "model/passes/channel_shuffle.h"
+#include "model/passes/layout_region.h"
 #include "model/passes/passes.h"
 #include "model/passes/region_node.h"
 #include "model/passes/reshape_push.h"
@@ -23,14 +24,6 @@ namespace oree {
 namespace {
 
 constexpr int kRoundsMax = 10000;
-
-struct Region {
-  size_t rank = 0;
-  BlockId block = kMainBlock;
-  std::set<NodeId> members;
-  std::vector<ValueId> inputs;   // values from outside that follow the layout, each once
-  std::vector<ValueId> outputs;  // values made inside and used outside, each once
-};
 
 class Sinker {
  public:
@@ -56,7 +49,7 @@ class Sinker {
       std::set<NodeId> seen;
       for (NodeId id : graph_.order(block)) {
         if (graph_.node(id).removed || seen.contains(id)) continue;
-        Region region = grow(id);
+        Region region = regions_.grow(id);
         seen.insert(region.members.begin(), region.members.end());
         if (!region.members.empty()) now += relayout(region);
       }
@@ -150,160 +143,6 @@ class Sinker {
     return 0;
   }
 
-  // The region around a node: what is reached over values of the same rank through nodes that do not care for layout.
-  Region grow(NodeId seed) {
-    Region region;
-    std::optional<size_t> rank = layout_rank(graph_, graph_.node(seed));
-    if (!rank || *rank < 2) return region;
-    region.rank = *rank;
-    region.block = graph_.node(seed).block;
-    std::vector<NodeId> open{seed};
-    auto visit = [&](NodeId id) {
-      if (id == kNoNode || graph_.node(id).block != region.block || region.members.contains(id)) return;
-      if (layout_rank(graph_, graph_.node(id)) == rank) open.push_back(id);
-    };
-    while (!open.empty()) {
-      NodeId id = open.back();
-      open.pop_back();
-      if (!region.members.insert(id).second) continue;
-      for (ValueId v : layout_inputs(graph_, graph_.node(id))) {
-        visit(graph_.value(v).producer);
-        // A sibling that reads the same value shares its layout only if the value is made inside; else each takes its
-        // own.
-      }
-      for (ValueId v : layout_outputs(graph_, graph_.node(id))) {
-        for (NodeId user : graph_.value(v).users) {
-          const std::vector<ValueId> reads = layout_inputs(graph_, graph_.node(user));
-          if (std::ranges::find(reads, v) != reads.end()) visit(user);
-        }
-      }
-    }
-    for (NodeId id : region.members) {
-      for (ValueId v : layout_inputs(graph_, graph_.node(id))) {
-        if (!made_inside(region, v)) add_once(region.inputs, v);
-      }
-      for (ValueId v : layout_outputs(graph_, graph_.node(id))) {
-        if (leaves(region, v)) add_once(region.outputs, v);
-      }
-    }
-    return region;
-  }
-
-  static void add_once(std::vector<ValueId>& list, ValueId v) {
-    if (std::ranges::find(list, v) == list.end()) list.push_back(v);
-  }
-
-  bool made_inside(const Region& region, ValueId v) const {
-    NodeId producer = graph_.value(v).producer;
-    return producer != kNoNode && region.members.contains(producer);
-  }
-
-  // Used by a node outside, by an input of a member that wants it as it is (a shape, a flag), or an output.
-  bool leaves(const Region& region, ValueId v) const {
-    if (graph_.is_output(v)) return true;
-    for (NodeId user : graph_.value(v).users) {
-      if (!region.members.contains(user)) return true;
-      const std::vector<ValueId> reads = layout_inputs(graph_, graph_.node(user));
-      const Node& node = graph_.node(user);
-      if (std::ranges::count(reads, v) < std::ranges::count(node.inputs, v)) return true;
-    }
-    return false;
-  }
-
-  // What it costs to transpose `v` by `perm`, where it may itself be a transposition.
-  int64_t cost_of(ValueId v, const Permutation& perm) const {
-    if (const Node* t = made_by(graph_, v, "Transpose")) {
-      if (std::optional<Permutation> first = transpose_permutation(graph_, *t))
-        return transposition_cost(graph_, t->inputs[0], then(*first, perm));
-    }
-    return transposition_cost(graph_, v, perm);
-  }
-
-  // Elements moved at the border when the region is computed in the layout `perm` away from now.
-  int64_t border_cost(const Region& region, const Permutation& perm) const {
-    int64_t cost = 0;
-    for (ValueId v : region.inputs) {
-      cost += cost_of(v, perm);
-      // Who else uses a transposition keeps it alive.
-      if (made_by(graph_, v, "Transpose") && !is_identity(perm) && used_outside(region, v))
-        cost += cost_of(v, identity_permutation(perm.size()));
-    }
-    Permutation back = inverse(perm);
-    for (ValueId v : region.outputs) {
-      std::set<Permutation> wanted;
-      bool plain = graph_.is_output(v);
-      for (NodeId user : graph_.value(v).users) {
-        const Node& node = graph_.node(user);
-        if (region.members.contains(user)) {
-          const std::vector<ValueId> reads = layout_inputs(graph_, node);
-          if (std::ranges::count(reads, v) < std::ranges::count(node.inputs, v)) plain = true;
-        } else if (std::optional<Permutation> q =
-                       node.is("Transpose") ? transpose_permutation(graph_, node) : std::nullopt) {
-          wanted.insert(then(back, *q));
-        } else if (absorbs(graph_, node, v, back)) {
-          cost += cost_below(node);  // it takes the other layout as it comes
-        } else if (std::optional<int64_t> passed = cost_past(node, v, back)) {
-          cost += *passed;
-        } else {
-          cost += cost_below(node);
-          plain = true;
-        }
-      }
-      if (plain) wanted.insert(back);
-      for (const Permutation& q : wanted) {
-        if (is_identity(q)) continue;
-        cost += layout_cost(graph_, v, perm, q);
-      }
-    }
-    return cost;
-  }
-
-  // Of the transpositions that follow a Reshape.
-  int64_t cost_below(const Node& reshape) const {
-    if (!only_reshapes(reshape)) return 0;
-    int64_t cost = 0;
-    for (NodeId user : graph_.value(reshape.outputs[0]).users) {
-      if (std::optional<Permutation> q = permutation_of(user))
-        cost += transposition_cost(graph_, reshape.outputs[0], *q);
-    }
-    return cost;
-  }
-
-  // The same once `back`, which its operand would need, has gone below it. Nothing where it does not pass.
-  std::optional<int64_t> cost_past(const Node& reshape, ValueId v, const Permutation& back) const {
-    if (!only_reshapes(reshape)) return std::nullopt;
-    const ValueId out = reshape.outputs[0];
-    const std::optional<Dims>&from = graph_.value(v).dims, &to = graph_.value(out).dims;
-    if (!from || !to) return std::nullopt;
-    std::optional<ReshapePush> push = push_through_reshape(*from, *to, back);
-    if (!push || !is_identity(push->before)) return std::nullopt;
-    std::set<Permutation> wanted;
-    if (graph_.is_output(out)) wanted.insert(push->after);
-    for (NodeId user : graph_.value(out).users) {
-      std::optional<Permutation> q = permutation_of(user);
-      wanted.insert(q ? then(push->after, *q) : push->after);
-    }
-    int64_t cost = 0;
-    for (const Permutation& q : wanted) cost += layout_cost(graph_, out, inverse(push->after), q);
-    return cost;
-  }
-
-  std::optional<Permutation> permutation_of(NodeId id) const {
-    const Node& node = graph_.node(id);
-    return node.is("Transpose") ? transpose_permutation(graph_, node) : std::nullopt;
-  }
-
-  bool feeds_reshape(const Region& region) const {
-    return std::ranges::any_of(region.outputs, [&](ValueId v) {
-      return std::ranges::any_of(graph_.value(v).users, [&](NodeId user) { return only_reshapes(graph_.node(user)); });
-    });
-  }
-
-  bool used_outside(const Region& region, ValueId v) const {
-    if (graph_.is_output(v)) return true;
-    return std::ranges::any_of(graph_.value(v).users, [&](NodeId user) { return !region.members.contains(user); });
-  }
-
   int relayout(const Region& region) {
     std::set<Permutation> candidates;
     for (ValueId v : region.inputs) {
@@ -318,20 +157,20 @@ class Sinker {
         if (std::optional<Permutation> q = transpose_permutation(graph_, node)) candidates.insert(*q);
       }
     }
-    int64_t best_cost = border_cost(region, identity_permutation(region.rank));
+    int64_t best_cost = regions_.border_cost(region, identity_permutation(region.rank));
     std::optional<Permutation> best;
     for (const Permutation& p : candidates) {
       if (p.size() != region.rank ||
           !std::ranges::all_of(region.members, [&](NodeId n) { return can_relayout(graph_, graph_.node(n), p); }))
         continue;
-      int64_t here = border_cost(region, p);
+      int64_t here = regions_.border_cost(region, p);
       if (here < best_cost) {
         best_cost = here;
         best = p;
       }
     }
     if (!best) return 0;
-    const bool further = feeds_reshape(region);
+    const bool further = regions_.feeds_reshape(region);
     return keep_if_cheaper(region.block, false, [&] {
       apply(region, *best);
       if (further) push_reshapes(region.block);
@@ -373,6 +212,7 @@ class Sinker {
   }
 
   Graph& graph_;
+  const LayoutRegions regions_{graph_};
 };
 
 }  // namespace
