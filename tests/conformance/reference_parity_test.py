@@ -93,7 +93,8 @@ def linear():
     yield "MatMul", [real(130), real(130, 5)], {}
     yield "MatMul", [real(7, 33, dtype=np.float16), real(33, 5, dtype=np.float16)], {}
     yield "Gemm", [real(33, 7), real(5, 33), real(5)], {"transA": 1, "transB": 1, "alpha": 0.5, "beta": 2.0}
-    yield "MatMulInteger", [whole(7, 33, dtype=np.uint8, low=0, high=256), whole(33, 5, dtype=np.int8, low=-128, high=128),
+    # Within 64: on an x86 without VNNI ONNX Runtime's sums of two larger products saturate.
+    yield "MatMulInteger", [whole(7, 33, dtype=np.uint8, low=0, high=256), whole(33, 5, dtype=np.int8, low=-64, high=65),
                             np.uint8(100), np.int8(3)], {}
     for equation, shapes in (("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]), ("bhqd,bhkd->bhqk", [(2, 3, 4, 5), (2, 3, 6, 5)]),
                              ("ij,jk,kl->il", [(2, 3), (3, 4), (4, 5)]), ("...ij->...ji", [(2, 3, 4)]),
