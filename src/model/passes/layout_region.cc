@@ -117,8 +117,7 @@ int64_t LayoutRegions::cost_below(const Node& reshape) const {
   if (!only_reshapes(reshape)) return 0;
   int64_t cost = 0;
   for (NodeId user : graph_.value(reshape.outputs[0]).users) {
-    if (std::optional<Permutation> q = permutation_of(user))
-      cost += transposition_cost(graph_, reshape.outputs[0], *q);
+    if (std::optional<Permutation> q = permutation_of(user)) cost += transposition_cost(graph_, reshape.outputs[0], *q);
   }
   return cost;
 }
