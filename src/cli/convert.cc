@@ -11,6 +11,7 @@
 #include "cli/convert_page.h"
 #include "cli/shape_options.h"
 #include "core/base/text.h"
+#include "core/io/scratch_folder.h"
 #include "model/convert/convert.h"
 #include "model/convert/self_check.h"
 
@@ -103,18 +104,6 @@ Json layers_json(const std::vector<LayerCheck>& layers) {
   return list;
 }
 
-// A folder for tensors on their way between processes, beside the result; gone at the end.
-class Scratch {
- public:
-  Scratch(Files& files, std::string path) : files_(files), path_(std::move(path)) {}
-  ~Scratch() { (void)files_.remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  Files& files_;
-  std::string path_;
-};
-
 // What a run found, for the text, the JSON document and the page.
 struct Findings {
   ConvertPage page;
@@ -157,8 +146,7 @@ void add_layers(const Options& options, Result<std::vector<LayerCheck>> layers, 
 
 Status add_check(const Context& context, const Options& options, const Model& source, const Model& result,
                  Findings& f) {
-  Scratch scratch(*context.ports.files, options.result + ".check");
-  OREE_TRY(context.ports.files->make_dirs(scratch.path()));
+  OREE_TRY_ASSIGN(const ScratchFolder scratch, ScratchFolder::beside(*context.ports.files, options.result));
   const SelfCheckPlan plan{options.source, options.result,    options.check_input,
                            options.seed,   options.tolerance, scratch.path()};
   OREE_TRY_ASSIGN(SelfCheck check, self_check(context.ports, WorkerSettings{}, source, result, plan));

@@ -7,27 +7,12 @@
 #include <thread>
 
 #include "core/base/text.h"
+#include "core/io/scratch_folder.h"
 #include "model/load/load.h"
 #include "optimize/quantize/prepare.h"
 
 namespace oree {
 namespace {
-
-// A folder of its own beside the result.
-class Scratch {
- public:
-  Scratch(Files& files, const std::string& result) : files_(files), path_(result + ".scratch") {
-    for (int i = 1; files.exists(path_); ++i) path_ = fmt::format("{}.scratch-{}", result, i);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { (void)files_.remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  Files& files_;
-  std::string path_;
-};
 
 std::vector<TensorInfo> inputs_of(const Graph& graph) {
   std::vector<TensorInfo> infos;
@@ -86,8 +71,7 @@ Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const Quant
       return Error(Code::kUsage, fmt::format("{}: --split-outputs: no output is made by a Concat", request.source));
   }
   OREE_TRY_ASSIGN(std::unique_ptr<Dataset> data, open_samples(files, request, inputs_of(model.graph)));
-  Scratch scratch(files, request.result);
-  OREE_TRY(files.make_dirs(scratch.path()));
+  OREE_TRY_ASSIGN(const ScratchFolder scratch, ScratchFolder::beside(files, request.result));
   QuantizeOptions options = request.quantize;
   options.scratch = scratch.path();
   options.also_whole = !request.mixed_result.empty();
