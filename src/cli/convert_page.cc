@@ -84,9 +84,8 @@ th.bars{width:26%}td .meter.bad{background:var(--bad)}
 
 std::string fused_text(const EngineCheck& engine) {
   return fmt::format(
-      "{}: agrees operator by operator, as the files say it; {} joins operators to kernels of integers, which on an "
-      "x86 "
-      "without VNNI saturate, and is off by {:.3g} of the range",
+      "{}: agrees operator by operator, as the files say it; {} joins operators to kernels of integers, which on "
+      "an x86 without VNNI saturate, and is off by {:.3g} of the range",
       engine.runtime, engine.fused->runtime, engine.fused->error);
 }
 

@@ -92,8 +92,7 @@ int64_t LayoutRegions::border_cost(const Region& region, const Permutation& perm
       if (region.members.contains(user)) {
         const std::vector<ValueId> reads = layout_inputs(graph_, node);
         if (std::ranges::count(reads, v) < std::ranges::count(node.inputs, v)) plain = true;
-      } else if (std::optional<Permutation> q =
-                     node.is("Transpose") ? transpose_permutation(graph_, node) : std::nullopt) {
+      } else if (std::optional<Permutation> q = permutation_of(user)) {
         wanted.insert(then(back, *q));
       } else if (absorbs(graph_, node, v, back)) {
         cost += cost_below(node);  // it takes the other layout as it comes

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
+
+#include "optimize/quantize/turns.h"
 
 namespace oree {
 namespace {
@@ -95,7 +95,7 @@ class Calibrator {
     for (size_t w = 1; w < workers; ++w) threads.emplace_back([&, w] { work(probe, histograms[w]); });
     work(probe, histograms[0]);
     for (std::thread& t : threads) t.join();
-    if (failed_) return *failed_;
+    OREE_TRY(turns_.verdict());
     OREE_TRY(feed_.verdict());
     Calibration out;
     out.samples = feed_.given();
@@ -120,15 +120,15 @@ class Calibrator {
   // One thread: takes the next sample, runs it, counts, and adds what depends on the order when its turn has come.
   void work(const Probe& probe, std::vector<Histogram>& histograms) {
     Result<Probe::Run> run = probe.start(1, false);
-    if (!run.ok()) return fail(run.error(), 0);
+    if (!run.ok()) return turns_.fail(run.error(), 0);
     for (;;) {
       Sample sample;
       size_t turn = 0;
-      if (stopped() || !feed_.next(sample, turn)) return;
+      if (turns_.failed() || !feed_.next(sample, turn)) return;
       std::vector<Seen> seen(values_.size());
       Status ran =
           run->run(sample.inputs, [&](size_t i, const Tensor& t) { return look(i, t, seen[i], histograms[i], turn); });
-      if (!ran.ok()) return fail(ran.error().within(sample.name), turn);
+      if (!ran.ok()) return turns_.fail(ran.error().within(sample.name), turn);
       if (!add(turn, seen)) return;
     }
   }
@@ -147,12 +147,10 @@ class Calibrator {
   const std::string& name(size_t i) const { return graph_.value(values_[i]).name; }
 
   bool add(size_t turn, const std::vector<Seen>& seen) {
-    std::unique_lock<std::mutex> lock(order_mutex_);
-    order_changed_.wait(lock, [&] { return done_ == turn || failed_; });
-    if (failed_) return false;
+    if (!turns_.wait_for(turn)) return false;
     for (size_t i = 0; i < values_.size(); ++i) {
       Range& average = averages_[i];
-      double share = done_ == 0 ? 1 : kMovingAverageShare;
+      double share = turn == 0 ? 1 : kMovingAverageShare;
       average.low += share * (seen[i].range.low - average.low);
       average.high += share * (seen[i].range.high - average.high);
       if (channel_axes_[i] < 0) continue;
@@ -164,25 +162,9 @@ class Calibrator {
       }
       elements_[i] += static_cast<double>(seen[i].channel_elements);
     }
-    ++done_;
-    if (options_.progress) options_.progress(done_, indices_.size());
-    order_changed_.notify_all();
+    if (options_.progress) options_.progress(turn + 1, indices_.size());
+    turns_.end();
     return true;
-  }
-
-  // The first failure in the samples' order is told, whichever thread met one first.
-  void fail(const Error& error, size_t turn) {
-    std::lock_guard<std::mutex> lock(order_mutex_);
-    if (!failed_ || turn < failed_turn_) {
-      failed_ = error;
-      failed_turn_ = turn;
-    }
-    order_changed_.notify_all();
-  }
-
-  bool stopped() {
-    std::lock_guard<std::mutex> lock(order_mutex_);
-    return failed_.has_value();
   }
 
   const Graph& graph_;
@@ -193,11 +175,8 @@ class Calibrator {
   const CalibrationOptions& options_;
   SampleFeed feed_;
 
-  std::mutex order_mutex_;
-  std::condition_variable order_changed_;
-  size_t done_ = 0;
-  std::optional<Error> failed_;
-  size_t failed_turn_ = 0;
+  // What is added up in the samples' order.
+  Turns turns_;
   std::vector<std::vector<double>> sums_, sizes_;
   std::vector<double> elements_;
   std::vector<Range> averages_;

@@ -37,19 +37,11 @@ double noise_left(const std::vector<Noise>& now, const std::vector<Noise>& befor
 
 namespace {
 
-Status keep_values(Files& files, const Graph& graph, const std::vector<ValueId>& values,
-                   const std::vector<NamedTensors>& samples, const CompareOptions& options,
-                   std::vector<std::vector<Tensor>>& kept) {
-  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, values, options.scratch));
-  OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, false));
-  for (const NamedTensors& sample : samples) {
-    kept.emplace_back(values.size());
-    OREE_TRY(run.run(sample, [&](size_t i, const Tensor& t) {
-      kept.back()[i] = t;
-      return Status();
-    }));
-  }
-  return {};
+SampleRun::See keep_in(std::vector<Tensor>& kept) {
+  return [&kept](const Tensor& tensor) {
+    kept.push_back(tensor);
+    return Status();
+  };
 }
 
 }  // namespace
@@ -59,14 +51,16 @@ Result<std::vector<Noise>> compare_graphs(Files& files, const Graph& first, cons
                                           const std::vector<NamedTensors>& samples, const CompareOptions& options,
                                           const std::string& engine) {
   OREE_ASSERT(first_values.size() == second_values.size());
-  std::vector<std::vector<Tensor>> wanted;
-  OREE_TRY(keep_values(files, first, first_values, samples, options, wanted));
+  std::vector<std::vector<Tensor>> wanted(first_values.size());  // by value, by sample
+  SampleRun in_first(first, samples);
+  for (size_t i = 0; i < first_values.size(); ++i) in_first.watch(first_values[i], samples.size(), keep_in(wanted[i]));
+  OREE_TRY(in_first.run(files, 1, options.scratch));
   OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe,
                   Probe::open(files, second, second_values, options.scratch, engine, options.ports));
   OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, options.fused));
   std::vector<Noise> noises(first_values.size());
   for (size_t s = 0; s < samples.size(); ++s) {
-    OREE_TRY(run.run(samples[s], [&](size_t i, const Tensor& t) { return noises[i].add(wanted[s][i], t); }));
+    OREE_TRY(run.run(samples[s], [&](size_t i, const Tensor& t) { return noises[i].add(wanted[i][s], t); }));
   }
   return noises;
 }
@@ -105,12 +99,7 @@ OutputReference::OutputReference(const Graph& graph, const std::vector<NamedTens
     : samples_(&samples), values_(compared_values(graph)), outputs_(values_.size()) {}
 
 void OutputReference::watch(SampleRun& run) {
-  for (size_t i = 0; i < values_.size(); ++i) {
-    run.watch(values_[i].value, samples_->size(), [this, i](const Tensor& tensor) {
-      outputs_[i].push_back(tensor);
-      return Status();
-    });
-  }
+  for (size_t i = 0; i < values_.size(); ++i) run.watch(values_[i].value, samples_->size(), keep_in(outputs_[i]));
 }
 
 Result<OutputReference> OutputReference::make(Files& files, const Graph& graph,

@@ -141,13 +141,6 @@ std::vector<float>& bias_of(const Graph& graph, Plan& plan, NodeId n) {
   return at->second;
 }
 
-Status find_means(Files& files, const Graph& graph, const std::vector<NodeId>& nodes,
-                  const std::vector<NamedTensors>& samples, const CorrectionOptions& options, LayerMeans& means) {
-  SampleRun run(graph, samples);
-  watch_means(graph, nodes, run, means);
-  return run.run(files, options.threads, options.scratch, options.fused);
-}
-
 }  // namespace
 
 std::vector<NodeId> last_layers(const Graph& graph, const Plan& plan) {
@@ -180,16 +173,15 @@ Status correct_last_biases(Files& files, const Graph& graph, Plan& plan, const s
   for (NodeId n : layers) {
     if (!wanted.contains(n)) missing.push_back(n);
   }
-  CorrectionOptions plain = options;
-  plain.fused = false;
-  OREE_TRY(find_means(files, graph, missing, samples, plain, wanted));
+  SampleRun in_float(graph, samples);
+  watch_means(graph, missing, in_float, wanted);
+  OREE_TRY(in_float.run(files, options.threads, options.scratch));
   Graph simulated = graph;
   OREE_TRY(emit(simulated, plan));
   LayerMeans found;
-  SampleRun run(simulated, samples);
-  // Of the values' names the graph before knows the operators.
-  watch_means(graph, layers, run, found);
-  OREE_TRY(run.run(files, options.threads, options.scratch, options.fused));
+  SampleRun in_integers(simulated, samples);
+  watch_means(graph, layers, in_integers, found);  // values keep their ids
+  OREE_TRY(in_integers.run(files, options.threads, options.scratch, options.fused));
   for (NodeId n : layers) {
     std::vector<double> by = wanted.at(n).mean();
     const std::vector<double> is = found.at(n).mean();

@@ -30,7 +30,8 @@ class Products {
       if (const Attribute* a = conv_ ? node_.find(kept) : nullptr) product.attributes.emplace(kept, *a);
     }
     if (rows_) dims_ = permuted(*result_.dims, channels_last());
-    product.inputs = {rows_ ? rows_of(x.integers) : x.integers, weights(), x.zero_point};
+    product.inputs = {rows_ ? transposed(graph_, x.integers, channels_last(), kMainBlock) : x.integers, weights(),
+                      x.zero_point};
     graph_.remove_node(id_);
     Node cast;
     cast.op = "Cast";
@@ -65,17 +66,6 @@ class Products {
     Permutation p = identity_permutation(result_.dims->size());
     std::rotate(p.begin() + 1, p.begin() + 2, p.end());
     return p;
-  }
-
-  ValueId rows_of(ValueId integers) {
-    const Value x = graph_.value(integers);
-    Node transpose;
-    transpose.op = "Transpose";
-    transpose.inputs = {integers};
-    transpose.attributes.emplace("perm", channels_last());
-    transpose.outputs = {
-        graph_.add_value(graph_.unique_name(result_.name + "_rows"), x.dtype, permuted(*x.dims, channels_last()))};
-    return graph_.node(graph_.add_node(std::move(transpose))).outputs[0];
   }
 
   ValueId behind(Node node, const char* suffix, Dtype dtype) { return behind(std::move(node), suffix, dtype, dims_); }
@@ -168,13 +158,12 @@ Constant pack_integers(std::span<const int32_t> integers, Shape shape, Dtype dty
 Status cancel_transposes(Graph& graph) {
   for (NodeId n : graph.order()) {
     const Node& second = graph.node(n);
-    const NodeId maker = second.is("Transpose") ? graph.value(second.inputs[0]).producer : kNoNode;
-    if (maker == kNoNode || !graph.node(maker).is("Transpose") || graph.is_output(second.outputs[0])) continue;
-    const Node& first = graph.node(maker);
-    const std::optional<Permutation> one = transpose_permutation(graph, first),
+    const Node* first = second.is("Transpose") ? made_by(graph, second.inputs[0], "Transpose") : nullptr;
+    if (first == nullptr || graph.is_output(second.outputs[0])) continue;
+    const std::optional<Permutation> one = transpose_permutation(graph, *first),
                                      two = transpose_permutation(graph, second);
     if (!one || !two || !is_identity(then(*one, *two))) continue;
-    graph.replace(second.outputs[0], first.inputs[0]);
+    graph.replace(second.outputs[0], first->inputs[0]);
     graph.remove_node(n);
   }
   OREE_TRY(remove_dead(graph));

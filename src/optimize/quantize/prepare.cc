@@ -8,6 +8,7 @@
 #include "core/base/limits.h"
 #include "model/passes/passes.h"
 #include "model/passes/permutation.h"
+#include "model/passes/rewrite.h"
 
 namespace oree {
 namespace {
@@ -41,17 +42,12 @@ void turn_softmax(Graph& graph) {
     if (axis == -1 || axis == rank - 1) continue;
     Permutation turn = identity_permutation(out.dims->size());
     std::swap(turn.back(), turn[static_cast<size_t>(axis < 0 ? axis + rank : axis)]);
-    auto add = [&](const char* op, ValueId input, Attributes attributes, const char* suffix) {
-      ValueId made = graph.add(op, {input}, std::move(attributes), node.block, out.name + suffix);
-      graph.set_type(made, out.dtype, permuted(*out.dims, turn));
-      return made;
-    };
-    ValueId turned = add("Transpose", node.inputs[0], {{"perm", turn}}, "_turned");
-    turned = add(node.op.c_str(), turned, {{"axis", int64_t{-1}}}, "_shares");
+    const ValueId shares = build(graph, node.op, {transposed(graph, node.inputs[0], turn, node.block)},
+                                 {{"axis", int64_t{-1}}}, node.block, out.name + "_shares");
     graph.remove_node(n);
     Node back;
     back.op = "Transpose";
-    back.inputs = {turned};
+    back.inputs = {shares};
     back.attributes.emplace("perm", turn);  // its own inverse
     back.outputs = {node.outputs[0]};
     graph.add_node(std::move(back), node.block);

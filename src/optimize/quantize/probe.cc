@@ -6,15 +6,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstring>
-#include <mutex>
 #include <thread>
 
 #include "model/convert/convert.h"
 #include "model/passes/passes.h"
 #include "model/runtime/files/real_values.h"
 #include "model/runtime/registry.h"
+#include "optimize/quantize/turns.h"
 
 namespace oree {
 namespace {
@@ -80,67 +79,28 @@ Result<Probe::Run> Probe::start(int threads, bool fused) const {
   return run;
 }
 
-namespace {
-
-// Samples in their order, from several threads.
-class InTurn {
- public:
-  InTurn(const std::vector<const NamedTensors*>& samples, const Probe::SeeEach& see) : samples_(samples), see_(see) {}
-
-  void work(const Probe& probe, bool fused) {
-    Result<Probe::Run> run = probe.start(1, fused);
-    if (!run.ok()) return fail(run.error(), 0);
-    for (size_t i = next_++; i < samples_.size(); i = next_++) {
-      bool stopped = false;
-      Status ran = run->run(*samples_[i], [&](size_t place, const Tensor& tensor) -> Status {
-        stopped = !wait_for(i);
-        return stopped ? Status(Error(Code::kInternal, "another sample failed")) : see_(i, place, tensor);
-      });
-      if (stopped) return;
-      if (!ran.ok()) return fail(ran.error(), i);
-      std::lock_guard<std::mutex> lock(mutex_);
-      ++done_;
-      changed_.notify_all();
-    }
-  }
-
-  Status verdict() const { return failed_ ? Status(*failed_) : Status(); }
-
- private:
-  bool wait_for(size_t i) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [&] { return done_ == i || failed_; });
-    return !failed_;
-  }
-
-  // Of the first that failed, whichever thread met one first.
-  void fail(const Error& error, size_t sample) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (!failed_ || sample < failed_sample_) {
-      failed_ = error;
-      failed_sample_ = sample;
-    }
-    changed_.notify_all();
-  }
-
-  const std::vector<const NamedTensors*>& samples_;
-  const Probe::SeeEach& see_;
-  std::atomic<size_t> next_ = 0;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  size_t done_ = 0, failed_sample_ = 0;
-  std::optional<Error> failed_;
-};
-
-}  // namespace
-
 Status Probe::run_each(const std::vector<const NamedTensors*>& samples, int threads, bool fused,
                        const SeeEach& see) const {
-  InTurn turns(samples, see);
+  Turns turns;
+  std::atomic<size_t> next = 0;
+  auto work = [&] {
+    Result<Run> run = start(1, fused);
+    if (!run.ok()) return turns.fail(run.error(), 0);
+    for (size_t i = next++; i < samples.size(); i = next++) {
+      bool stopped = false;
+      Status ran = run->run(*samples[i], [&](size_t place, const Tensor& tensor) -> Status {
+        stopped = !turns.wait_for(i);
+        return stopped ? Status(Error(Code::kInternal, "another sample failed")) : see(i, place, tensor);
+      });
+      if (stopped) return;
+      if (!ran.ok()) return turns.fail(ran.error(), i);
+      turns.end();
+    }
+  };
   std::vector<std::thread> others;
   for (size_t t = 1; t < std::min(samples.size(), static_cast<size_t>(std::max(threads, 1))); ++t)
-    others.emplace_back([&] { turns.work(*this, fused); });
-  turns.work(*this, fused);
+    others.emplace_back(work);
+  work();
   for (std::thread& t : others) t.join();
   return turns.verdict();
 }
