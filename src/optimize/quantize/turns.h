@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns: threads work on samples as they come, and what depends on the order is done one sample after the other. Internal
-// to optimize/quantize.
+// Turns: threads work on samples as they come, and what depends on the order is done one sample after the other.
+// Internal to optimize/quantize.
 #pragma once
 
 #include <condition_variable>
