@@ -96,8 +96,8 @@ int64_t LayoutRegions::border_cost(const Region& region, const Permutation& perm
         wanted.insert(then(back, *q));
       } else if (absorbs(graph_, node, v, back)) {
         cost += cost_below(node);  // it takes the other layout as it comes
-      } else if (std::optional<int64_t> passed = cost_past(node, v, back)) {
-        cost += *passed;
+      } else if (std::optional<Permutation> after = passed(node, v, back)) {
+        cost += cost_past(node, *after);
       } else {
         cost += cost_below(node);
         plain = true;
@@ -121,21 +121,26 @@ int64_t LayoutRegions::cost_below(const Node& reshape) const {
   return cost;
 }
 
-std::optional<int64_t> LayoutRegions::cost_past(const Node& reshape, ValueId v, const Permutation& back) const {
-  if (!only_reshapes(reshape)) return std::nullopt;
-  const ValueId out = reshape.outputs[0];
-  const std::optional<Dims>&from = graph_.value(v).dims, &to = graph_.value(out).dims;
+std::optional<Permutation> LayoutRegions::passed(const Node& node, ValueId v, const Permutation& back) const {
+  if (multiplies_rows(graph_, node) && node.inputs[0] == v && back.back() + 1 == std::ssize(back)) return back;
+  if (!only_reshapes(node)) return std::nullopt;
+  const std::optional<Dims>&from = graph_.value(v).dims, &to = graph_.value(node.outputs[0]).dims;
   if (!from || !to) return std::nullopt;
   std::optional<ReshapePush> push = push_through_reshape(*from, *to, back);
   if (!push || !is_identity(push->before)) return std::nullopt;
+  return push->after;
+}
+
+int64_t LayoutRegions::cost_past(const Node& node, const Permutation& after) const {
+  const ValueId out = node.outputs[0];
   std::set<Permutation> wanted;
-  if (graph_.is_output(out)) wanted.insert(push->after);
+  if (graph_.is_output(out)) wanted.insert(after);
   for (NodeId user : graph_.value(out).users) {
     std::optional<Permutation> q = permutation_of(user);
-    wanted.insert(q ? then(push->after, *q) : push->after);
+    wanted.insert(q ? then(after, *q) : after);
   }
   int64_t cost = 0;
-  for (const Permutation& q : wanted) cost += layout_cost(graph_, out, inverse(push->after), q);
+  for (const Permutation& q : wanted) cost += layout_cost(graph_, out, inverse(after), q);
   return cost;
 }
 
@@ -144,9 +149,11 @@ std::optional<Permutation> LayoutRegions::permutation_of(NodeId id) const {
   return node.is("Transpose") ? transpose_permutation(graph_, node) : std::nullopt;
 }
 
-bool LayoutRegions::feeds_reshape(const Region& region) const {
+bool LayoutRegions::feeds_passable(const Region& region) const {
   return std::ranges::any_of(region.outputs, [&](ValueId v) {
-    return std::ranges::any_of(graph_.value(v).users, [&](NodeId user) { return only_reshapes(graph_.node(user)); });
+    return std::ranges::any_of(graph_.value(v).users, [&](NodeId user) {
+      return only_reshapes(graph_.node(user)) || multiplies_rows(graph_, graph_.node(user));
+    });
   });
 }
 

@@ -28,7 +28,8 @@ class LayoutRegions {
   Region grow(NodeId seed) const;
   // Elements moved at the border when the region is computed in the layout `perm` away from now.
   int64_t border_cost(const Region& region, const Permutation& perm) const;
-  bool feeds_reshape(const Region& region) const;
+  // Something of it goes into what a transposition may pass: a Reshape, a product by one matrix.
+  bool feeds_passable(const Region& region) const;
 
  private:
   static void add_once(std::vector<ValueId>& list, ValueId v);
@@ -39,8 +40,10 @@ class LayoutRegions {
   int64_t cost_of(ValueId v, const Permutation& perm) const;
   // Of the transpositions that follow a Reshape.
   int64_t cost_below(const Node& reshape) const;
-  // The same once `back`, which its operand would need, has gone below it. Nothing where it does not pass.
-  std::optional<int64_t> cost_past(const Node& reshape, ValueId v, const Permutation& back) const;
+  // `back`, which its operand `v` would need, as it is once it has gone below the node. Nothing where it does not pass.
+  std::optional<Permutation> passed(const Node& node, ValueId v, const Permutation& back) const;
+  // Of the transpositions that follow the node once this one has gone below it, too.
+  int64_t cost_past(const Node& node, const Permutation& after) const;
   std::optional<Permutation> permutation_of(NodeId id) const;
   bool used_outside(const Region& region, ValueId v) const;
 

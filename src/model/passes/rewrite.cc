@@ -62,6 +62,11 @@ bool only_reshapes(const Node& node) {
   return node.is("Reshape") || node.is("Flatten") || node.is("Squeeze") || node.is("Unsqueeze");
 }
 
+bool multiplies_rows(const Graph& graph, const Node& node) {
+  const Constant* matrix = node.is("MatMul") ? graph.constant(node.inputs[1]) : nullptr;
+  return matrix != nullptr && matrix->shape().size() == 2;
+}
+
 std::optional<std::vector<int64_t>> reshape_target(const Graph& graph, ValueId value) {
   const std::optional<Dims>& dims = graph.value(value).dims;
   if (!dims) return std::nullopt;

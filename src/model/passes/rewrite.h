@@ -28,6 +28,8 @@ bool bypass(Graph& graph, ValueId from, ValueId to);
 bool same_quantization(const Graph& graph, ValueId a, ValueId b);
 // Reshape, Flatten, Squeeze, Unsqueeze: the data stays in its order.
 bool only_reshapes(const Node& node);
+// MatMul by one constant matrix: rows along the last axis, whatever the others are.
+bool multiplies_rows(const Graph& graph, const Node& node);
 // The dimensions of a value as a Reshape's constant: one unknown dimension becomes -1. Nothing with more.
 std::optional<std::vector<int64_t>> reshape_target(const Graph& graph, ValueId value);
 

@@ -45,7 +45,7 @@ class Sinker {
   PassResult run(BlockId block) {
     int changed = 0;
     for (int round = 0; round < kRoundsMax; ++round) {
-      int now = join_pairs(block) + push_reshapes(block);
+      int now = join_pairs(block) + push_reshapes(block) + push_products(block);
       std::set<NodeId> seen;
       for (NodeId id : graph_.order(block)) {
         if (graph_.node(id).removed || seen.contains(id)) continue;
@@ -129,6 +129,31 @@ class Sinker {
     });
   }
 
+  // A product by one matrix is of rows along the last axis; transposes of the others go below it.
+  int push_products(BlockId block) {
+    int changed = 0;
+    for (NodeId id : graph_.order(block)) {
+      const Node& node = graph_.node(id);
+      if (node.removed || !multiplies_rows(graph_, node)) continue;
+      const Node* t = made_by(graph_, node.inputs[0], "Transpose");
+      if (t == nullptr || t->block != block) continue;
+      const std::optional<Permutation> perm = transpose_permutation(graph_, *t);
+      const Value made = graph_.value(node.outputs[0]);
+      if (!perm || perm->size() < 2 || perm->back() + 1 != std::ssize(*perm) || !made.dims) continue;
+      if (graph_.value(node.inputs[0]).users.size() != 1 || graph_.is_output(node.inputs[0])) continue;
+      const ValueId source = t->inputs[0], weights = node.inputs[1], out = node.outputs[0];
+      changed += keep_if_cheaper(block, true, [&] {
+        const ValueId now = graph_.add("MatMul", {source, weights}, {}, block);
+        graph_.set_type(now, made.dtype, permuted(*made.dims, inverse(*perm)));
+        graph_.set_quantization(now, made.quantization);
+        graph_.replace_keeping_name(out, transposed(graph_, now, *perm, block));
+        graph_.remove_node(id);
+      });
+    }
+    graph_.sweep();
+    return changed;
+  }
+
   // What a change seems to cost is an estimate: a neighbour may share or keep what it counts as gone. Only what really
   // gets less is kept, or, `or_equal`, no more; and so the pass ends. 1 when it was kept.
   template <typename Change>
@@ -170,10 +195,13 @@ class Sinker {
       }
     }
     if (!best) return 0;
-    const bool further = regions_.feeds_reshape(region);
+    const bool further = regions_.feeds_passable(region);
     return keep_if_cheaper(region.block, false, [&] {
       apply(region, *best);
-      if (further) push_reshapes(region.block);
+      if (further) {
+        push_reshapes(region.block);
+        push_products(region.block);
+      }
     });
   }
 

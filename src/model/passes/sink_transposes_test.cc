@@ -111,6 +111,22 @@ TEST_CASE("a transposition goes below a Reshape of whole blocks, and no other") 
   CHECK(!push_through_reshape({Dim("N"), 4}, {4, Dim("N")}, {1, 0}));
 }
 
+TEST_CASE("a transposition goes below a product by one matrix when it leaves the last axis in its place") {
+  for (const Permutation& perm : {Permutation{0, 2, 1, 3}, Permutation{0, 2, 3, 1}}) {
+    Graph g;
+    ValueId x = g.add_input("x", Dtype::kFloat32, Dims{1, 5, 3, 8});
+    ValueId t = build(g, "Transpose", {x}, {{"perm", perm}});
+    ValueId w = g.add_constant("w", random_constant({to_shape(*g.value(t).dims).back(), 2}, 3));
+    ValueId y = build(g, "MatMul", {build(g, "Softmax", {t}, {{"axis", int64_t{-1}}}), w});
+    g.add_output(build(g, "Transpose", {y}, {{"perm", Permutation{0, 2, 1, 3}}}, kMainBlock, "y"));
+    Graph before = g;
+    CHECK(sink_transposes(g).ok());
+    CHECK(count_nodes(g, "Transpose") == (perm[3] == 3 ? 0 : 2));
+    check_same(before, g);
+    CHECK(sink_transposes(g).value() == 0);
+  }
+}
+
 TEST_CASE("a mean over the picture takes any layout") {
   NhwcNet net;
   ValueId x = net.input({1, 4, 4, 3});

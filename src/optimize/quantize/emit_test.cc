@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "optimize/quantize/emit.h"
 
-#include "optimize/quantize/integer_products.h"
 #include "optimize/quantize/plan_fixture.h"
 
 namespace oree {
@@ -127,26 +126,6 @@ TEST_CASE("a layer that leaves gives out sums of 32 bits, and they are what its 
   check("Gemm", {3, 20}, {7, 20}, 7, {{"transB", int64_t{1}}});
   check("Gemm", {3, 20}, {7, 20}, 0, {{"transB", int64_t{1}}});
   check("MatMul", {2, 5, 20}, {20, 7}, 0, {});
-}
-
-TEST_CASE("who takes a leaving layer's channels last gets them without a transposition") {
-  for (const Ints& perm : {Ints{0, 2, 3, 1}, Ints{0, 3, 2, 1}}) {
-    Graph g;
-    ValueId x = g.add_input("x", Dtype::kFloat32, Dims{1, 20, 3, 4});
-    ValueId scores = build(g, "Conv", {x, normal_constant(g, {8, 20, 1, 1}, 1), normal_constant(g, {8}, 2)});
-    ValueId rows = build(g, "Transpose", {scores}, {{"perm", perm}});
-    ValueId shape = g.add_constant("s", Constant::vector(Ints{1, -1, 4}));
-    g.add_output(build(g, "Reshape", {rows, shape}, {}, kMainBlock, "boxes"));
-    Planned planned(g, "onnxruntime");
-    REQUIRE(planned.plan.placement.layers.size() == 1);
-    Graph q = emitted(g, planned.plan);
-    CHECK(count(q, "MatMulInteger") == 1);
-    CHECK(count(q, "Transpose") == 3);
-    REQUIRE(cancel_transposes(q).ok());
-    CHECK(validate(q).ok());
-    CHECK(count(q, "Transpose") == (perm[1] == 2 ? 1 : 3));  // of the integers; and back, and on
-    CHECK(share_of_noise(g, q) < 1e-3);
-  }
 }
 
 TEST_CASE("a bias that 32 bits cannot hold gets a coarser weight scale, for its channel alone") {

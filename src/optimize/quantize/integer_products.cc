@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "model/passes/passes.h"
 #include "model/passes/permutation.h"
 #include "model/passes/rewrite.h"
+#include "optimize/quantize/rows.h"
 
 namespace oree {
 namespace {
@@ -20,7 +20,8 @@ class Products {
         dtype_(dtype),
         result_(graph.value(node_.outputs[0])),
         dims_(result_.dims),
-        rows_(of_one_tap(node_, graph.constant(node_.inputs[1])->shape())),
+        rows_(of_one_tap(graph, node_)),
+        last_(rows_ ? channels_last(result_.dims->size()) : Permutation()),
         conv_(node_.is("Conv") && !rows_) {}
 
   void put(const ProductOperand& x) {
@@ -29,9 +30,8 @@ class Products {
     for (const char* kept : {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}) {
       if (const Attribute* a = conv_ ? node_.find(kept) : nullptr) product.attributes.emplace(kept, *a);
     }
-    if (rows_) dims_ = permuted(*result_.dims, channels_last());
-    product.inputs = {rows_ ? transposed(graph_, x.integers, channels_last(), kMainBlock) : x.integers, weights(),
-                      x.zero_point};
+    if (rows_) dims_ = permuted(*result_.dims, last_);
+    product.inputs = {rows_ ? transposed(graph_, x.integers, last_, kMainBlock) : x.integers, weights(), x.zero_point};
     graph_.remove_node(id_);
     Node cast;
     cast.op = "Cast";
@@ -51,23 +51,6 @@ class Products {
   }
 
  private:
-  // A convolution of one tap is a matrix product of rows of channels, for which engines have faster kernels than for
-  // ConvInteger; the transposes before and behind mostly meet others.
-  static bool of_one_tap(const Node& node, const Shape& weights) {
-    if (!node.is("Conv") || node.integer("group", 1) != 1) return false;
-    const auto all = [&](const char* name, int64_t wanted) {
-      return std::ranges::all_of(node.integers(name), [&](int64_t i) { return i == wanted; });
-    };
-    return std::all_of(weights.begin() + 2, weights.end(), [](int64_t d) { return d == 1; }) && all("strides", 1) &&
-           all("pads", 0);
-  }
-
-  Permutation channels_last() const {
-    Permutation p = identity_permutation(result_.dims->size());
-    std::rotate(p.begin() + 1, p.begin() + 2, p.end());
-    return p;
-  }
-
   ValueId behind(Node node, const char* suffix, Dtype dtype) { return behind(std::move(node), suffix, dtype, dims_); }
 
   ValueId behind(Node node, const char* suffix, Dtype dtype, const std::optional<Dims>& dims) {
@@ -83,7 +66,7 @@ class Products {
       node = Node();
       node.op = "Transpose";
       node.inputs = {rows};
-      node.attributes.emplace("perm", inverse(channels_last()));
+      node.attributes.emplace("perm", inverse(last_));
     }
     node.outputs = {node_.outputs[0]};
     graph_.add_node(std::move(node));
@@ -137,7 +120,8 @@ class Products {
   const Value result_;
   std::optional<Dims> dims_;  // of the sums
   bool rows_;
-  bool conv_;  // ConvInteger, not a matrix product
+  Permutation last_;  // of rows: channels last
+  bool conv_;         // ConvInteger, not a matrix product
 };
 
 }  // namespace
@@ -153,21 +137,6 @@ Constant pack_integers(std::span<const int32_t> integers, Shape shape, Dtype dty
     }
   }
   return Constant(std::move(out));
-}
-
-Status cancel_transposes(Graph& graph) {
-  for (NodeId n : graph.order()) {
-    const Node& second = graph.node(n);
-    const Node* first = second.is("Transpose") ? made_by(graph, second.inputs[0], "Transpose") : nullptr;
-    if (first == nullptr || graph.is_output(second.outputs[0])) continue;
-    const std::optional<Permutation> one = transpose_permutation(graph, *first),
-                                     two = transpose_permutation(graph, second);
-    if (!one || !two || !is_identity(then(*one, *two))) continue;
-    graph.replace(second.outputs[0], first->inputs[0]);
-    graph.remove_node(n);
-  }
-  OREE_TRY(remove_dead(graph));
-  return {};
 }
 
 void put_products(Graph& graph, NodeId node, const LayerWeights& weights, const ProductOperand& x, Dtype dtype) {

@@ -24,8 +24,4 @@ struct ProductOperand {
 // Its result keeps its id and its name. What used its operands before stays.
 void put_products(Graph& graph, NodeId node, const LayerWeights& weights, const ProductOperand& x, Dtype dtype);
 
-// Who takes such a convolution's result with its channels last gets it as it was before it was turned. Values of the
-// inside that nobody takes then are gone.
-Status cancel_transposes(Graph& graph);
-
 }  // namespace oree

@@ -9,7 +9,7 @@
 namespace oree {
 namespace {
 
-constexpr int64_t kSmallWeights = 64;
+constexpr int64_t kFewWeights = 64;
 
 bool is_float(const Graph& graph, ValueId v) { return v != kNoValue && graph.value(v).dtype == Dtype::kFloat32; }
 
@@ -37,6 +37,11 @@ std::string weights_refused(const Graph& graph, const Node& node) {
 }
 
 }  // namespace
+
+bool has_few_weights(const Graph& graph, const Node& node) {
+  const Constant* weights = graph.constant(node.input(1));
+  return weights != nullptr && weights->elements() < kFewWeights;
+}
 
 std::vector<bool> values_leading_to(const Graph& graph, const std::function<bool(NodeId)>& wanted) {
   std::vector<bool> leading(graph.value_count(), false);
@@ -191,7 +196,7 @@ class Placer {
     std::vector<bool> wanted(graph_.value_count(), false);
     for (auto n = order_.rbegin(); n != order_.rend(); ++n) {
       const Node& node = graph_.node(*n);
-      bool used = (role(*n) == Role::kWeighted && !is_small(node)) || is_product(node);
+      bool used = (role(*n) == Role::kWeighted && !has_few_weights(graph_, node)) || is_product(node);
       for (ValueId v : node.outputs) used |= v != kNoValue && wanted[static_cast<size_t>(v)];
       if (!used && role(*n) != Role::kFloat) leave_float(*n, "no layer with weights follows it");
       if (!used) continue;
@@ -199,12 +204,6 @@ class Placer {
         if (v != kNoValue) wanted[static_cast<size_t>(v)] = true;
       }
     }
-  }
-
-  // A few weights: an expectation over bins, written as a convolution, not a layer that was learnt.
-  bool is_small(const Node& node) const {
-    const Constant* weights = graph_.constant(node.input(1));
-    return weights != nullptr && weights->elements() < kSmallWeights;
   }
 
   bool is_product(const Node& node) const { return node.is("MatMul"); }
@@ -231,7 +230,7 @@ class Placer {
       const Node& node = graph_.node(n);
       const OpRule* rule = node.domain.empty() ? dialect_.rule(node.op) : nullptr;
       bool weighted = rule != nullptr && rule->role == Role::kWeighted;
-      return is_product(node) || (weighted && fixed(node.input(1)) && !is_small(node));
+      return is_product(node) || (weighted && fixed(node.input(1)) && !has_few_weights(graph_, node));
     });
   }
 

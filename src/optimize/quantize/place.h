@@ -40,6 +40,9 @@ GraphPlacement place(const Graph& graph, const Dialect& dialect, const std::set<
 // By value: one of these nodes takes it, or what is made of it.
 std::vector<bool> values_leading_to(const Graph& graph, const std::function<bool(NodeId)>& wanted);
 
+// An expectation over bins, written as a convolution, not a layer that was learnt.
+bool has_few_weights(const Graph& graph, const Node& node);
+
 // The inputs of a node that carry activations or constants to be quantized like them, by its role: indices into inputs.
 std::vector<size_t> operands_of(const Graph& graph, const Node& node, Role role);
 // Its role where the dialect has one that the node's shape and constants allow; else kFloat, and `why` says why not.

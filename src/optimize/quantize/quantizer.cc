@@ -12,11 +12,11 @@
 #include "optimize/quantize/correct.h"
 #include "optimize/quantize/emit.h"
 #include "optimize/quantize/engine_accuracy.h"
-#include "optimize/quantize/integer_products.h"
 #include "optimize/quantize/mix.h"
 #include "optimize/quantize/output_report.h"
 #include "optimize/quantize/prepare.h"
 #include "optimize/quantize/reconstruct.h"
+#include "optimize/quantize/rows.h"
 
 namespace oree {
 namespace {
@@ -266,10 +266,20 @@ class Quantizer {
   Result<Quantized> finished(const Plan& plan) {
     Quantized out;
     OREE_TRY_ASSIGN(out.graph, emitted(plan));
-    OREE_TRY(cancel_transposes(out.graph));
+    std::vector<ValueId> inside;
+    for (const Compared& c : compared_values(graph_)) {
+      if (c.place < 0) inside.push_back(c.value);
+    }
+    OREE_TRY_ASSIGN(const TurnedResults turned, turn_tail(out.graph, plan, inside));
     OREE_TRY_ASSIGN(IoType io, io_of(options_));
     OREE_TRY_ASSIGN(out.report.ports, make_io(out.graph, io));
-    OREE_TRY(measure(plan, out.graph, out.report.ports));
+    if (turned.empty()) {
+      OREE_TRY(measure(plan, out.graph, out.report.ports));
+    } else {
+      Graph seen = out.graph;
+      turn_back(seen, turned);
+      OREE_TRY(measure(plan, seen, out.report.ports));
+    }
     report(plan, out.report);
     return out;
   }
