@@ -6,20 +6,19 @@
 
 namespace oree {
 
-bool SampleFeed::next(Sample& sample, size_t& turn) {
+std::optional<FedSample> SampleFeed::next() {
   std::lock_guard<std::mutex> lock(mutex_);
   while (at_ < indices_.size()) {
-    Result<Sample> read = data_.read(indices_[at_++]);
+    const size_t index = indices_[at_++];
+    Result<Sample> read = data_.read(index);
     if (!read.ok()) {
       if (bad_.messages.size() < kBadSamplesNamedMax) bad_.messages.push_back(read.error().message());
       ++bad_.count;
     } else if (bad_.count == 0 || skip_bad_) {
-      sample = std::move(*read);
-      turn = given_++;
-      return true;
+      return FedSample{std::move(*read), given_++, index};
     }
   }
-  return false;
+  return std::nullopt;
 }
 
 Status SampleFeed::verdict() const {

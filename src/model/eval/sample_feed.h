@@ -4,6 +4,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,18 +19,23 @@ struct BadSamples {
   std::vector<std::string> messages;  // of the first kBadSamplesNamedMax: which sample, and why
 };
 
+struct FedSample {
+  Sample sample;
+  size_t turn = 0;   // the how manieth of the usable ones, from 0
+  size_t index = 0;  // of the data set
+};
+
 class SampleFeed {
  public:
   // `data` and `indices` must outlive it.
   SampleFeed(Dataset& data, const std::vector<size_t>& indices, bool skip_bad)
       : data_(data), indices_(indices), skip_bad_(skip_bad) {}
 
-  // The next usable sample, and the how manieth of these it is, from 0. False: there is none left. Unless bad samples
-  // are skipped, the first one ends what is given, and all that come after are only looked at, to name every bad one.
-  // From any thread.
-  bool next(Sample& sample, size_t& turn);
+  // The next usable sample, while there is one. Unless bad samples are skipped, the first one ends what is given, and
+  // all that come after are only looked at, to name every bad one. From any thread.
+  std::optional<FedSample> next();
 
-  // When next() said false: how many samples were given, and what was wrong with the others.
+  // When next() gave none: how many samples were given, and what was wrong with the others.
   size_t given() const { return given_; }
   const BadSamples& bad() const { return bad_; }
   // kInvalid when there were bad samples that may not be skipped, or no usable one.

@@ -30,11 +30,9 @@ class SomeBad : public Dataset {
 
 std::vector<std::string> all_of(SampleFeed& feed) {
   std::vector<std::string> names;
-  Sample sample;
-  size_t turn = 0;
-  while (feed.next(sample, turn)) {
-    CHECK(turn == names.size());
-    names.push_back(sample.name);
+  while (std::optional<FedSample> fed = feed.next()) {
+    CHECK(fed->turn == names.size());
+    names.push_back(fed->sample.name);
   }
   CHECK(feed.given() == names.size());
   return names;

@@ -88,7 +88,9 @@ class Calibrator {
     averages_.resize(values.size());
   }
 
-  Result<Calibration> run(const Probe& probe) {
+  // `shown`: the places, in the probe, of what is watched beside.
+  Result<Calibration> run(const Probe& probe, const std::map<size_t, size_t>& shown) {
+    beside_of_ = shown;
     auto workers = static_cast<size_t>(std::clamp<int64_t>(options_.threads, 1, static_cast<int64_t>(indices_.size())));
     std::vector<std::vector<Histogram>> histograms(workers, std::vector<Histogram>(values_.size()));
     std::vector<std::thread> threads;
@@ -122,14 +124,18 @@ class Calibrator {
     Result<Probe::Run> run = probe.start(1, false);
     if (!run.ok()) return turns_.fail(run.error(), 0);
     for (;;) {
-      Sample sample;
-      size_t turn = 0;
-      if (turns_.failed() || !feed_.next(sample, turn)) return;
+      if (turns_.failed()) return;
+      const std::optional<FedSample> fed = feed_.next();
+      if (!fed) return;
       std::vector<Seen> seen(values_.size());
-      Status ran =
-          run->run(sample.inputs, [&](size_t i, const Tensor& t) { return look(i, t, seen[i], histograms[i], turn); });
-      if (!ran.ok()) return turns_.fail(ran.error().within(sample.name), turn);
-      if (!add(turn, seen)) return;
+      bool stopped = false;
+      Status ran = run->run(fed->sample.inputs, [&](size_t i, const Tensor& t) -> Status {
+        if (i < values_.size()) OREE_TRY(look(i, t, seen[i], histograms[i], fed->turn));
+        return show(*fed, i, t, stopped);
+      });
+      if (stopped) return;
+      if (!ran.ok()) return turns_.fail(ran.error().within(fed->sample.name), fed->turn);
+      if (!add(fed->turn, seen)) return;
     }
   }
 
@@ -142,6 +148,16 @@ class Calibrator {
     if (counted_[i]) histogram.add_some(x, ends, turn);
     if (channel_axes_[i] >= 0) sum_channels(tensor, static_cast<size_t>(channel_axes_[i]), seen);
     return {};
+  }
+
+  // `stopped`: a sample before has failed.
+  Status show(const FedSample& fed, size_t place, const Tensor& tensor, bool& stopped) {
+    const auto at = std::ranges::lower_bound(options_.beside_at, fed.index);
+    const auto value = beside_of_.find(place);
+    if (value == beside_of_.end() || at == options_.beside_at.end() || *at != fed.index) return {};
+    stopped = !turns_.wait_for(fed.turn);
+    if (stopped) return Error(Code::kInternal, "another sample failed");
+    return options_.beside->show(static_cast<size_t>(at - options_.beside_at.begin()), value->second, tensor);
   }
 
   const std::string& name(size_t i) const { return graph_.value(values_[i]).name; }
@@ -173,6 +189,7 @@ class Calibrator {
   std::vector<bool> counted_;      // there is a histogram
   const std::vector<size_t>& indices_;
   const CalibrationOptions& options_;
+  std::map<size_t, size_t> beside_of_;  // by place in the probe: the value's place among those watched beside
   SampleFeed feed_;
 
   // What is added up in the samples' order.
@@ -192,8 +209,16 @@ Result<Calibration> calibrate(Files& files, const Graph& graph, const std::vecto
   for (const auto& [v, axis] : by_channel) {
     if (std::ranges::find(values, v) == values.end()) seen.push_back(v);
   }
-  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, seen, options.scratch));
-  return Calibrator(graph, seen, values, by_channel, data, indices, options).run(*probe);
+  std::vector<ValueId> shown = seen;
+  std::map<size_t, size_t> beside;
+  for (size_t i = 0; options.beside != nullptr && i < options.beside->values().size(); ++i) {
+    const ValueId v = options.beside->values()[i];
+    const auto at = std::ranges::find(shown, v);
+    beside.emplace(at - shown.begin(), i);
+    if (at == shown.end()) shown.push_back(v);
+  }
+  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph, shown, options.scratch));
+  return Calibrator(graph, seen, values, by_channel, data, indices, options).run(*probe, beside);
 }
 
 }  // namespace oree

@@ -11,6 +11,7 @@
 #include "model/eval/sample_feed.h"
 #include "optimize/quantize/plan.h"
 #include "optimize/quantize/probe.h"
+#include "optimize/quantize/sample_run.h"
 
 namespace oree {
 
@@ -19,6 +20,9 @@ struct CalibrationOptions {
   bool skip_bad = false;                                    // leave unusable samples out, else they are an error
   std::string scratch;                                      // an existing folder
   std::function<void(size_t done, size_t total)> progress;  // called from any thread, one at a time
+  // Shown on the way what it watches; its samples are those of the data set at `beside_at`, among `indices`, in order.
+  const SampleRun* beside = nullptr;
+  std::vector<size_t> beside_at;
 };
 
 struct Calibration {

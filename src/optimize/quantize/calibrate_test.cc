@@ -66,6 +66,47 @@ TEST_CASE("what is seen is what the reference interpreter gives, whatever the th
   CHECK(std::filesystem::is_empty(folder.path));
 }
 
+TEST_CASE("who watches beside sees the samples that are theirs, in their order, whatever the threads") {
+  if (!engine_is_here("onnxruntime")) return;
+  PosixFiles files;
+  TestFolder folder;
+  Graph g;
+  ValueId x = picture(g), y = build(g, "Relu", {conv(g, x, 6, 1)}), z = conv(g, y, 4, 2);
+  g.add_output(z);
+  NormalSamples samples(g, 9, {2});
+  const std::vector<size_t> at{1, 3, 7};
+  std::vector<NamedTensors> theirs;
+  for (size_t i : at) theirs.push_back(samples.read(i)->inputs);
+  for (int threads : {1, 2, 4}) {
+    CAPTURE(threads);
+    SampleRun beside(g, theirs);
+    std::vector<std::vector<double>> inputs, results;
+    // One value that is counted, too, and one that is not.
+    auto keep = [](std::vector<std::vector<double>>& kept) {
+      return [&kept](const Tensor& t) {
+        kept.push_back(t.to_doubles());
+        return Status();
+      };
+    };
+    beside.watch(x, 3, keep(inputs));
+    beside.watch(z, 3, keep(results));
+    CalibrationOptions how{.threads = threads, .skip_bad = true, .scratch = folder.path};
+    how.beside = &beside;
+    how.beside_at = at;
+    Result<Calibration> c = calibrate(files, g, {x, y}, {}, samples, all_of(9), how);
+    REQUIRE_MESSAGE(c.ok(), (c.ok() ? "" : c.error().message()));
+    CHECK(c->samples == 8);
+    REQUIRE(inputs.size() == 3);
+    REQUIRE(results.size() == 3);
+    for (size_t k = 0; k < 3; ++k) {
+      CHECK(inputs[k] == theirs[k][0].tensor.to_doubles());
+      const std::vector<double> wanted = run_graph(g, theirs[k])[0].tensor.to_doubles();
+      for (size_t i = 0; i < wanted.size(); ++i) CHECK(std::abs(results[k][i] - wanted[i]) < 1e-4);
+    }
+    CHECK(c->statistics.size() == 2);
+  }
+}
+
 TEST_CASE("a value that is NaN or infinite with some sample is named") {
   if (!engine_is_here("onnxruntime")) return;
   PosixFiles files;

@@ -143,10 +143,11 @@ std::vector<float>& bias_of(const Graph& graph, Plan& plan, NodeId n) {
 
 }  // namespace
 
-std::vector<NodeId> last_layers(const Graph& graph, const Plan& plan) {
+std::vector<NodeId> last_layers(const Graph& graph, const GraphPlacement& placement) {
   std::set<NodeId> nodes;
   for (NodeId n : graph.order()) {
-    const bool quantized = plan.weights.contains(n);
+    const int at = placement.layer_of[static_cast<size_t>(n)];
+    const bool quantized = at >= 0 && placement.layers[static_cast<size_t>(at)].role == Role::kWeighted;
     if (quantized ? takes_bias(graph.node(n)) : takes_correction(graph, graph.node(n))) nodes.insert(n);
   }
   const std::vector<bool> followed = values_leading_to(graph, [&](NodeId n) { return nodes.contains(n); });
@@ -167,7 +168,7 @@ void watch_means(const Graph& graph, const std::vector<NodeId>& nodes, SampleRun
 
 Status correct_last_biases(Files& files, const Graph& graph, Plan& plan, const std::vector<NamedTensors>& samples,
                            LayerMeans& wanted, const CorrectionOptions& options) {
-  const std::vector<NodeId> layers = last_layers(graph, plan);
+  const std::vector<NodeId> layers = last_layers(graph, plan.placement);
   if (layers.empty() || samples.empty()) return {};
   std::vector<NodeId> missing;
   for (NodeId n : layers) {

@@ -35,7 +35,7 @@ struct CorrectionOptions {
 };
 
 // The last layers, which no other with weights follows, in integers or in float, whose bias can be corrected.
-std::vector<NodeId> last_layers(const Graph& graph, const Plan& plan);
+std::vector<NodeId> last_layers(const Graph& graph, const GraphPlacement& placement);
 // Has the run fill in the means of what these nodes give, over all its samples; `means` must outlive it.
 void watch_means(const Graph& graph, const std::vector<NodeId>& nodes, SampleRun& run, LayerMeans& means);
 

@@ -178,21 +178,48 @@ class Mixer {
     });
   }
 
-  // Each in turn, when it lowers what is left.
+  // Each in turn, when it lowers what is left. Most do: some more are tried at once as if those before them did.
   Status choose() {
     double share = 0;
-    for (const Trial& t : mix_.trials) {
-      if (t.noise_left > kNoiseKept || share + t.macs_share > options_.float_macs_max) continue;
-      std::set<NodeId> more = mix_.kept;
-      more.insert(t.node);
-      OREE_TRY_ASSIGN(std::vector<Noise> noises, noise_with(more));
-      if (noise_left(noises, mix_.after) > kNoiseKept) continue;
-      mix_.kept = std::move(more);
-      mix_.after = std::move(noises);
-      share += t.macs_share;
-      if (near_enough(mix_.after)) break;
+    size_t at = 0;
+    while (!near_enough(mix_.after)) {
+      std::vector<size_t> next;
+      std::vector<std::set<NodeId>> kept;
+      double more = share;
+      for (size_t i = at; i < mix_.trials.size() && std::ssize(next) < std::max(1, options_.threads); ++i) {
+        const Trial& t = mix_.trials[i];
+        if (t.noise_left > kNoiseKept || more + t.macs_share > options_.float_macs_max) continue;
+        more += t.macs_share;
+        next.push_back(i);
+        kept.push_back(kept.empty() ? mix_.kept : kept.back());
+        kept.back().insert(t.node);
+      }
+      if (next.empty()) break;
+      OREE_TRY_ASSIGN(const std::vector<std::vector<Noise>> noises, noises_with(kept));
+      for (size_t k = 0; k < next.size() && !near_enough(mix_.after); ++k) {
+        at = next[k] + 1;
+        if (noise_left(noises[k], mix_.after) > kNoiseKept) break;
+        mix_.kept = kept[k];
+        mix_.after = noises[k];
+        share += mix_.trials[next[k]].macs_share;
+      }
     }
     return {};
+  }
+
+  // Each on a thread of its own.
+  Result<std::vector<std::vector<Noise>>> noises_with(const std::vector<std::set<NodeId>>& kept) const {
+    std::vector<Result<std::vector<Noise>>> found(kept.size(), std::vector<Noise>());
+    std::vector<std::thread> threads;
+    for (size_t k = 1; k < kept.size(); ++k) threads.emplace_back([&, k] { found[k] = noise_with(kept[k]); });
+    found[0] = noise_with(kept[0]);
+    for (std::thread& t : threads) t.join();
+    std::vector<std::vector<Noise>> noises;
+    for (Result<std::vector<Noise>>& f : found) {
+      if (!f.ok()) return f.error();
+      noises.push_back(std::move(*f));
+    }
+    return noises;
   }
 
   Files& files_;

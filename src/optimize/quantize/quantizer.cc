@@ -41,7 +41,7 @@ class Quantizer {
         planner_(graph_, dialect_, calibration_.statistics, options_.plan) {}
 
   Result<Quantized> run() {
-    OREE_TRY(begin());
+    OREE_TRY(begin(true));
     OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_));
     OREE_TRY(round_weights(nearest));
     OREE_TRY(options_.judge ? choose_by_drop() : choose_by_noise());
@@ -60,7 +60,7 @@ class Quantizer {
 
   // What comes out when all that may be is in integers, and weights are rounded to nearest.
   Result<std::vector<Noise>> first_noise() {
-    OREE_TRY(begin());
+    OREE_TRY(begin(false));
     OREE_TRY_ASSIGN(reference_, OutputReference::make(files_, graph_, few_, {options_.threads, options_.scratch}));
     OREE_TRY_ASSIGN(const Plan plan, plan_for(kept_));
     return noise(plan);
@@ -69,14 +69,36 @@ class Quantizer {
   const Calibration& calibration() const { return calibration_; }
 
  private:
-  Status begin() {
+  // `whole`: what runs in float once, runs now.
+  Status begin(bool whole) {
     OREE_TRY_ASSIGN(kept_, makers_of(graph_, options_.keep_float));
     GraphPlacement placement = place(graph_, dialect_, kept_);
     if (placement.layers.empty())
       return Error(Code::kUnsupported, "no layer of this model has a form in integers in " + dialect_.engine);
-    OREE_TRY(look(placement));
+    const std::vector<size_t> indices = spread_indices(data_.size(), options_.samples_max);
+    CalibrationOptions how;
+    how.beside_at = keep_samples(indices);
+    SampleRun beside(graph_, many_);
+    if (whole) watch_float(placement, beside);
+    how.beside = &beside;
+    OREE_TRY(look(placement, indices, how));
     keep_last_joins(placement);
-    return keep_samples();
+    return {};
+  }
+
+  // What outputs are held to, what weights are rounded for, the means of the last layers.
+  void watch_float(const GraphPlacement& placement, SampleRun& run) {
+    reference_ = OutputReference(graph_, few_);
+    reference_.watch(run);
+    ReconstructOptions how;
+    how.samples_max = options_.thorough ? kSamplesCorrected : kSamplesRounded;
+    how.threads = options_.threads;
+    how.scratch = options_.scratch;
+    how.progress = [&](size_t done, size_t total) { progress("round weights", done, total); };
+    how.biases_follow = true;
+    if (!options_.thorough) how.inputs_max = kInputsRounded;
+    rounder_.emplace(graph_, placement, how).watch(run);
+    watch_means(graph_, last_layers(graph_, placement), run, float_means_);
   }
 
   // At the network's end the engine's float kernels cost next to nothing, and one scale for all would cost the narrow
@@ -95,7 +117,7 @@ class Quantizer {
     if (options_.progress) options_.progress(step, done, total);
   }
 
-  Status look(const GraphPlacement& placement) {
+  Status look(const GraphPlacement& placement, const std::vector<size_t>& indices, CalibrationOptions& how) {
     std::map<ValueId, int> by_channel;
     for (const LayerPlace& layer : placement.layers) {
       if (layer.role != Role::kWeighted) continue;
@@ -107,13 +129,12 @@ class Quantizer {
       if (matrix) by_channel.emplace(node.inputs[0], static_cast<int>(dims->size()) - 1);
       if (!matrix) by_channel[node.inputs[0]] = 1;
     }
-    CalibrationOptions how;
     how.threads = options_.threads;
     how.skip_bad = options_.skip_bad;
     how.scratch = options_.scratch;
     how.progress = [&](size_t done, size_t total) { progress("calibrate", done, total); };
     OREE_TRY_ASSIGN(calibration_, calibrate(files_, graph_, values_to_see(graph_, dialect_, placement), by_channel,
-                                            data_, spread_indices(data_.size(), options_.samples_max), how));
+                                            data_, indices, how));
     return {};
   }
 
@@ -146,28 +167,10 @@ class Quantizer {
     return reference_.compare(files_, quantized, compared());
   }
 
-  // In float once for all: what outputs are held to, what weights are rounded for, the means of the last layers.
-  Status run_float(const Plan& plan, Reconstructor& rounder) {
-    reference_ = OutputReference(graph_, few_);
-    SampleRun run(graph_, many_);
-    reference_.watch(run);
-    rounder.watch(run);
-    watch_means(graph_, last_layers(graph_, plan), run, float_means_);
-    return run.run(files_, options_.threads, options_.scratch);
-  }
-
   // It takes what goes into each layer in float, so that one rounding serves whatever layers stay in integers.
   Status round_weights(const Plan& nearest) {
-    ReconstructOptions how;
-    how.samples_max = options_.thorough ? many_.size() : kSamplesRounded;
-    how.threads = options_.threads;
-    how.scratch = options_.scratch;
-    how.progress = [&](size_t done, size_t total) { progress("round weights", done, total); };
-    how.biases_follow = true;
-    if (!options_.thorough) how.inputs_max = kInputsRounded;
-    Reconstructor rounder(graph_, nearest.placement, how);
-    OREE_TRY(run_float(nearest, rounder));
-    OREE_TRY_ASSIGN(rounded_, rounder.round(files_, nearest, many_));
+    OREE_TRY_ASSIGN(rounded_, rounder_->round(files_, nearest, many_));
+    rounder_.reset();
     if (rounded_.empty()) {
       OREE_TRY_ASSIGN(first_, noise(nearest));
       return {};
@@ -188,22 +191,24 @@ class Quantizer {
     return {};
   }
 
-  // Of the samples, those that are run again.
-  Status keep_samples() {
-    const std::vector<size_t> places = spread_indices(data_.size(), std::min(options_.samples_max, kSamplesCorrected));
+  // Of the samples that are calibrated with, some that are run again, and where these are. That a sample is bad, the
+  // calibration says.
+  std::vector<size_t> keep_samples(const std::vector<size_t>& indices) {
+    const std::vector<size_t> places = spread_indices(indices.size(), kSamplesCorrected);
+    std::vector<size_t> kept;
     for (size_t k = 0; k < places.size(); ++k) {
       // One after a bad one takes its place.
-      const size_t end = k + 1 < places.size() ? places[k + 1] : data_.size();
+      const size_t end = k + 1 < places.size() ? places[k + 1] : indices.size();
       for (size_t i = places[k]; i < end; ++i) {
-        Result<Sample> sample = data_.read(i);
-        if (!sample.ok() && !options_.skip_bad) return sample.error();
+        Result<Sample> sample = data_.read(indices[i]);
         if (!sample.ok()) continue;
         many_.push_back(std::move(sample->inputs));
+        kept.push_back(indices[i]);
         break;
       }
     }
     few_ = some_of(many_, kSamplesTried);
-    return {};
+    return kept;
   }
 
   static std::vector<NamedTensors> some_of(const std::vector<NamedTensors>& samples, size_t count) {
@@ -366,6 +371,7 @@ class Quantizer {
   OutputReference reference_;  // of few_
   LayerMeans float_means_;     // of many_
   std::vector<Noise> first_;   // all that may be in integers
+  std::optional<Reconstructor> rounder_;
   std::map<NodeId, std::vector<int32_t>> rounded_;
   Mix mix_;
   std::vector<StepReport> steps_;

@@ -9,8 +9,8 @@
 
 namespace oree {
 
-Reconstructor::Reconstructor(const Graph& graph, const GraphPlacement& placement, const ReconstructOptions& options)
-    : graph_(graph), options_(options) {
+Reconstructor::Reconstructor(const Graph& graph, const GraphPlacement& placement, ReconstructOptions options)
+    : graph_(graph), options_(std::move(options)) {
   for (const LayerPlace& place : placement.layers) {
     if (place.role != Role::kWeighted) continue;
     ValueId input = graph_.node(place.node).inputs[0];
@@ -50,10 +50,12 @@ Status Reconstructor::round_watched(const Plan& plan) {
     for (size_t i = next++; i < end_; i = next++) {
       Layer& l = layers_[i];
       const Node& node = graph_.node(l.node);
+      const auto weights = plan.weights.find(l.node);
+      if (weights == plan.weights.end()) continue;  // in float after all
       LayerRounding how;
       how.bias_follows = options_.biases_follow && !node.is("MatMul");
-      Result<std::vector<int32_t>> integers = round_layer(graph_, l.node, l.gram, plan.weights.at(l.node).scales,
-                                                          weight_grid(graph_, node, plan.dialect), how);
+      Result<std::vector<int32_t>> integers =
+          round_layer(graph_, l.node, l.gram, weights->second.scales, weight_grid(graph_, node, plan.dialect), how);
       l.gram = {};
       std::lock_guard<std::mutex> lock(mutex_);
       if (!integers.ok()) failed_ = integers.error().within(graph_.value(graph_.node(l.node).outputs[0]).name);

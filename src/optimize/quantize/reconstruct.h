@@ -30,8 +30,8 @@ struct ReconstructOptions {
 
 class Reconstructor {
  public:
-  // What is given must outlive it.
-  Reconstructor(const Graph& graph, const GraphPlacement& placement, const ReconstructOptions& options);
+  // The graph must outlive it.
+  Reconstructor(const Graph& graph, const GraphPlacement& placement, ReconstructOptions options);
 
   // Has the run show what goes into the layers, as many as may be held at once.
   void watch(SampleRun& run);
@@ -50,7 +50,7 @@ class Reconstructor {
   Status round_watched(const Plan& plan);
 
   const Graph& graph_;
-  const ReconstructOptions& options_;
+  const ReconstructOptions options_;
   std::vector<Layer> layers_;
   size_t begin_ = 0, end_ = 0;  // of those that are watched
   std::mutex mutex_;

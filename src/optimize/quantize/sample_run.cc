@@ -32,12 +32,16 @@ Status SampleRun::run(Files& files, int threads, const std::string& scratch, boo
   }
   if (some.empty()) return {};
   OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe, Probe::open(files, graph_, values_, scratch));
-  return probe->run_each(some, threads, fused, [&](size_t sample, size_t place, const Tensor& tensor) -> Status {
-    for (const Watch& w : watches_) {
-      if (w.place == place && w.wants[indices[sample]]) OREE_TRY(w.see(tensor));
-    }
-    return {};
+  return probe->run_each(some, threads, fused, [&](size_t sample, size_t place, const Tensor& tensor) {
+    return show(indices[sample], place, tensor);
   });
+}
+
+Status SampleRun::show(size_t sample, size_t value, const Tensor& tensor) const {
+  for (const Watch& w : watches_) {
+    if (w.place == value && w.wants[sample]) OREE_TRY(w.see(tensor));
+  }
+  return {};
 }
 
 }  // namespace oree
