@@ -10,6 +10,7 @@
 #include "cli/context.h"
 #include "cli/convert_page.h"
 #include "cli/shape_options.h"
+#include "core/base/shown_name.h"
 #include "core/base/text.h"
 #include "core/io/scratch_folder.h"
 #include "model/convert/convert.h"
@@ -75,7 +76,7 @@ std::string check_text(const SelfCheck& check) {
   for (const EngineCheck& e : check.engines) {
     if (e.refused) table.rows.push_back({e.runtime, "", "", "", "", "cannot run it: " + e.refused->message()});
     for (const OutputCheck& o : e.outputs) {
-      table.rows.push_back({e.runtime, e.reference, o.name, fmt::format("{:.3g}", o.max_abs_error),
+      table.rows.push_back({e.runtime, e.reference, shown_name(o.name), fmt::format("{:.3g}", o.max_abs_error),
                             fmt::format("{:.3g}", o.max_relative_error), o.agrees ? "agrees" : "DIFFERS"});
     }
   }
@@ -89,7 +90,7 @@ std::string check_text(const SelfCheck& check) {
 std::string layers_text(const std::vector<LayerCheck>& layers) {
   TextTable table{{"layer", "operator", "over the range", "SQNR dB"}, {}, {}};
   for (const LayerCheck& l : layers) {
-    table.rows.push_back({l.name, l.op, fmt::format("{:.3g}", l.max_relative_error),
+    table.rows.push_back({shown_name(l.name), l.op, fmt::format("{:.3g}", l.max_relative_error),
                           std::isinf(l.sqnr_db) ? "equal" : fmt::format("{:.1f}", l.sqnr_db)});
   }
   return table.text();

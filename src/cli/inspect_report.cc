@@ -5,12 +5,11 @@
 
 #include <algorithm>
 
+#include "core/base/shown_name.h"
 #include "core/base/text.h"
 
 namespace oree::cli {
 namespace {
-
-constexpr size_t kShownNameBytes = 96;
 
 std::string shape_of(const InspectedTensor& t) { return t.rank_known ? shape_text(t.shape) : "unknown"; }
 
@@ -91,18 +90,10 @@ std::string quantization_text(const ModelSummary& s) {
   return fmt::format("{} tensors, {} of them per channel", s.quantized_tensors, s.quantized_per_channel);
 }
 
-// A layer that converters fused is called by the names of all that went into it, joined by semicolons.
-std::string short_name(std::string_view name) {
-  if (name.size() <= kShownNameBytes) return utf8_text(name);
-  size_t end = kShownNameBytes;
-  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;  // no character is cut in two
-  return utf8_text(name.substr(0, end)) + "…";
-}
-
 std::string memory_text(const ModelSummary& s) {
   if (s.live_bytes_peak < 0) return "not known";
   std::string out = (s.live_values_unknown == 0 ? "" : "at least ") + human_bytes(s.live_bytes_peak);
-  if (!s.peak_layer.empty()) out += " at " + short_name(s.peak_layer);
+  if (!s.peak_layer.empty()) out += " at " + shown_name(s.peak_layer);
   return s.live_values_unknown == 0 ? out : out + fmt::format(" ({} values of unknown size)", s.live_values_unknown);
 }
 
@@ -133,7 +124,7 @@ std::string layers_table(const ModelSummary& s) {
   TextTable table{
       {"layer", "op", "output", "MACs", "parameters", "live memory", ""}, {false, false, false, true, true, true}, {}};
   for (const InspectedLayer& l : s.layers) {
-    table.rows.push_back({short_name(l.name), l.op, l.shape + " " + l.dtype,
+    table.rows.push_back({shown_name(l.name), l.op, l.shape + " " + l.dtype,
                           l.macs == 0  ? ""
                           : l.macs < 0 ? "?"
                                        : short_count(l.macs),

@@ -52,7 +52,8 @@ TEST_CASE("a result that is no number in the engine is refused by its name") {
   Graph g;
   ValueId x = conv(g, picture(g), 6, 1);
   // Next to what float32 can hold; rounded, beyond.
-  g.add_output(build(g, "Exp", {build(g, "Mul", {x, g.add_constant("by", Constant::scalar(400.0F))})}, {}, kMainBlock, "grown"));
+  g.add_output(
+      build(g, "Exp", {build(g, "Mul", {x, g.add_constant("by", Constant::scalar(400.0F))})}, {}, kMainBlock, "grown"));
   const Planned planned(g, dialect_for("onnxruntime").value());
   Result<EngineAccuracy> found = measured(g, planned.plan);
   REQUIRE(found.ok());

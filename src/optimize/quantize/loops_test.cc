@@ -79,7 +79,8 @@ TEST_CASE("ends: the least, the largest, how many are zero, and whether all are 
 TEST_CASE("a value is in the bin between whose edges it lies") {
   constexpr float kWidth = 0.25F;
   constexpr int32_t kMiddle = 100;
-  std::vector<float> x{0.0F, -0.0F, 0.25F, -0.25F, 1e-45F, -1e-45F, std::nextafter(0.25F, 0.0F), std::nextafter(-0.25F, -1.0F)};
+  std::vector<float> x{
+      0.0F, -0.0F, 0.25F, -0.25F, 1e-45F, -1e-45F, std::nextafter(0.25F, 0.0F), std::nextafter(-0.25F, -1.0F)};
   for (float v : normal_values(50, 7, 3)) x.push_back(v);
   std::vector<int32_t> bins(x.size());
   find_bins(x.data(), x.size(), 1 / kWidth, kWidth, kMiddle, bins.data());

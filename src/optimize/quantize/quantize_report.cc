@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/shown_name.h"
 #include "core/base/text.h"
 #include "optimize/quantize/quantize_file.h"
 
@@ -81,7 +82,7 @@ std::string layers_text(const QuantizeReport& report) {
   if (shown.empty()) return "";
   TextTable table{{"layer", "operator", "MACs", "SQNR dB", ""}, {false, false, true, true, false}, {}};
   for (const LayerReport* l : shown) {
-    table.rows.push_back({l->name, l->op, fmt::format("{}", l->macs), decibels_text(l->sqnr_db),
+    table.rows.push_back({shown_name(l->name), l->op, fmt::format("{}", l->macs), decibels_text(l->sqnr_db),
                           !l->weights.empty() ? "weights " + l->weights
                           : l->integer        ? ""
                                               : "in float: " + l->because});
