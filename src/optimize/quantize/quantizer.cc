@@ -45,15 +45,21 @@ class Quantizer {
     OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_));
     OREE_TRY(round_weights(nearest));
     OREE_TRY(options_.judge ? choose_by_drop() : choose_by_noise());
-    OREE_TRY_ASSIGN(Plan plan, corrected_plan(mix_.kept));
-    OREE_TRY_ASSIGN(Quantized out, finished(plan));
+    OREE_TRY_ASSIGN(const Plan plan, corrected_plan(mix_.kept));
+    std::optional<Plan> whole;
     if (options_.also_whole && mix_.kept != kept_) {
-      OREE_TRY_ASSIGN(plan, corrected_plan(kept_));
+      OREE_TRY_ASSIGN(whole, corrected_plan(kept_));
+    }
+    // Measuring takes the most memory of all.
+    many_ = {};
+    rounded_ = {};
+    OREE_TRY_ASSIGN(Quantized out, finished(plan));
+    if (whole) {
       mix_.kept = kept_;
       mix_.after = mix_.before;
       drops_.clear();
-      OREE_TRY_ASSIGN(Quantized whole, finished(plan));
-      out.whole = std::make_shared<Quantized>(std::move(whole));
+      OREE_TRY_ASSIGN(Quantized other, finished(*whole));
+      out.whole = std::make_shared<Quantized>(std::move(other));
     }
     return out;
   }
