@@ -18,8 +18,6 @@ namespace {
 // bound by memory and by vector units that do some 16 at once.
 constexpr double kBorderMacs = 16;
 constexpr size_t kSamplesTried = 2;  // of the reference's: they tell which layer helps; choosing takes all
-constexpr double kNoiseKept = 0.98;  // a layer that leaves more of the noise than that is not worth its float
-constexpr double kNoiseGood = 0.9;   // half a decibel: without that in the first half, the others are not tried
 
 class Mixer {
  public:
@@ -43,8 +41,8 @@ class Mixer {
     list_candidates(plan);
     const size_t half = (mix_.trials.size() + 1) / 2;
     OREE_TRY(try_some(0, half));
-    const double good = options_.list_only ? kNoiseKept : kNoiseGood;
-    const bool any = std::ranges::any_of(mix_.trials, [&](const Trial& t) { return t.noise_left <= good; });
+    const bool any =
+        std::ranges::any_of(mix_.trials, [&](const Trial& t) { return t.noise_left <= options_.noise_good; });
     if (any) OREE_TRY(try_some(half, mix_.trials.size()));
     if (!any) mix_.trials.resize(half);
     sort_trials();

@@ -33,6 +33,7 @@ double QuantizeReport::integer_share() const {
 namespace {
 
 constexpr size_t kSamplesGlanced = 8;  // to see whether another graph is worth its time
+constexpr double kNoiseWorth = 0.9;    // half a decibel less of it
 
 // Those along the last axis, as matrices have their channels.
 std::map<ValueId, std::vector<double>> sizes_for_matrices(const Graph& graph,
@@ -85,7 +86,7 @@ class OtherGraphs {
     }
     OREE_TRY_ASSIGN(const std::vector<Noise> after, first_noise(files_, other, data_, few_, dialect_));
     step.noise_left = noise_left(after, before_);
-    if (step.noise_left >= 1) return {};
+    if (step.noise_left > kNoiseWorth) return {};
     OREE_TRY_ASSIGN(FirstQuantized made, quantize_graph(files_, other, data_, options_, dialect_));
     QuantizeReport &found = made.quantized.report, &was = best_.report;
     step.noise_left = total_noise(was) > 0 ? total_noise(found) / total_noise(was) : 1;

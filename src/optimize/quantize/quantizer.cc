@@ -28,6 +28,7 @@ constexpr size_t kSamplesRounded = 8;     // whose inputs weights are rounded fo
 constexpr int64_t kInputsRounded = 256;
 constexpr size_t kSamplesMeasured = 2;  // in the engine, layer by layer
 constexpr double kFloatMacs = 0.04;
+constexpr double kNoiseGood = 0.9;  // half a decibel less from some layer in float: more are worth a try
 constexpr int kBars = 48;
 
 class Quantizer {
@@ -227,6 +228,7 @@ class Quantizer {
     MixOptions how;
     how.float_macs_max = float_macs_max;
     how.list_only = list_only;
+    if (!list_only && !options_.thorough) how.noise_good = kNoiseGood;
     how.threads = options_.threads;
     how.scratch = options_.scratch;
     how.progress = [&](size_t done, size_t total) { progress("try layers in float", done, total); };
