@@ -130,6 +130,15 @@ ValueId transposed(Graph& graph, ValueId value, const Permutation& perm, BlockId
   return out;
 }
 
+void put_transpose(Graph& graph, ValueId from, const Permutation& perm, ValueId to, BlockId block) {
+  Node node;
+  node.op = "Transpose";
+  node.inputs = {from};
+  node.attributes.emplace("perm", perm);
+  node.outputs = {to};
+  graph.add_node(std::move(node), block);
+}
+
 int64_t transposition_cost(const Graph& graph, ValueId value, const Permutation& perm) {
   if (graph.value(value).is_constant()) return 0;
   return layout_cost(graph, value, identity_permutation(perm.size()), perm);

@@ -35,6 +35,8 @@ std::optional<std::vector<int64_t>> reshape_target(const Graph& graph, ValueId v
 
 // The value transposed: constants at once, a Transpose's operand by both together, else by a new node.
 ValueId transposed(Graph& graph, ValueId value, const Permutation& perm, BlockId block);
+// A Transpose of `from` that makes `to`, a value without a producer.
+void put_transpose(Graph& graph, ValueId from, const Permutation& perm, ValueId to, BlockId block);
 // What a Transpose costs: the elements that it moves and one for itself; 0 for the identity and of a constant. Unknown
 // dimensions count as 8.
 int64_t transposition_cost(const Graph& graph, ValueId value, const Permutation& perm);

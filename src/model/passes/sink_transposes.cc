@@ -143,9 +143,9 @@ class Sinker {
       if (graph_.value(node.inputs[0]).users.size() != 1 || graph_.is_output(node.inputs[0])) continue;
       const ValueId source = t->inputs[0], weights = node.inputs[1], out = node.outputs[0];
       changed += keep_if_cheaper(block, true, [&] {
-        const ValueId now = graph_.add("MatMul", {source, weights}, {}, block);
+        const ValueId now = graph_.add("MatMul", {source, weights}, graph_.node(id).attributes, block);
         graph_.set_type(now, made.dtype, permuted(*made.dims, inverse(*perm)));
-        graph_.set_quantization(now, made.quantization);
+        graph_.set_quantization(now, transposed_quantization(made.quantization, inverse(*perm)));
         graph_.replace_keeping_name(out, transposed(graph_, now, *perm, block));
         graph_.remove_node(id);
       });

@@ -117,11 +117,13 @@ TEST_CASE("a transposition goes below a product by one matrix when it leaves the
     ValueId x = g.add_input("x", Dtype::kFloat32, Dims{1, 5, 3, 8});
     ValueId t = build(g, "Transpose", {x}, {{"perm", perm}});
     ValueId w = g.add_constant("w", random_constant({to_shape(*g.value(t).dims).back(), 2}, 3));
-    ValueId y = build(g, "MatMul", {build(g, "Softmax", {t}, {{"axis", int64_t{-1}}}), w});
+    ValueId shares = build(g, "Softmax", {t}, {{"axis", int64_t{-1}}});
+    ValueId y = build(g, "MatMul", {shares, w}, {{"tflite.hybrid", int64_t{1}}});
     g.add_output(build(g, "Transpose", {y}, {{"perm", Permutation{0, 2, 1, 3}}}, kMainBlock, "y"));
     Graph before = g;
     CHECK(sink_transposes(g).ok());
     CHECK(count_nodes(g, "Transpose") == (perm[3] == 3 ? 0 : 2));
+    for (NodeId n : g.order()) CHECK(g.node(n).integer("tflite.hybrid", 0) == (g.node(n).is("MatMul") ? 1 : 0));
     check_same(before, g);
     CHECK(sink_transposes(g).value() == 0);
   }

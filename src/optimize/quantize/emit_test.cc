@@ -6,19 +6,6 @@
 namespace oree {
 namespace {
 
-Graph emitted(const Graph& graph, const Plan& plan) {
-  Graph g = graph;
-  Status done = emit(g, plan);
-  REQUIRE_MESSAGE(done.ok(), (done.ok() ? "" : done.error().message()));
-  Status valid = validate(g);
-  REQUIRE_MESSAGE(valid.ok(), (valid.ok() ? "" : valid.error().message()));
-  return g;
-}
-
-int count(const Graph& g, std::string_view op) {
-  return static_cast<int>(std::ranges::count_if(g.order(), [&](NodeId n) { return g.node(n).is(op); }));
-}
-
 // The only node of that operator.
 const Node& the(const Graph& g, std::string_view op) {
   REQUIRE(count(g, op) == 1);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "optimize/quantize/engine_accuracy.h"
 
-#include "optimize/quantize/emit.h"
 #include "optimize/quantize/engines_fixture.h"
 
 namespace oree {
@@ -10,9 +9,7 @@ namespace {
 Result<EngineAccuracy> measured(const Graph& g, const Plan& plan) {
   PosixFiles files;
   TestFolder folder;
-  Graph q = g;
-  REQUIRE(emit(q, plan).ok());
-  return measure_in_engine(files, g, q, plan, some_samples(g, 3), {1, folder.path});
+  return measure_in_engine(files, g, emitted(g, plan), plan, some_samples(g, 3), {1, folder.path});
 }
 
 }  // namespace

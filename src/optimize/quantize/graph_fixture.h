@@ -54,6 +54,10 @@ inline void check_same(const Graph& before, const Graph& after, double share = 0
   }
 }
 
+inline int count(const Graph& graph, std::string_view op) {
+  return static_cast<int>(std::ranges::count_if(graph.order(), [&](NodeId n) { return graph.node(n).is(op); }));
+}
+
 // Between the first outputs.
 inline double squared_gap(const Graph& a, const Graph& b) {
   NamedTensors inputs = normal_inputs(a);

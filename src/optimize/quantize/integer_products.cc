@@ -63,10 +63,7 @@ class Products {
   void finish(Node node) {
     if (rows_) {
       const ValueId rows = behind(std::move(node), "_by_rows", Dtype::kFloat32);
-      node = Node();
-      node.op = "Transpose";
-      node.inputs = {rows};
-      node.attributes.emplace("perm", inverse(last_));
+      return put_transpose(graph_, rows, inverse(last_), node_.outputs[0], kMainBlock);
     }
     node.outputs = {node_.outputs[0]};
     graph_.add_node(std::move(node));

@@ -120,7 +120,7 @@ class Mixer {
     return count.ok() ? *count : 0;
   }
 
-  Result<std::vector<Noise>> noise_with(const std::set<NodeId>& kept, size_t samples_max = SIZE_MAX) const {
+  Result<std::vector<Noise>> noise_with(const std::set<NodeId>& kept, size_t samples_max) const {
     OREE_TRY_ASSIGN(Plan plan, plan_for_(kept));
     Graph quantized = graph_;
     OREE_TRY(emit(quantized, plan));
@@ -128,28 +128,45 @@ class Mixer {
   }
 
   Status try_some(size_t begin, size_t end) {
-    std::atomic<size_t> next = begin;
+    std::vector<std::set<NodeId>> kept;
+    for (size_t i = begin; i < end; ++i) {
+      kept.push_back(mix_.kept);
+      kept.back().insert(mix_.trials[i].node);
+    }
+    OREE_TRY_ASSIGN(const std::vector<std::vector<Noise>> noises, noises_with(kept, kSamplesTried, [&](size_t done) {
+                      if (options_.progress) options_.progress(begin + done, mix_.trials.size());
+                    }));
+    for (size_t i = begin; i < end; ++i) mix_.trials[i].noise_left = noise_left(noises[i - begin], before_few_);
+    return {};
+  }
+
+  // Several at once, each on one thread; `tell` is called by one at a time.
+  Result<std::vector<std::vector<Noise>>> noises_with(const std::vector<std::set<NodeId>>& kept, size_t samples_max,
+                                                      const std::function<void(size_t done)>& tell) const {
+    std::vector<std::vector<Noise>> found(kept.size());
+    std::atomic<size_t> next = 0;
     std::mutex mutex;
     std::optional<Error> failed;
-    size_t done = begin;
+    size_t done = 0;
     auto work = [&] {
-      for (size_t i = next++; i < end; i = next++) {
-        std::set<NodeId> kept = mix_.kept;
-        kept.insert(mix_.trials[i].node);
-        Result<std::vector<Noise>> noises = noise_with(kept, kSamplesTried);
+      for (size_t i = next++; i < kept.size(); i = next++) {
+        Result<std::vector<Noise>> noises = noise_with(kept[i], samples_max);
         std::lock_guard<std::mutex> lock(mutex);
         if (!noises.ok()) failed = noises.error();
         if (failed) return;
-        mix_.trials[i].noise_left = noise_left(*noises, before_few_);
-        if (options_.progress) options_.progress(++done, mix_.trials.size());
+        found[i] = std::move(*noises);
+        tell(++done);
       }
     };
     std::vector<std::thread> threads;
-    for (int t = 1; t < options_.threads; ++t) threads.emplace_back(work);
+    for (size_t t = 1; t < std::min(kept.size(), threads_at_once()); ++t) threads.emplace_back(work);
     work();
     for (std::thread& t : threads) t.join();
-    return failed ? Status(*failed) : Status();
+    if (failed) return *failed;
+    return found;
   }
+
+  size_t threads_at_once() const { return static_cast<size_t>(std::max(1, options_.threads)); }
 
   double price(const Trial& t) const {
     return t.macs_share * static_cast<double>(macs_) + kBorderMacs * static_cast<double>(t.border_elements) + 1;
@@ -186,7 +203,7 @@ class Mixer {
       std::vector<size_t> next;
       std::vector<std::set<NodeId>> kept;
       double more = share;
-      for (size_t i = at; i < mix_.trials.size() && std::ssize(next) < std::max(1, options_.threads); ++i) {
+      for (size_t i = at; i < mix_.trials.size() && next.size() < threads_at_once(); ++i) {
         const Trial& t = mix_.trials[i];
         if (t.noise_left > kNoiseKept || more + t.macs_share > options_.float_macs_max) continue;
         more += t.macs_share;
@@ -195,7 +212,7 @@ class Mixer {
         kept.back().insert(t.node);
       }
       if (next.empty()) break;
-      OREE_TRY_ASSIGN(const std::vector<std::vector<Noise>> noises, noises_with(kept));
+      OREE_TRY_ASSIGN(const std::vector<std::vector<Noise>> noises, noises_with(kept, SIZE_MAX, [](size_t) {}));
       for (size_t k = 0; k < next.size() && !near_enough(mix_.after); ++k) {
         at = next[k] + 1;
         if (noise_left(noises[k], mix_.after) > kNoiseKept) break;
@@ -205,21 +222,6 @@ class Mixer {
       }
     }
     return {};
-  }
-
-  // Each on a thread of its own.
-  Result<std::vector<std::vector<Noise>>> noises_with(const std::vector<std::set<NodeId>>& kept) const {
-    std::vector<Result<std::vector<Noise>>> found(kept.size(), std::vector<Noise>());
-    std::vector<std::thread> threads;
-    for (size_t k = 1; k < kept.size(); ++k) threads.emplace_back([&, k] { found[k] = noise_with(kept[k]); });
-    found[0] = noise_with(kept[0]);
-    for (std::thread& t : threads) t.join();
-    std::vector<std::vector<Noise>> noises;
-    for (Result<std::vector<Noise>>& f : found) {
-      if (!f.ok()) return f.error();
-      noises.push_back(std::move(*f));
-    }
-    return noises;
   }
 
   Files& files_;

@@ -2,6 +2,7 @@
 // Small convolutional graphs, and plans of them from what the reference interpreter shows. For tests only.
 #pragma once
 
+#include "optimize/quantize/emit.h"
 #include "optimize/quantize/graph_fixture.h"
 #include "optimize/quantize/plan.h"
 
@@ -53,5 +54,14 @@ struct Planned {
   }
   Range taken(ValueId v) const { return covered(affine(v), d.activations); }
 };
+
+inline Graph emitted(const Graph& graph, const Plan& plan) {
+  Graph g = graph;
+  Status done = emit(g, plan);
+  REQUIRE_MESSAGE(done.ok(), (done.ok() ? "" : done.error().message()));
+  Status valid = validate(g);
+  REQUIRE_MESSAGE(valid.ok(), (valid.ok() ? "" : valid.error().message()));
+  return g;
+}
 
 }  // namespace oree

@@ -45,12 +45,7 @@ void turn_softmax(Graph& graph) {
     const ValueId shares = build(graph, node.op, {transposed(graph, node.inputs[0], turn, node.block)},
                                  {{"axis", int64_t{-1}}}, node.block, out.name + "_shares");
     graph.remove_node(n);
-    Node back;
-    back.op = "Transpose";
-    back.inputs = {shares};
-    back.attributes.emplace("perm", turn);  // its own inverse
-    back.outputs = {node.outputs[0]};
-    graph.add_node(std::move(back), node.block);
+    put_transpose(graph, shares, turn, node.outputs[0], node.block);  // its own inverse
   }
   graph.sweep();
 }

@@ -286,13 +286,9 @@ class Quantizer {
     OREE_TRY_ASSIGN(const TurnedResults turned, turn_tail(out.graph, plan, inside));
     OREE_TRY_ASSIGN(IoType io, io_of(options_));
     OREE_TRY_ASSIGN(out.report.ports, make_io(out.graph, io));
-    if (turned.empty()) {
-      OREE_TRY(measure(plan, out.graph, out.report.ports));
-    } else {
-      Graph seen = out.graph;
-      turn_back(seen, turned);
-      OREE_TRY(measure(plan, seen, out.report.ports));
-    }
+    Graph seen = out.graph;
+    turn_back(seen, turned);
+    OREE_TRY(measure(plan, seen, out.report.ports));
     report(plan, out.report);
     return out;
   }

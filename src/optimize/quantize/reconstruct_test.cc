@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "optimize/quantize/reconstruct.h"
 
-#include "optimize/quantize/emit.h"
 #include "optimize/quantize/engines_fixture.h"
 
 namespace oree {
@@ -40,9 +39,7 @@ Integers rounded(const Net& net, const Plan& plan, const ReconstructOptions& how
 
 double gap_with(const Net& net, Plan plan, const Integers& integers) {
   for (const auto& [node, of] : integers) plan.weights.at(node).integers = of;
-  Graph q = net.g;
-  REQUIRE(emit(q, plan).ok());
-  return squared_gap(net.g, q);
+  return squared_gap(net.g, emitted(net.g, plan));
 }
 
 }  // namespace

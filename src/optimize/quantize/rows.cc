@@ -10,15 +10,6 @@
 namespace oree {
 namespace {
 
-void put_transpose(Graph& graph, ValueId from, const Permutation& perm, ValueId to, BlockId block) {
-  Node node;
-  node.op = "Transpose";
-  node.inputs = {from};
-  node.attributes.emplace("perm", perm);
-  node.outputs = {to};
-  graph.add_node(std::move(node), block);
-}
-
 ValueId matrix_of(Graph& graph, ValueId weights) {
   const Value value = graph.value(weights);
   const Shape& shape = value.constant->shape();

@@ -1,22 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "optimize/quantize/rows.h"
 
-#include "optimize/quantize/emit.h"
 #include "optimize/quantize/plan_fixture.h"
 
 namespace oree {
 namespace {
-
-Graph emitted(const Graph& g, const Plan& plan) {
-  Graph q = g;
-  Status done = emit(q, plan);
-  REQUIRE_MESSAGE(done.ok(), (done.ok() ? "" : done.error().message()));
-  return q;
-}
-
-size_t count(const Graph& g, std::string_view op) {
-  return static_cast<size_t>(std::ranges::count_if(g.order(), [&](NodeId n) { return g.node(n).is(op); }));
-}
 
 ValueId one_tap(Graph& g, ValueId x, int64_t to, uint64_t seed) {
   const int64_t from = to_shape(*g.value(x).dims)[1];

@@ -39,10 +39,6 @@ Stored stored(const Graph& graph, const char* engine, Precision precision, std::
   return out;
 }
 
-int count(const Graph& g, std::string_view op) {
-  return static_cast<int>(std::ranges::count_if(g.order(), [&](NodeId n) { return g.node(n).is(op); }));
-}
-
 double sqnr_db(const Graph& wanted, const Graph& found) {
   double signal = 0;
   for (double x : run_graph(wanted, normal_inputs(wanted))[0].tensor.to_doubles()) signal += x * x;
