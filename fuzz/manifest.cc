@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!manifest.ok()) return 0;
   OREE_ASSERT(find_member(*manifest, manifest->model_path) != nullptr);
   for (const BundleMember& m : manifest->members) {
-    OREE_ASSERT(check_member_path(m.path).ok() && ("/" + m.path + "/").find("/../") == std::string::npos);
+    OREE_ASSERT(check_inner_path(m.path).ok() && ("/" + m.path + "/").find("/../") == std::string::npos);
   }
   // What was read is written, and read again as the same.
   Json written = manifest_to_json(*manifest);

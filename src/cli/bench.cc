@@ -109,7 +109,8 @@ Status bench(Context& context, const BenchOptions& options) {
   plan.input_npz = options.input;
   Progress bar("bench", options.seconds > 0 ? 0 : options.rounds);
   plan.progress = [&](int done, int) { bar.update(done); };
-  std::vector<Measurement> results = measure(context.ports, {}, candidates, plan);
+  LocalTarget target(context.ports);
+  std::vector<Measurement> results = measure(target, *context.ports.clock, {}, candidates, plan);
   std::stable_sort(results.begin(), results.end(), [](const Measurement& a, const Measurement& b) {
     if (a.refused.has_value() != b.refused.has_value()) return !a.refused;
     return a.latency.p50 < b.latency.p50;

@@ -10,8 +10,8 @@
 #include "core/base/limits.h"
 #include "core/base/text.h"
 #include "core/codec/npy.h"
+#include "model/digest/model_files.h"
 #include "model/eval/dataset.h"
-#include "model/inspect/inspect.h"
 #include "model/runtime/registry.h"
 
 namespace oree::cli {
@@ -187,18 +187,6 @@ Result<BundleResult> build_bundle(const Ports& ports, const BundlePlan& plan, co
   OREE_TRY(write_bundle(files, plan.out, manifest, sources));
   OREE_TRY_ASSIGN(result.info, check_bundle(files, plan.out));
   return result;
-}
-
-Result<std::vector<ModelFile>> model_files(const std::string& model) {
-  OREE_TRY_ASSIGN(ModelSummary summary, inspect_model(model));
-  std::vector<ModelFile> files{{path_name(model), model}};
-  for (const std::string& name : summary.external_files) {
-    if (Status safe = check_member_path(name); !safe.ok()) {
-      return Error(Code::kInvalid, fmt::format("{}: its data are in '{}': {}", model, name, safe.error().message()));
-    }
-    files.push_back({name, path_join(path_parent(model), name)});
-  }
-  return files;
 }
 
 Result<DriftReference> make_drift_reference(Files& files, const std::string& path, int64_t samples_min) {

@@ -45,14 +45,6 @@ OpenModel open_model();  // the engines of this machine
 // configuration fails its own golden samples here: nothing is written then.
 Result<BundleResult> build_bundle(const Ports& ports, const BundlePlan& plan, const OpenModel& open);
 
-// The model's file and those that it refers to (an OpenVINO IR's weights, ONNX external data), each with its path
-// beside the model: {"m.xml", "dir/m.xml"}, {"m.bin", "dir/m.bin"}. kInvalid when one lies outside of the model's
-// folder.
-struct ModelFile {
-  std::string name, file;
-};
-Result<std::vector<ModelFile>> model_files(const std::string& model);
-
 // A JSON array of numbers, {"confidences": […]} or a one-dimensional .npy: the confidences of one good stream, one a
 // track, in the order in which they came. The histogram is theirs; `warn` is calibrated for windows of `samples_min`.
 Result<DriftReference> make_drift_reference(Files& files, const std::string& path, int64_t samples_min);

@@ -213,11 +213,21 @@ Status read_tune(const Json& root, Product& p) {
   t.texts("precisions", tune.precisions);
   t.texts("providers", tune.providers);
   t.text("metric", tune.metric);
+  std::string goal = tune_goal_name(tune.goal);
+  t.text("goal", goal);
+  if (auto known = parse_tune_goal(goal); known.ok())
+    tune.goal = *known;
+  else
+    t.fail("goal", "must be latency, size, memory or pareto");
+  t.number("drop_max_percent", tune.drop_max_percent, 0.001, 100);
+  t.number("confidence_percent", tune.confidence_percent, 51, 99.99);
   t.number("min_agreement", tune.min_agreement, -1e6, 1e6);
+  if (tune.drop_max_percent && tune.min_agreement) t.fail("min_agreement", "and drop_max_percent exclude each other");
   t.number("score_min", tune.score_min, 0, 1);
   t.number("iou_min", tune.iou_min, 0, 1);
   t.number("latency_ms_max", tune.latency_ms_max, 0, 1e9);
   t.integer("memory_bytes_max", tune.memory_bytes_max, 0, INT64_MAX);
+  t.integer("size_bytes_max", tune.size_bytes_max, 0, INT64_MAX);
   t.integer("samples_max", tune.samples_max, 1, 100'000);
   t.integer("rounds", tune.rounds, 2, 10'000);
   p.tune = std::move(tune);

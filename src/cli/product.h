@@ -11,6 +11,7 @@
 #include "core/io/files.h"
 #include "deliver/bundle/manifest.h"
 #include "model/recipe/recipe.h"
+#include "optimize/tune/tune.h"
 
 namespace oree::cli {
 
@@ -18,11 +19,15 @@ struct ProductTune {
   std::vector<std::string> runtimes, precisions, providers;  // empty: all that this machine has
   std::vector<int> threads;
   std::string metric = "auto";
+  TuneGoal goal = TuneGoal::kLatency;
+  std::optional<double> drop_max_percent;  // of accuracy, proven with that confidence; else min_agreement counts
+  double confidence_percent = 95;
   std::optional<double> min_agreement;
   double score_min = 0.5, iou_min = 0.5;  // detector: what counts as found, and as the same box
   double latency_ms_max = 0;              // p95; 0: no bound
   int64_t memory_bytes_max = 0;           // 0: no bound
-  int samples_max = 100, rounds = 30;
+  int64_t size_bytes_max = 0;             // 0: no bound
+  int samples_max = 0, rounds = 30;       // 0 samples: 100, or 1000 to prove a drop
 };
 
 struct ProductQuantize {

@@ -61,20 +61,25 @@ TuneRequest tune_request(const Ship& ship) {
   request.models.insert(request.models.end(), p.variants.begin(), p.variants.end());
   for (std::string& variant : quantized_variants(ship.files(), p)) request.models.push_back(std::move(variant));
   request.recipe = p.recipe;
-  request.data = !p.tune_data.empty() || p.golden.empty() ? p.tune_data : p.golden[0];
+  request.data.path = !p.tune_data.empty() || p.golden.empty() ? p.tune_data : p.golden[0];
   request.runtimes = t.runtimes;
   request.threads = t.threads;
   request.precisions = t.precisions;
   request.providers = t.providers;
+  request.goal = t.goal;
   request.metric = t.metric;
+  if (t.drop_max_percent) request.drop_max = *t.drop_max_percent / 100;
+  request.confidence = t.confidence_percent / 100;
   request.min_agreement = t.min_agreement;
   request.score_min = t.score_min;
   request.iou_min = t.iou_min;
   request.latency_ms_max = t.latency_ms_max;
   request.memory_bytes_max = t.memory_bytes_max;
+  request.size_bytes_max = t.size_bytes_max;
   request.samples_max = t.samples_max;
   request.rounds = t.rounds;
   request.out_dir = ship.paths.tune;
+  request.cache_dir = path_join(p.state_folder, "cache");
   return request;
 }
 
@@ -86,12 +91,16 @@ Json tune_inputs(const TuneRequest& r) {
       .set("threads", threads)
       .set("precisions", list(r.precisions))
       .set("providers", list(r.providers))
+      .set("goal", tune_goal_name(r.goal))
       .set("metric", r.metric)
+      .set("drop_max", r.drop_max)
+      .set("confidence", r.confidence)
       .set("min_agreement", r.min_agreement)
       .set("score_min", r.score_min)
       .set("iou_min", r.iou_min)
       .set("latency_ms_max", r.latency_ms_max)
       .set("memory_bytes_max", r.memory_bytes_max)
+      .set("size_bytes_max", r.size_bytes_max)
       .set("samples_max", r.samples_max)
       .set("rounds", r.rounds);
 }
@@ -109,12 +118,13 @@ Step tune_step(const Shared& ship) {
     TuneRequest request = tune_request(*ship);
     Fingerprint print(ship->files());
     for (const std::string& model : request.models) OREE_TRY(add_model(print, model));
-    print.add_json("recipe", ship->recipe()).add_path("data", request.data);
+    print.add_json("recipe", ship->recipe()).add_path("data", request.data.path);
     print.add_json("request", tune_inputs(request)).add_json("machine", measured_on(ship->ports));
     return print.finish();
   };
   auto run = [ship]() -> Result<StepOutcome> {
-    OREE_TRY_ASSIGN(TuneResult result, tune(ship->ports, tune_request(*ship)));
+    LocalTarget target(ship->ports);
+    OREE_TRY_ASSIGN(TuneResult result, tune(ship->ports, target, tune_request(*ship)));
     if (!result.chosen) return Error(Code::kRefused, result.verdict);
     const Measurement& m = result.candidates[*result.chosen].measurement;
     return StepOutcome{fmt::format("{}: p50 {:.2f} ms, p95 {:.2f} ms, of {} candidates", candidate_text(m.candidate),
@@ -224,12 +234,6 @@ Step publish_step(const Shared& ship) {
 }
 
 }  // namespace
-
-Status add_model(Fingerprint& print, const std::string& model) {
-  OREE_TRY_ASSIGN(std::vector<ModelFile> files, model_files(model));
-  for (const ModelFile& file : files) print.add("model", file.name).add_path("content", file.file);
-  return {};
-}
 
 ShipPaths::ShipPaths(const Product& product)
     : state(path_join(product.state_folder, "ship.json")),

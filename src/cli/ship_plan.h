@@ -9,6 +9,7 @@
 #include "cli/bundle_build.h"
 #include "cli/product.h"
 #include "cli/ship_steps.h"
+#include "model/digest/model_files.h"
 
 namespace oree::cli {
 
@@ -20,9 +21,6 @@ struct ShipPaths {
   std::string tune_json;
   std::string unsigned_bundle, bundle;  // NAME-VERSION.unsigned.oree, NAME-VERSION.oree
 };
-
-// All files of a model, by name and content.
-Status add_model(Fingerprint& print, const std::string& model);
 
 // The steps keep the product, not the ports (which must outlive them).
 std::vector<Step> ship_steps(const Ports& ports, std::shared_ptr<const Product> product, const OpenModel& open);

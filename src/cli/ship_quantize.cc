@@ -3,49 +3,29 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "core/base/text.h"
-#include "model/runtime/registry.h"
-#include "optimize/quantize/quantize_file.h"
+#include "cli/variants.h"
 
 namespace oree::cli {
 namespace {
 
-std::vector<std::string> engines_of(const Product& product) {
-  std::vector<std::string> engines = product.quantize->engines;
-  if (engines.empty() && product.tune) engines = product.tune->runtimes;
-  if (!engines.empty()) return engines;
-  for (const std::string& name : backend_names()) {
-    bool dialect = std::ranges::find(dialect_engines(), name) != dialect_engines().end();
-    if (dialect && backend(name).info().available) engines.push_back(name);
-  }
-  return engines;
-}
+std::string folder_of(const Product& product) { return path_join(product.state_folder, "quantized"); }
 
-// `kind`: "int8", or "mixed" when some layers stay in float.
-std::string variant_path(const Product& product, const std::string& engine, const std::string& kind) {
-  Result<Dialect> dialect = dialect_for(engine);
-  bool tflite = dialect.ok() && dialect->tflite;
-  std::string name = fmt::format("{}-{}-{}.{}", product.manifest.model, engine, kind, tflite ? "tflite" : "onnx");
-  return path_join(path_join(product.state_folder, "quantized"), name);
+std::vector<std::string> engines_of(const Product& product) {
+  if (!product.quantize->engines.empty()) return product.quantize->engines;
+  if (product.tune && !product.tune->runtimes.empty()) return product.tune->runtimes;
+  return dialects_here({});
 }
 
 std::string calibration_of(const Product& product) {
   return product.quantize->calibration.empty() ? product.golden[0] : product.quantize->calibration;
 }
 
-Result<QuantizeRequest> request_for(const Product& product, const std::string& engine) {
+Result<QuantizeRequest> request_for(const Product& product) {
   const ProductQuantize& q = *product.quantize;
   QuantizeRequest request;
   request.source = product.model;
-  request.result = variant_path(product, engine, "int8");
-  request.mixed_result = variant_path(product, engine, "mixed");
   request.data.path = calibration_of(product);
   request.recipe = product.recipe;
-  request.quantize.engine = engine;
-  request.quantize.threads = quantize_threads();
-  request.quantize.io = IoType::kFloat;  // golden samples and recipes are of reals
   request.quantize.samples_max = static_cast<size_t>(q.samples_max);
   request.quantize.keep_float = {q.keep_float.begin(), q.keep_float.end()};
   if (q.float_macs_percent) request.quantize.float_macs_max = *q.float_macs_percent / 100;
@@ -77,36 +57,26 @@ Json settings(const Product& product) {
       .set("samples_max", q.samples_max);
 }
 
-// Each variant, a page about it beside it; and a line about all.
-Result<std::string> make_variants_for(const Ports& ports, const Product& product, const std::string& engine,
-                                      StepOutcome& outcome) {
-  OREE_TRY_ASSIGN(QuantizeRequest request, request_for(product, engine));
-  OREE_TRY_ASSIGN(const std::vector<QuantizedFile> made, quantize_file(ports, request));
-  std::string line = engine;
-  for (const QuantizedFile& file : made) {
-    const std::string page = file.path + ".html";
-    OREE_TRY(ports.files->write_atomic(page, as_bytes(quantize_page(request, file))));
-    outcome.outputs.push_back(file.path);
-    outcome.outputs.push_back(page);
-    line += fmt::format("{} {}, {:.0f} % in int8", &file == made.data() ? "" : ", mixed", human_bytes(file.bytes_after),
-                        100 * file.report.integer_share());
-  }
-  return line;
-}
-
 Result<StepOutcome> make_variants(const Ports& ports, const Product& product) {
   Files& files = *ports.files;
   StepOutcome outcome;
   std::optional<Error> refused;
-  const std::string folder = path_join(product.state_folder, "quantized");
+  const std::string folder = folder_of(product);
+  OREE_TRY_ASSIGN(const QuantizeRequest request, request_for(product));
   OREE_TRY(files.remove_all(folder));  // what another oree.toml left
   OREE_TRY(files.make_dirs(folder));
   for (const std::string& engine : engines_of(product)) {
-    Result<std::string> line = make_variants_for(ports, product, engine, outcome);
-    if (!line.ok() && line.error().code() != Code::kUnsupported) return line.error();
-    if (!line.ok()) refused = line.error();
+    Result<QuantizedVariants> made = quantize_for_engine(ports, request, engine, folder, product.manifest.model);
+    if (!made.ok() && made.error().code() != Code::kUnsupported) return made.error();
     if (!outcome.result.empty()) outcome.result += "; ";
-    outcome.result += line.ok() ? *line : fmt::format("{} refused: {}", engine, line.error().message());
+    if (!made.ok()) {
+      refused = made.error();
+      outcome.result += fmt::format("{} refused: {}", engine, made.error().message());
+      continue;
+    }
+    outcome.result += made->line;
+    for (const auto* list : {&made->paths, &made->pages})
+      outcome.outputs.insert(outcome.outputs.end(), list->begin(), list->end());
   }
   if (outcome.outputs.empty() && refused) return *refused;
   return outcome;
@@ -132,7 +102,7 @@ std::vector<std::string> quantized_variants(Files& files, const Product& product
   if (!product.quantize) return found;
   for (const std::string& engine : engines_of(product)) {
     for (const char* kind : {"int8", "mixed"}) {
-      std::string path = variant_path(product, engine, kind);
+      std::string path = quantized_path(folder_of(product), product.manifest.model, engine, kind);
       if (files.info(path).ok()) found.push_back(path);
     }
   }

@@ -7,13 +7,12 @@
 
 #include "core/base/limits.h"
 #include "core/base/text.h"
+#include "core/digest/file_digest.h"
 
 namespace oree::cli {
 namespace {
 
 constexpr int kStateFormat = 1;
-constexpr int kTreeDepthMax = 16;
-constexpr int64_t kChunkBytes = 1 << 20;
 
 struct StepState {
   std::string fingerprint, result;
@@ -79,55 +78,6 @@ Result<StepState> run_step(Files& files, const Step& step, const std::string& fi
 }
 
 }  // namespace
-
-Fingerprint& Fingerprint::add(std::string_view name, std::string_view text) {
-  // Lengths in front: "a" + "bc" and "ab" + "c" differ.
-  hash_.update(as_bytes(fmt::format("{}:{}{}:", name.size(), name, text.size())));
-  hash_.update(as_bytes(text));
-  return *this;
-}
-
-Fingerprint& Fingerprint::add_json(std::string_view name, const Json& json) {
-  return add(name, std::string_view(json.dump()));
-}
-
-Fingerprint& Fingerprint::add_path(std::string_view name, const std::string& path) {
-  add(name, std::string_view());
-  if (!path.empty() && status_.ok()) status_ = add_tree(path, 0);
-  return *this;
-}
-
-Status Fingerprint::add_tree(const std::string& path, int depth) {
-  OREE_TRY_ASSIGN(FileInfo info, files_.info(path));
-  if (!info.directory) {
-    OREE_TRY_ASSIGN(std::string digest, file_digest(files_, path));
-    add(path_name(path), digest);
-    return {};
-  }
-  if (depth == kTreeDepthMax)
-    return Error(Code::kExhausted, fmt::format("{}: folders lie over {} deep", path, kTreeDepthMax));
-  OREE_TRY_ASSIGN(std::vector<std::string> names, files_.list(path));
-  add(path_name(path), std::to_string(names.size()));
-  for (const std::string& name : names) OREE_TRY(add_tree(path_join(path, name), depth + 1));
-  return {};
-}
-
-Result<std::string> Fingerprint::finish() {
-  OREE_TRY(status_);
-  return digest_text(hash_.finish());
-}
-
-Result<std::string> file_digest(Files& files, const std::string& path) {
-  OREE_TRY_ASSIGN(std::unique_ptr<ReadFile> file, files.open(path));
-  Sha256 hash;
-  for (int64_t offset = 0; offset < file->size();) {
-    OREE_TRY_ASSIGN(Bytes chunk, file->read_at(offset, kChunkBytes));
-    if (chunk.empty()) return Error(Code::kConflict, fmt::format("{}: became shorter while it was read", path));
-    hash.update(chunk);
-    offset += static_cast<int64_t>(chunk.size());
-  }
-  return digest_text(hash.finish());
-}
 
 StepsReport run_steps(const Ports& ports, const std::string& state_file, const std::vector<Step>& steps,
                       const StepOptions& options, const std::function<void(const std::string& step)>& announce) {

@@ -10,25 +10,39 @@
 
 #include "cli/context.h"
 #include "cli/measure_options.h"
+#include "cli/variants.h"
+#include "core/base/limits.h"
 #include "core/base/text.h"
+#include "core/io/inner_path.h"
+#include "model/digest/model_files.h"
+#include "model/runtime/registry.h"
+#include "optimize/tune/cache.h"
+#include "optimize/tune/tune_lock.h"
 
 namespace oree::cli {
 namespace {
 
+constexpr char kExamples[] =
+    "  oree tune detector.tflite --calibration frames/ --recipe recipe.json --evaluation coco.json --max-drop 1% --out "
+    "tuned\n"
+    "  oree tune net.onnx net-int8.onnx --data test.npz --goal size --max-latency-ms 20 --out tuned\n"
+    "  oree tune --lock tuned/tune.lock --out again";
+
 struct TuneOptions {
   JudgeOptions judge;
   std::vector<std::string> models;
-  std::string data, runtimes = "all", threads = "all", precisions = "all", providers, metric = "auto", out;
+  std::string runtimes = "all", threads = "all", precisions = "all", providers, metric = "auto", out;
+  std::string calibration, goal = "latency", max_drop, confidence = "95%", lock, cache;
+  bool fresh = false;
   std::string reference_runtime;
-  std::optional<double> min_agreement;
-  double latency_ms_max = 0, memory_mib_max = 0;
-  int rounds = 30, samples = 100, finalists = 6;
-  uint64_t seed = 1;
+  double memory_mib_max = 0, size_mib_max = 0;
+  TuneRequest request;
 };
 
 std::string text_of(const TuneResult& result) {
-  TextTable table{
-      {"candidate", "p50 ms", "p95", "peak memory", result.metric, "note"}, {false, true, true, true, true, false}, {}};
+  TextTable table{{"candidate", "p50 ms", "p95", "peak memory", "size", result.metric, "note"},
+                  {false, true, true, true, true, true, false},
+                  {}};
   std::vector<const TuneCandidate*> rows;
   for (const TuneCandidate& c : result.candidates) rows.push_back(&c);
   std::stable_sort(rows.begin(), rows.end(), [](const TuneCandidate* a, const TuneCandidate* b) {
@@ -43,10 +57,10 @@ std::string text_of(const TuneResult& result) {
     std::string name = (chosen ? "* " : "  ") + candidate_text(m.candidate, result.request.models.size() > 1);
     std::string note = m.refused ? "refused: " + c->note : c->note;
     if (m.latency.count == 0) {
-      table.rows.push_back({name, "-", "-", "-", "-", note});
+      table.rows.push_back({name, "-", "-", "-", human_bytes(c->size_bytes), "-", note});
     } else {
       table.rows.push_back({name, fmt::format("{:.3f}", m.latency.p50), fmt::format("{:.3f}", m.latency.p95),
-                            human_bytes(m.rss_bytes_peak),
+                            human_bytes(m.rss_bytes_peak), human_bytes(c->size_bytes),
                             c->agreement ? agreement_text(result.metric, c->agreement->value) : "-", note});
     }
   }
@@ -59,54 +73,208 @@ std::string text_of(const TuneResult& result) {
   return text + "report: " + path_join(result.request.out_dir, "report.html") + "\n";
 }
 
-Status run_tune(Context& context, const TuneOptions& options) {
-  TuneRequest request;
+// What was made of the model already, in the folder of the report, so that tuning again does not make it again.
+struct Variants {
+  std::vector<std::string> floats, others;
+  std::vector<std::string> notes;  // what could not be made, and why
+};
+
+constexpr int kVariantsFormat = 1;
+
+Json names_of(const std::vector<std::string>& paths) {
+  Json names = Json::array();
+  for (const std::string& path : paths) names.push(path_name(path));
+  return names;
+}
+
+std::optional<Variants> variants_made(Files& files, const std::string& folder, const std::string& fingerprint) {
+  auto bytes = files.read(path_join(folder, "variants.json"), kConfigBytesMax);
+  if (!bytes.ok()) return std::nullopt;
+  auto json = Json::parse(as_text(*bytes));
+  if (!json.ok() || (*json)["format"].as_int() != kVariantsFormat || (*json)["fingerprint"].as_string() != fingerprint)
+    return std::nullopt;
+  Variants variants;
+  for (auto [key, list] : {std::pair("floats", &variants.floats), std::pair("others", &variants.others)}) {
+    for (const Json& name : (*json)[key].items()) {
+      list->push_back(path_join(folder, name.as_string()));
+      if (!check_inner_path(name.as_string()).ok() || !files.exists(list->back())) return std::nullopt;
+    }
+  }
+  for (const Json& note : (*json)["notes"].items()) variants.notes.push_back(note.as_string());
+  return variants;
+}
+
+Result<std::string> variants_fingerprint(Files& files, const TuneOptions& options,
+                                         const std::vector<std::string>& engines) {
+  Fingerprint print(files);
+  OREE_TRY(add_model(print, options.models[0]));
+  print.add("oree", OREE_VERSION).add_path("calibration", options.calibration);
+  print.add_json("recipe", options.request.recipe ? recipe_to_json(*options.request.recipe) : Json());
+  for (const std::string& engine : engines) print.add("engine", engine).add("version", backend(engine).info().version);
+  return print.finish();
+}
+
+// The float model in the other format and with float16 weights; in integers for each engine that is here.
+Result<Variants> make_variants(Context& context, const TuneOptions& options, Progress& bar) {
+  Files& files = *context.ports.files;
+  const std::string& model = options.models[0];
+  const std::string folder = path_join(options.out, "variants");
+  const std::vector<std::string> engines = dialects_here(options.request.runtimes);
+  OREE_TRY_ASSIGN(const std::string fingerprint, variants_fingerprint(files, options, engines));
+  if (std::optional<Variants> made = variants_made(files, folder, fingerprint)) return *made;
+  OREE_TRY(files.remove_all(folder));
+  OREE_TRY(files.make_dirs(folder));
+  const std::string name = path_name(model).substr(0, path_name(model).size() - path_extension(model).size());
+  Variants variants;
+  for (const bool float16 : {false, true}) {
+    FloatVariant made = convert_variant(files, model, folder, name, float16);
+    const std::string what = float16 ? "with float16 weights" : "in the other format";
+    if (made.path.empty())
+      variants.notes.push_back(fmt::format("{}: {}", what, made.refused));
+    else
+      (float16 ? variants.others : variants.floats).push_back(made.path);
+  }
+  QuantizeRequest request;
+  request.source = model;
+  request.data = {options.calibration, "", context.open_video};
+  request.recipe = options.request.recipe;
+  request.quantize.samples_max = 300;
+  for (size_t i = 0; i < engines.size(); ++i) {
+    bar.update(static_cast<int64_t>(i), fmt::format("of {}: int8 for {}", engines.size(), engines[i]));
+    auto made = quantize_for_engine(context.ports, request, engines[i], folder, name);
+    if (made.ok()) {
+      variants.others.insert(variants.others.end(), made->paths.begin(), made->paths.end());
+    } else if (made.error().code() == Code::kUnsupported) {
+      variants.notes.push_back(fmt::format("int8 for {}: {}", engines[i], made.error().message()));
+    } else {
+      return made.error();
+    }
+  }
+  Json notes = Json::array();
+  for (const std::string& note : variants.notes) notes.push(note);
+  const Json json = Json()
+                        .set("format", kVariantsFormat)
+                        .set("fingerprint", fingerprint)
+                        .set("floats", names_of(variants.floats))
+                        .set("others", names_of(variants.others))
+                        .set("notes", notes);
+  OREE_TRY(files.write_atomic(path_join(folder, "variants.json"), as_bytes(json.dump(2) + "\n")));
+  return variants;
+}
+
+// Everything that the command line says, but the variants.
+Status read_settings(const Context& context, TuneOptions& options) {
+  TuneRequest& request = options.request;
   request.models = options.models;
+  request.data.open_video = context.open_video;
   OREE_TRY_ASSIGN(request.recipe, load_recipe(*context.ports.files, options.judge.recipe, options.judge.labels));
-  request.data = options.data;
+  OREE_TRY_ASSIGN(request.goal, parse_tune_goal(options.goal));
   OREE_TRY_ASSIGN(request.runtimes, parse_list(options.runtimes, "--runtimes"));
   OREE_TRY_ASSIGN(request.threads, parse_thread_list(options.threads));
   OREE_TRY_ASSIGN(request.precisions, parse_list(options.precisions, "--precisions"));
   OREE_TRY_ASSIGN(request.providers, parse_list(options.providers, "--providers"));
   if (!options.reference_runtime.empty()) {
-    int cores = std::max(1, context.ports.sensors->identity().cpu_cores);
+    const int cores = std::max(1, context.ports.sensors->identity().cpu_cores);
     OREE_TRY_ASSIGN(request.reference, make_candidate(options.models[0], options.reference_runtime, cores, "f32", ""));
   }
   request.metric = options.metric;
-  request.min_agreement = options.min_agreement;
+  if (!options.max_drop.empty()) {
+    OREE_TRY_ASSIGN(request.drop_max, parse_percent(options.max_drop, "--max-drop"));
+  }
+  OREE_TRY_ASSIGN(request.confidence, parse_percent(options.confidence, "--confidence"));
   request.score_min = options.judge.score;
   request.iou_min = options.judge.iou;
-  request.latency_ms_max = options.latency_ms_max;
   request.memory_bytes_max = static_cast<int64_t>(options.memory_mib_max * (1 << 20));
-  request.rounds = options.rounds;
-  request.samples_max = options.samples;
-  request.finalists_max = options.finalists;
-  request.seed = options.seed;
+  request.size_bytes_max = static_cast<int64_t>(options.size_mib_max * (1 << 20));
   request.out_dir = options.out;
-  std::optional<TuneResult> result;
-  {
-    Progress bar("tune", 0);
-    OREE_TRY_ASSIGN(result, tune(context.ports, request, [&](std::string_view stage, int64_t done, int64_t total) {
-                      bar.update(done, fmt::format("of {}: {}", total, stage));
-                    }));
+  request.cache_dir = options.fresh ? "" : options.cache.empty() ? default_tune_cache() : options.cache;
+  return {};
+}
+
+Result<TuneLock> read_lock(Files& files, const std::string& path) {
+  OREE_TRY_ASSIGN(Bytes bytes, files.read(path, kJsonBytesMax));
+  auto json = Json::parse(as_text(bytes));
+  if (!json.ok()) return json.error().within(path);
+  auto lock = tune_lock_from_json(*json);
+  if (!lock.ok()) return lock.error().within(path);
+  return lock;
+}
+
+Result<TuneResult> tune_with_bar(Context& context, const TuneRequest& request) {
+  Progress bar("tune", 0);
+  LocalTarget target(context.ports);
+  return tune(context.ports, target, request, [&](std::string_view stage, int64_t done, int64_t total) {
+    bar.update(done, fmt::format("of {}: {}", total, stage));
+  });
+}
+
+// The tune of a lock file once more, and whether it comes to the same.
+Status run_locked(Context& context, const TuneOptions& options) {
+  OREE_TRY_ASSIGN(TuneLock lock, read_lock(*context.ports.files, options.lock));
+  TuneRequest request = lock.request;
+  request.data.open_video = context.open_video;
+  request.out_dir = options.out;
+  request.cache_dir = "";  // what is remembered proves nothing
+  OREE_TRY_ASSIGN(const TuneResult result, tune_with_bar(context, request));
+  const LockVerdict verdict = lock_verdict(lock, result);
+  const std::string differences = lock_differences(lock, result);
+  Json document = tune_to_json(result);
+  document.set("lock", Json().set("holds", verdict.holds).set("text", verdict.text).set("differences", differences));
+  print_result(
+      context, document,
+      text_of(result) + (differences.empty() ? "" : "not as it was: " + differences + "\n") + verdict.text + "\n");
+  return verdict.holds ? Status() : Status(Error(Code::kRefused, verdict.text));
+}
+
+Status run_tune(Context& context, TuneOptions options) {
+  if (!options.lock.empty()) {
+    if (!options.models.empty() || !options.calibration.empty())
+      return Error(Code::kUsage, "--lock: the models and all settings are those of the lock file; give none");
+    return run_locked(context, options);
   }
-  print_result(context, tune_to_json(*result), text_of(*result));
-  return result->chosen ? Status() : Status(Error(Code::kRefused, result->verdict));
+  if (options.models.empty()) return Error(Code::kUsage, "tune: give at least one model, or --lock");
+  OREE_TRY(read_settings(context, options));
+  Variants variants;
+  if (!options.calibration.empty()) {
+    Progress bar("variants", 0);
+    OREE_TRY_ASSIGN(variants, make_variants(context, options, bar));
+    TuneRequest& request = options.request;
+    request.float_models = 1 + variants.floats.size();
+    request.models.insert(request.models.begin() + 1, variants.floats.begin(), variants.floats.end());
+    request.models.insert(request.models.end(), variants.others.begin(), variants.others.end());
+    // Someone who gives calibration data alone means these by "data".
+    if (request.data.path.empty()) request.data.path = options.calibration;
+  }
+  OREE_TRY_ASSIGN(const TuneResult result, tune_with_bar(context, options.request));
+  std::string notes;
+  for (const std::string& note : variants.notes) notes += "no variant " + note + "\n";
+  print_result(context, tune_to_json(result), notes + text_of(result));
+  return result.chosen ? Status() : Status(Error(Code::kRefused, result.verdict));
 }
 
 }  // namespace
 
 void add_tune(CLI::App& app, Context& context) {
   auto options = std::make_shared<TuneOptions>();
-  CLI::App* command =
-      add_command(app, context, "tune", "Find the fastest way to run a model here, within an accuracy bound",
-                  "  oree tune detector.tflite --data frames/ --recipe recipe.json --min-agreement 0.98 --out tuned/",
-                  [&context, options] { return run_tune(context, *options); });
-  command->add_option("models", options->models, "Variants of one model, the float one first")->required();
-  command->add_option("--out", options->out, "Folder for tune.json and report.html")->required();
-  command->add_option("--data", options->data,
-                      "Folder of images or of npz, or one npz; default: seeded noise (tensors only)");
+  TuneRequest& request = options->request;
+  CLI::App* command = add_command(app, context, "tune", "Find the best way to run a model here, within hard bounds",
+                                  kExamples, [&context, options] { return run_tune(context, *options); });
+  command->add_option("models", options->models, "Variants of one model, the float one first");
+  command->add_option("--out", options->out, "Folder for tune.json, tune.lock, report.html, and the variants")
+      ->required();
+  command->add_option("--calibration", options->calibration,
+                      "Real samples: int8 variants of the first model are made for every engine here");
+  command->add_option(
+      "--evaluation,--data", request.data.path,
+      "Labelled or unlabelled samples (see oree eval --help); default: --calibration's, else seeded noise");
+  command->add_option("--images", request.data.images,
+                      "Folder of the images of COCO annotations; default: beside them");
   options->judge.add_recipe(*command);
+  command->add_option("--goal", options->goal, "latency, size, memory, or pareto (all that nothing beats, too)")
+      ->capture_default_str();
+  command->add_option("--max-drop", options->max_drop,
+                      "Accuracy that may be lost, such as 1%; what is not proven to lose less is out");
+  command->add_option("--confidence", options->confidence, "Of that proof")->capture_default_str();
   command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite")
       ->capture_default_str();
   command->add_option("--threads", options->threads, "all (1, 2, 4 … cores), or a list")->capture_default_str();
@@ -115,26 +283,39 @@ void add_tune(CLI::App& app, Context& context) {
   command->add_option("--providers", options->providers, "Execution providers; default: each engine's best CPU path");
   command->add_option("--reference-runtime", options->reference_runtime,
                       "Engine of the float reference; default: by the format");
-  command->add_option("--metric", options->metric, "auto, f1, top1, cosine or sqnr")->capture_default_str();
-  command->add_option("--min-agreement", options->min_agreement,
-                      "Bound on the metric; default 0.98 (f1, top1), 0.999 (cosine), 20 (sqnr)");
+  command->add_option("--metric", options->metric, "Of agreement with float: auto, f1, top1, cosine or sqnr")
+      ->capture_default_str();
+  command->add_option(
+      "--min-agreement", request.min_agreement,
+      "Instead of --max-drop, a plain bound on that; default 0.98 (f1, top1), 0.999 (cosine), 20 (sqnr)");
   options->judge.add_matching(*command);
-  command->add_option("--max-latency-ms", options->latency_ms_max, "Bound on the p95; 0: none")
+  command->add_option("--max-latency-ms", request.latency_ms_max, "Bound on the p95; 0: none")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   command->add_option("--max-memory", options->memory_mib_max, "Bound on peak resident memory, MiB; 0: none")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  command->add_option("--rounds", options->rounds, "Interleaved rounds of the final")
+  command->add_option("--max-size", options->size_mib_max, "Bound on the model's files, MiB; 0: none")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--rounds", request.rounds, "Interleaved rounds of the final, at most")
       ->capture_default_str()
       ->check(CLI::Range(2, 100000));
-  command->add_option("--samples", options->samples, "At most this many samples, spread over the data")
+  command
+      ->add_option("--samples", request.samples_max,
+                   "At most this many samples, spread over the data; 0: 100, with --max-drop 1000")
       ->capture_default_str()
-      ->check(CLI::Range(1, 1000000));
-  command->add_option("--finalists", options->finalists, "Fastest candidates that meet in the final")
+      ->check(CLI::Range(0, 1000000));
+  command->add_option("--finalists", request.finalists_max, "Candidates that meet in the final")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
-  command->add_option("--seed", options->seed, "Of orders, noise and bootstrap")->capture_default_str();
+  command->add_option("--seed", request.seed, "Of orders, noise and bootstrap")->capture_default_str();
+  command->add_option("--lock", options->lock, "Instead of models: do the tune of this tune.lock again, and compare");
+  command->add_option(
+      "--cache", options->cache,
+      "Folder of what was measured before; default: $OREE_CACHE_DIR, else below $XDG_CACHE_HOME or ~/.cache");
+  command->add_flag("--fresh", options->fresh, "Measure all, remember nothing");
+  command->add_flag("--exhaustive", request.exhaustive, "Measure every candidate in full (slow; to check the search)");
 }
 
 }  // namespace oree::cli

@@ -9,6 +9,7 @@
 #include "core/base/limits.h"
 #include "core/base/text.h"
 #include "core/crypto/crypto.h"
+#include "core/io/inner_path.h"
 
 namespace oree {
 namespace {
@@ -63,7 +64,7 @@ Result<std::vector<BundleMember>> members_from_json(const Json& json) {
   for (const Json& item : list->items()) {
     BundleMember m;
     OREE_TRY_ASSIGN(m.path, item.get_string("path"));
-    OREE_TRY(check_member_path(m.path));
+    OREE_TRY(check_inner_path(m.path));
     if (m.path == kManifestPath || m.path == kSignaturesPath)
       return member_error("members", fmt::format("must not list {}", m.path));
     if (!paths.insert(m.path).second) return member_error("members", fmt::format("lists {} twice", m.path));
@@ -102,23 +103,6 @@ Status check_members_present(const Manifest& manifest) {
 }
 
 }  // namespace
-
-Status check_member_path(std::string_view path) {
-  if (path.empty() || path.size() > static_cast<size_t>(kTarPathMax)) {
-    return Error(Code::kInvalid, fmt::format("a path has {} bytes; 1 to {} are allowed", path.size(), kTarPathMax));
-  }
-  for (char c : path) {
-    auto u = static_cast<unsigned char>(c);
-    if (u < 0x20 || u == 0x7f || c == '\\')
-      return Error(Code::kInvalid, "a path has a control character or a backslash");
-  }
-  for (const std::string& part : split(path, '/')) {
-    if (part.empty() || part == "." || part == "..") {
-      return Error(Code::kInvalid, fmt::format("path '{}' is absolute or has an empty, '.' or '..' part", path));
-    }
-  }
-  return {};
-}
 
 std::string golden_input_path(int sample) { return fmt::format("golden/{}.input.npz", sample); }
 std::string golden_expected_path(int sample) { return fmt::format("golden/{}.expected.npz", sample); }

@@ -62,8 +62,6 @@ struct Manifest {
   std::vector<BundleMember> members;  // every member but manifest.json and signatures.json
 };
 
-// Safe to join to a folder: relative, '/'-separated, no empty, "." or ".." part, no control character, no backslash.
-Status check_member_path(std::string_view path);
 std::string golden_input_path(int sample);                                         // "golden/0.input.npz"
 std::string golden_expected_path(int sample);                                      // "golden/0.expected.npz"
 const BundleMember* find_member(const Manifest& manifest, std::string_view path);  // nullptr when absent

@@ -9,7 +9,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/text.h"
-#include "core/crypto/crypto.h"
+#include "core/digest/file_digest.h"
 
 namespace oree {
 namespace {
@@ -264,18 +264,6 @@ class Slice {
 DownloadResult download_slice(Clock& clock, Files& files, HttpClient& http, const DownloadRequest& request,
                               DownloadSignals& signals) {
   return Slice(clock, files, http, request, signals).run();
-}
-
-Result<std::string> file_digest(Files& files, const std::string& path) {
-  OREE_TRY_ASSIGN(auto file, files.open(path));
-  Sha256 hash;
-  for (int64_t offset = 0; offset < file->size();) {
-    OREE_TRY_ASSIGN(Bytes chunk, file->read_at(offset, kDownloadChunkBytes));
-    if (chunk.empty()) return Error(Code::kUnavailable, path + ": ended while it was read");
-    hash.update(chunk);
-    offset += static_cast<int64_t>(chunk.size());
-  }
-  return digest_text(hash.finish());
 }
 
 bool same_origin(const std::string& url, const std::string& origin) {

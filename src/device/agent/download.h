@@ -50,9 +50,6 @@ struct DownloadSignals {
 DownloadResult download_slice(Clock& clock, Files& files, HttpClient& http, const DownloadRequest& request,
                               DownloadSignals& signals);
 
-// SHA-256 of a file as 64 hex digits, in constant memory.
-Result<std::string> file_digest(Files& files, const std::string& path);
-
 // True when a request to `url` may carry the token of `origin`: same scheme, host and port.
 bool same_origin(const std::string& url, const std::string& origin);
 

@@ -8,7 +8,6 @@
 #include <limits>
 
 #include "model/eval/measure.h"
-#include "model/eval/metrics.h"
 #include "model/eval/noise.h"
 
 namespace oree {
@@ -70,7 +69,7 @@ struct AgreementMeter::State {
   std::unique_ptr<Decoder> decoder;  // of both sides: their outputs have the same shapes
   std::vector<OutputInfo> outputs;
   std::vector<TensorError> errors;  // by position in `outputs`
-  std::vector<F1> per_sample;       // top1: a hit is one true positive, a miss one false positive and negative
+  std::vector<F1> per_sample;
   int64_t samples = 0, objects = 0;
 
   Status add_decoded(const std::vector<const Tensor*>& tested, const std::vector<const Tensor*>& reference,
@@ -156,6 +155,8 @@ Status AgreementMeter::add(const NamedTensors& outputs, const NamedTensors& refe
   ++s.samples;
   return {};
 }
+
+const std::vector<F1>& AgreementMeter::counts() const { return state_->per_sample; }
 
 Result<Agreement> AgreementMeter::result() const {
   const State& s = *state_;

@@ -10,6 +10,7 @@
 
 #include "core/base/tensor.h"
 #include "core/codec/json.h"
+#include "model/eval/metrics.h"
 #include "model/recipe/detect.h"
 
 namespace oree {
@@ -56,6 +57,9 @@ class AgreementMeter {
   // Outputs are matched by name, or by position when both sides have as many and the names differ (engines rename).
   // kInvalid when shapes or counts do not fit, or the reference holds NaN or infinity.
   Status add(const NamedTensors& outputs, const NamedTensors& reference, const Placement& placement);
+  // Of each sample so far, f1 and top1 only: against the reference's boxes; a same answer is one true positive, another
+  // one false positive and one false negative.
+  const std::vector<F1>& counts() const;
   // kInvalid when there is no evidence: no sample, or (f1) neither side found anything.
   Result<Agreement> result() const;
 

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "core/base/limits.h"
 #include "core/codec/npy.h"
+#include "model/eval/label_judge.h"
 
 namespace oree {
 namespace {
@@ -17,13 +17,11 @@ class Evaluation {
   Evaluation(const Ports& ports, const EvalRequest& request)
       : ports_(ports),
         request_(request),
-        recipe_(request.recipe),
         scratch_(path_join(request.scratch_dir, fmt::format(".scratch-{:x}", ports.random->next_u64()))) {}
   ~Evaluation() { (void)ports_.files->remove_all(scratch_); }
   Result<EvalResult> run(const std::function<void(size_t, size_t)>& progress);
 
  private:
-  enum class Kind { kAgreement, kBoxes, kLabels };
   Status start();
   Status choose_kind();
   Status add(size_t index);
@@ -31,21 +29,20 @@ class Evaluation {
   Status score(const Sample& sample, const NamedTensors& outputs);
   Status finish();
   std::string label_name(int label) const {
-    bool named = recipe_ && label >= 0 && static_cast<size_t>(label) < recipe_->labels.size();
-    return named ? recipe_->labels[static_cast<size_t>(label)] : fmt::format("class {}", label);
+    const std::vector<std::string>& labels = judge_->recipe().labels;
+    bool named = label >= 0 && static_cast<size_t>(label) < labels.size();
+    return named ? labels[static_cast<size_t>(label)] : fmt::format("class {}", label);
   }
 
   const Ports& ports_;
   const EvalRequest& request_;
-  std::optional<Recipe> recipe_;
   std::string scratch_;
-  Kind kind_ = Kind::kAgreement;
   EvalResult result_;
   std::unique_ptr<Worker> worker_, reference_;
   std::unique_ptr<Dataset> dataset_;
   std::vector<OutputInfo> outputs_;
   std::optional<AgreementMeter> meter_;
-  std::unique_ptr<Decoder> decoder_;
+  std::optional<LabelJudge> judge_;
   F1 f1_;
   AveragePrecision precision_;
   ClassAccuracy accuracy_;
@@ -74,9 +71,9 @@ Status Evaluation::choose_kind() {
     return Error(Code::kUsage, "detections are written for COCO data judged by its labels");
   if (reference_) {
     AgreementSettings settings{metric, request_.score_min, request_.iou_min, request_.seed};
-    OREE_TRY_ASSIGN(AgreementMeter meter, AgreementMeter::make(settings, recipe_, outputs_));
+    OREE_TRY_ASSIGN(AgreementMeter meter, AgreementMeter::make(settings, request_.recipe, outputs_));
     meter_.emplace(std::move(meter));
-    OREE_TRY_ASSIGN(result_.metric, resolve_metric(metric, recipe_));
+    OREE_TRY_ASSIGN(result_.metric, resolve_metric(metric, request_.recipe));
     return {};
   }
   if (!dataset_->has_boxes() && !dataset_->has_labels()) {
@@ -84,36 +81,15 @@ Status Evaluation::choose_kind() {
                                    ": has no labels; give a reference model (--reference), or labelled data: "
                                    "an npz with 'labels', one folder a class, or COCO json");
   }
-  kind_ = dataset_->has_boxes() ? Kind::kBoxes : Kind::kLabels;
-  if (!recipe_) {
-    recipe_.emplace();
-    recipe_->kind = "tensor";
-    recipe_->decoder.kind = "classifier";
-  }
-  bool detector = recipe_->decoder.kind == "ssd" || recipe_->decoder.kind == "yolov8";
-  if (detector != (kind_ == Kind::kBoxes) || (!detector && recipe_->decoder.kind != "classifier")) {
-    return Error(Code::kUsage, fmt::format("{}: {} do not go with a recipe whose decoder is '{}'", request_.data.path,
-                                           kind_ == Kind::kBoxes ? "boxes" : "class labels", recipe_->decoder.kind));
-  }
-  if (metric == "auto") metric = kind_ == Kind::kBoxes ? "f1" : "top1";
-  bool known = kind_ == Kind::kBoxes ? metric == "f1" || metric == "map" : metric == "top1" || metric == "topk";
+  OREE_TRY_ASSIGN(LabelJudge judge, LabelJudge::make(*dataset_, request_.data.path, request_.recipe, outputs_));
+  judge_.emplace(std::move(judge));
+  if (metric == "auto") metric = judge_->boxes() ? "f1" : "top1";
+  bool known = judge_->boxes() ? metric == "f1" || metric == "map" : metric == "top1" || metric == "topk";
   if (!known) {
     return Error(Code::kUsage, fmt::format("metric: expected auto, {} for these labels, found '{}'",
-                                           kind_ == Kind::kBoxes ? "f1 or map" : "top1 or topk", metric));
+                                           judge_->boxes() ? "f1 or map" : "top1 or topk", metric));
   }
   result_.metric = metric;
-  Recipe lenient = *recipe_;
-  DecoderRecipe& decoder = lenient.decoder;
-  if (kind_ == Kind::kBoxes) {
-    // Average precision looks at the whole ranking, F1 from score_min up; only the recipe's own NMS stays.
-    decoder.score_min = std::min(decoder.score_min, 0.01);
-    decoder.results_max = std::max(decoder.results_max, 100);
-  } else {
-    // Every class has its rank; raw scores (logits) may all lie below zero.
-    decoder.score_min = -std::numeric_limits<double>::infinity();
-    decoder.results_max = std::numeric_limits<int>::max();
-  }
-  OREE_TRY_ASSIGN(decoder_, make_decoder(lenient, outputs_));
   return {};
 }
 
@@ -125,30 +101,15 @@ Result<NamedTensors> Evaluation::infer(Worker& worker, const char* output) {
 }
 
 Status Evaluation::score(const Sample& sample, const NamedTensors& outputs) {
-  std::vector<const Tensor*> ordered;
-  for (const NamedTensor& tensor : outputs) {
-    ordered.push_back(&tensor.tensor);
-    Status finite = check_finite(tensor.tensor, tensor.name);
-    if (!finite.ok()) return finite.error().within(sample.name + ": the model's output");
-  }
-  if (kind_ == Kind::kLabels) {
-    OREE_TRY_ASSIGN(auto answers, decoder_->classifications(ordered));
-    size_t classes = answers.size() + (recipe_->decoder.background_class >= 0 ? 1 : 0);
-    if (static_cast<size_t>(*sample.label) >= classes) {
-      return Error(Code::kUsage, fmt::format("{}: label {}, but the model's classes are 0 to {}", sample.name,
-                                             *sample.label, classes - 1));
-    }
-    accuracy_.add(answers, *sample.label, request_.top_k);
+  OREE_TRY_ASSIGN(const Answers answers, judge_->answers(sample, outputs));
+  if (!judge_->boxes()) {
+    accuracy_.add(answers.classes, *sample.label, request_.top_k);
     return {};
   }
-  OREE_TRY_ASSIGN(auto detections, decoder_->detections(ordered, sample.placement));
-  // Nobody looked for a class that the data has no category for: finding it is neither right nor wrong.
-  const CocoCategories& categories = dataset_->categories();
-  std::erase_if(detections, [&](const Detection& found) { return !categories.ids.contains(found.label); });
-  f1_ += match_f1(detections, *sample.truths, request_.score_min, request_.iou_min);
-  precision_.add(detections, *sample.truths);
+  f1_ += judge_->counts(answers, sample, request_.score_min, request_.iou_min);
+  precision_.add(answers.boxes, *sample.truths);
   if (request_.detections_path.empty()) return {};
-  std::string found = coco_results(sample.image_id, detections, categories);
+  std::string found = coco_results(sample.image_id, answers.boxes, dataset_->categories());
   detections_ += (detections_.empty() || found.empty() ? "" : ",\n") + found;
   return {};
 }
@@ -176,7 +137,7 @@ Status Evaluation::finish() {
                {"max_relative_error", a.max_relative_error}};
     if (a.metric == "cosine") figures.erase(figures.begin() + 2);
     result_.agreement = a;
-  } else if (kind_ == Kind::kBoxes) {
+  } else if (judge_->boxes()) {
     AveragePrecision::Scores scores = precision_.scores();
     figures = {{"f1", f1_.f1()},    {"precision", f1_.precision()}, {"recall", f1_.recall()},
                {"map", scores.map}, {"map_50", scores.map_50},      {"map_75", scores.map_75}};

@@ -72,9 +72,9 @@ void refuse(Contestant& contestant, Measurement& m, const Error& why) {
   contestant.worker.reset();
 }
 
-Status begin(Contestant& contestant, Measurement& m, const Ports& ports, const WorkerSettings& settings,
+Status begin(Contestant& contestant, Measurement& m, Target& target, const WorkerSettings& settings,
              const MeasurePlan& plan) {
-  OREE_TRY_ASSIGN(contestant.worker, Worker::start(ports, settings));
+  OREE_TRY_ASSIGN(contestant.worker, target.start(settings));
   OREE_TRY_ASSIGN(Worker::Opened opened, contestant.worker->open(m.candidate));
   m.load_ms = opened.load_ms;
   m.facts = std::move(opened.facts);
@@ -83,9 +83,8 @@ Status begin(Contestant& contestant, Measurement& m, const Ports& ports, const W
   return contestant.worker->set_input(plan.input_npz, plan.seed);
 }
 
-Status take_turn(Contestant& contestant, Measurement& m, const MeasurePlan& plan, int round) {
-  OREE_TRY_ASSIGN(Worker::Turn turn,
-                  contestant.worker->run(round == 0 ? plan.warmup : plan.warmup_per_round, plan.runs_per_round));
+Status take_turn(Contestant& contestant, Measurement& m, const MeasurePlan& plan, int runs, int round) {
+  OREE_TRY_ASSIGN(Worker::Turn turn, contestant.worker->run(round == 0 ? plan.warmup : plan.warmup_per_round, runs));
   m.round_p50_ms.push_back(summarize_latency(turn.latency_ms).p50);
   m.latency_ms.insert(m.latency_ms.end(), turn.latency_ms.begin(), turn.latency_ms.end());
   m.rss_bytes_peak = turn.rss_bytes_peak;
@@ -105,26 +104,27 @@ void finish(const Contestant& contestant, Measurement& m) {
 
 }  // namespace
 
-std::vector<Measurement> measure(const Ports& ports, const WorkerSettings& settings,
+std::vector<Measurement> measure(Target& target, Clock& clock, const WorkerSettings& settings,
                                  const std::vector<Candidate>& candidates, const MeasurePlan& plan) {
   std::vector<Measurement> results(candidates.size());
   std::vector<Contestant> contestants(candidates.size());
   for (size_t i = 0; i < candidates.size(); ++i) {
     results[i].candidate = candidates[i];
-    Status begun = begin(contestants[i], results[i], ports, settings, plan);
+    Status begun = begin(contestants[i], results[i], target, settings, plan);
     if (!begun.ok()) refuse(contestants[i], results[i], begun.error());
   }
   std::vector<size_t> order(candidates.size());
   std::iota(order.begin(), order.end(), size_t{0});
   SeededRandom random(plan.seed);
-  int64_t start = ports.clock->monotonic_ns();
+  int64_t start = clock.monotonic_ns();
   for (int round = 0; round < plan.rounds; ++round) {
-    double seconds = static_cast<double>(ports.clock->monotonic_ns() - start) / 1e9;
+    double seconds = static_cast<double>(clock.monotonic_ns() - start) / 1e9;
     if (plan.seconds_max > 0 && seconds > plan.seconds_max && round >= 2) break;
     for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
     for (size_t i : order) {
       if (!contestants[i].worker) continue;
-      Status taken = take_turn(contestants[i], results[i], plan, round);
+      const int runs = plan.runs_each.empty() ? plan.runs_per_round : plan.runs_each[i];
+      Status taken = take_turn(contestants[i], results[i], plan, runs, round);
       if (!taken.ok()) refuse(contestants[i], results[i], taken.error());
     }
     if (plan.drop) {
@@ -133,6 +133,7 @@ std::vector<Measurement> measure(const Ports& ports, const WorkerSettings& setti
       }
     }
     if (plan.progress) plan.progress(round + 1, plan.rounds);
+    if (plan.enough && plan.enough(results)) break;
   }
   for (size_t i = 0; i < candidates.size(); ++i) finish(contestants[i], results[i]);
   return results;

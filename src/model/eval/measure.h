@@ -6,14 +6,12 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "core/io/ports.h"
-#include "model/eval/candidate.h"
+#include "model/eval/target.h"
 
 namespace oree {
 
@@ -42,71 +40,24 @@ struct Measurement {
 };
 Json measurement_to_json(const Measurement& measurement);  // samples left out, refusal as {"code", "message"}
 
-struct WorkerSettings {
-  std::vector<std::string> argv;  // empty: this program's own file and "worker"
-  int64_t open_timeout_ms = 120'000;
-  int64_t run_timeout_ms = 60'000;  // for one command: a turn of a round, or one sample
-  int64_t memory_bytes_max = 0;     // address-space limit of the child; 0: none
-};
-
-// The parent's end of one child. Any failure of the child (crash, hang, nonsense on the pipe) becomes an Error that
-// says what happened; after one, every call gives it again. The destructor ends the child.
-class Worker {
- public:
-  static Result<std::unique_ptr<Worker>> start(const Ports& ports, const WorkerSettings& settings);
-  ~Worker();
-
-  struct Opened {
-    double load_ms = 0;
-    int64_t rss_bytes_baseline = 0;
-    std::map<std::string, std::string> facts;
-    std::string engine_version;
-    std::vector<TensorInfo> inputs, outputs;
-  };
-  // Loads the model. kUnsupported, kInvalid, kUnavailable as Backend::open says it.
-  Result<Opened> open(const Candidate& candidate);
-  // The inputs that run() uses. `npz` empty: seeded noise by the declared shapes (unknown dimensions as 1).
-  Status set_input(const std::string& npz, uint64_t seed);
-  struct Turn {
-    std::vector<double> latency_ms;
-    int64_t rss_bytes_peak = 0;
-    int64_t idle_cpu_ms = 0, idle_wall_ms = 0;  // since the end of the turn before; 0 at the first
-  };
-  Result<Turn> run(int warmup, int runs);  // 0..kTurnRunsMax each
-  // One inference, inputs read from and outputs written to npz files.
-  // `reals`: integers that stand for reals are written as float32.
-  Status outputs(const std::string& input_npz, const std::string& output_npz, bool reals = false);
-
- private:
-  Worker() = default;
-  Result<Json> ask(const Json& command, int64_t timeout_ms);
-  Result<Json> fail(std::string text);
-  void keep_last_words();
-
-  Ports ports_;
-  WorkerSettings settings_;
-  std::unique_ptr<Process> process_;
-  std::optional<Error> failed_;
-  std::vector<std::string> last_words_;  // the end of the child's output, for the reason of a crash
-};
-inline constexpr int kTurnRunsMax = 2000;
-
 struct MeasurePlan {
   int rounds = 10;
-  int runs_per_round = 10;   // timed inferences of a turn
-  int warmup = 5;            // before the first turn
-  int warmup_per_round = 2;  // before every later turn: the caches belonged to someone else
-  double seconds_max = 0;    // stop starting rounds after this long; 0: no bound. Two rounds run at least.
-  uint64_t seed = 1;         // of the order within each round, and of the noise
-  std::string input_npz;     // keyed by input name; empty: seeded noise, which says nothing of data-dependent models
+  int runs_per_round = 10;     // timed inferences of a turn
+  std::vector<int> runs_each;  // of each candidate's turn, instead; empty: runs_per_round
+  int warmup = 5;              // before the first turn
+  int warmup_per_round = 2;    // before every later turn: the caches belonged to someone else
+  double seconds_max = 0;      // stop starting rounds after this long; 0: no bound. Two rounds run at least.
+  uint64_t seed = 1;           // of the order within each round, and of the noise
+  std::string input_npz;       // keyed by input name; empty: seeded noise, which says nothing of data-dependent models
   // After each round: indices to drop, and why; empty function: none.
   std::function<std::vector<std::pair<size_t, Error>>(const std::vector<Measurement>& so_far, int round)> drop;
+  std::function<bool(const std::vector<Measurement>& so_far)> enough;  // after each round: true ends it all
   std::function<void(int done, int total)> progress;
 };
 
 // One Measurement a candidate, in their order. A candidate that fails is refused with its reason, never an error of
 // the whole; `opened` workers live at the same time for all candidates.
-std::vector<Measurement> measure(const Ports& ports, const WorkerSettings& settings,
+std::vector<Measurement> measure(Target& target, Clock& clock, const WorkerSettings& settings,
                                  const std::vector<Candidate>& candidates, const MeasurePlan& plan);
 
 }  // namespace oree

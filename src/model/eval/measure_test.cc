@@ -29,6 +29,13 @@ std::string runs(const char* microseconds, const char* more = "") {
 }
 const Candidate kCandidate{"model", "tflite", {}};
 
+std::vector<Measurement> measure_here(const WorkerSettings& settings, const std::vector<Candidate>& candidates,
+                                      const MeasurePlan& plan) {
+  PosixPorts posix;
+  LocalTarget target(posix.ports());
+  return measure(target, *posix.ports().clock, settings, candidates, plan);
+}
+
 MeasurePlan short_plan() {
   MeasurePlan plan;
   plan.rounds = 4;
@@ -39,8 +46,7 @@ MeasurePlan short_plan() {
 }  // namespace
 
 TEST_CASE("a candidate's figures are what its process answered") {
-  PosixPorts posix;
-  auto results = measure(posix.ports(), script(kOpen + runs("1000,3000")), {kCandidate, kCandidate}, short_plan());
+  auto results = measure_here(script(kOpen + runs("1000,3000")), {kCandidate, kCandidate}, short_plan());
   REQUIRE(results.size() == 2);
   for (const Measurement& m : results) {
     INFO((m.refused ? m.refused->message() : ""));
@@ -57,7 +63,6 @@ TEST_CASE("a candidate's figures are what its process answered") {
 }
 
 TEST_CASE("a child that crashes, ends, talks nonsense or hangs is refused with its reason, and only it") {
-  PosixPorts posix;
   struct Case {
     std::string body, reason;
   };
@@ -70,7 +75,7 @@ TEST_CASE("a child that crashes, ends, talks nonsense or hangs is refused with i
         Case{kOpen + runs("1000"), "another number of runs"}}) {
     WorkerSettings settings = script(c.body);
     settings.open_timeout_ms = 1500;
-    auto results = measure(posix.ports(), settings, {kCandidate}, short_plan());
+    auto results = measure_here(settings, {kCandidate}, short_plan());
     REQUIRE(results[0].refused);
     INFO(c.body << " -> " << results[0].refused->message());
     CHECK(results[0].refused->message().find(c.reason) != std::string::npos);
@@ -79,14 +84,13 @@ TEST_CASE("a child that crashes, ends, talks nonsense or hangs is refused with i
 }
 
 TEST_CASE("a dropped candidate stops taking turns and keeps its figures") {
-  PosixPorts posix;
   MeasurePlan plan = short_plan();
   plan.drop = [](const std::vector<Measurement>&, int round) {
     std::vector<std::pair<size_t, Error>> drops;
     if (round == 1) drops.emplace_back(1, Error(Code::kRefused, "slow"));
     return drops;
   };
-  auto results = measure(posix.ports(), script(kOpen + runs("1000,1000")), {kCandidate, kCandidate}, plan);
+  auto results = measure_here(script(kOpen + runs("1000,1000")), {kCandidate, kCandidate}, plan);
   CHECK(results[0].round_p50_ms.size() == 4);
   CHECK(results[1].round_p50_ms.size() == 2);
   REQUIRE(results[1].refused);

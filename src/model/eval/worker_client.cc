@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "model/eval/worker_client.h"
+
 #include <fmt/format.h>
 
 #include <csignal>
 #include <cstring>
-
-#include "model/eval/measure.h"
 
 namespace oree {
 namespace {
@@ -36,32 +36,31 @@ Result<std::vector<TensorInfo>> tensor_infos(const Json& reply, std::string_view
 constexpr size_t kLastWordsMax = 5;
 constexpr int64_t kPollMs = 200;
 
-}  // namespace
+// A child of this process: commands by its standard input, answers by its message pipe.
+class PipeChannel : public WorkerChannel {
+ public:
+  PipeChannel(const Ports& ports, std::unique_ptr<Process> process) : ports_(ports), process_(std::move(process)) {}
+  Result<Json> ask(const Json& command, int64_t timeout_ms) override;
 
-Result<std::unique_ptr<Worker>> Worker::start(const Ports& ports, const WorkerSettings& settings) {
-  auto worker = std::unique_ptr<Worker>(new Worker());
-  worker->ports_ = ports;
-  worker->settings_ = settings;
-  ProcessSpec spec;
-  spec.argv = settings.argv;
-  if (spec.argv.empty()) spec.argv = {ports.processes->own_path(), "worker"};
-  spec.message_pipe = spec.input_pipe = spec.output_pipe = true;
-  spec.memory_bytes_max = settings.memory_bytes_max;
-  OREE_TRY_ASSIGN(worker->process_, ports.processes->spawn(spec));
-  return worker;
-}
+ private:
+  Result<Json> fail(std::string text);
+  void keep_last_words();
 
-Worker::~Worker() = default;
+  Ports ports_;
+  std::unique_ptr<Process> process_;
+  std::optional<Error> failed_;
+  std::vector<std::string> last_words_;  // the end of the child's output, for the reason of a crash
+};
 
 // Also empties the pipe: an engine that talks much must not block on it.
-void Worker::keep_last_words() {
+void PipeChannel::keep_last_words() {
   for (std::string& line : process_->read_output(0)) {
     if (last_words_.size() == kLastWordsMax) last_words_.erase(last_words_.begin());
     last_words_.push_back(std::move(line));
   }
 }
 
-Result<Json> Worker::fail(std::string text) {
+Result<Json> PipeChannel::fail(std::string text) {
   if (process_) keep_last_words();
   for (const std::string& line : last_words_) text += "; it said: " + line.substr(0, 300);
   process_.reset();
@@ -69,7 +68,7 @@ Result<Json> Worker::fail(std::string text) {
   return *failed_;
 }
 
-Result<Json> Worker::ask(const Json& command, int64_t timeout_ms) {
+Result<Json> PipeChannel::ask(const Json& command, int64_t timeout_ms) {
   if (failed_) return *failed_;
   const std::string& name = command["cmd"].as_string();
   // A refused write means that the child is gone; its exit is looked at below, where the reason is.
@@ -82,9 +81,7 @@ Result<Json> Worker::ask(const Json& command, int64_t timeout_ms) {
     if (!lines.empty()) {
       auto reply = Json::parse(lines.front());
       if (!reply.ok() || !reply->is_object()) return fail(fmt::format("answered nonsense to '{}'", name));
-      if ((*reply)["ok"].as_bool()) return reply;
-      const Json& error = (*reply)["error"];
-      return Error(code_from_name(error["code"].as_string()), error["message"].as_string());
+      return reply;
     }
     if (exited) {
       ProcessExit exit = *process_->poll_exit();
@@ -96,6 +93,25 @@ Result<Json> Worker::ask(const Json& command, int64_t timeout_ms) {
       return fail(fmt::format("hung: no answer to '{}' within {} s", name, static_cast<double>(timeout_ms) / 1000));
     }
   }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Worker>> Worker::start(const Ports& ports, const WorkerSettings& settings) {
+  ProcessSpec spec;
+  spec.argv = settings.argv;
+  if (spec.argv.empty()) spec.argv = {ports.processes->own_path(), "worker"};
+  spec.message_pipe = spec.input_pipe = spec.output_pipe = true;
+  spec.memory_bytes_max = settings.memory_bytes_max;
+  OREE_TRY_ASSIGN(auto process, ports.processes->spawn(spec));
+  return std::make_unique<Worker>(std::make_unique<PipeChannel>(ports, std::move(process)), settings);
+}
+
+Result<Json> Worker::ask(const Json& command, int64_t timeout_ms) {
+  OREE_TRY_ASSIGN(Json reply, channel_->ask(command, timeout_ms));
+  if (reply["ok"].as_bool()) return reply;
+  const Json& error = reply["error"];
+  return Error(code_from_name(error["code"].as_string()), error["message"].as_string());
 }
 
 Result<Worker::Opened> Worker::open(const Candidate& candidate) {
@@ -126,7 +142,9 @@ Result<Worker::Turn> Worker::run(int warmup, int runs) {
   Turn turn;
   OREE_TRY_ASSIGN(const Json* latencies, reply.get_array("latency_us"));
   for (const Json& latency : latencies->items()) turn.latency_ms.push_back(latency.as_double() / 1000);
-  if (turn.latency_ms.size() != static_cast<size_t>(runs)) return fail("answered another number of runs").error();
+  if (turn.latency_ms.size() != static_cast<size_t>(runs)) {
+    return Error(Code::kUnsupported, "the worker answered another number of runs");
+  }
   turn.rss_bytes_peak = reply["rss_bytes_peak"].as_int();
   turn.idle_cpu_ms = reply["idle_cpu_ms"].as_int();
   turn.idle_wall_ms = reply["idle_wall_ms"].as_int();

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "model/runtime/registry.h"
-#include "optimize/tune/tune.h"
+#include "optimize/tune/search.h"
 
 namespace oree {
 
@@ -20,16 +20,15 @@ std::vector<int> default_threads(int cores);
 // every thread count. kUsage on a runtime or precision that does not exist.
 Result<std::vector<TuneCandidate>> plan_candidates(const TuneRequest& request, const TuneMachine& machine);
 
-// Sets within_bounds and note of every candidate, and chosen and verdict of the result: the smallest p50 of the final
-// within all bounds; medians within kTuneTie of each other are a tie, which the p95, then fewer threads decide.
+// Sets within_bounds, pareto and note of every candidate, and chosen and verdict of the result: the smallest by the
+// goal of the final within all bounds. Values of the goal within kTuneTie of each other are a tie, which the p50, then
+// the p95, then fewer threads decide.
 void choose_candidate(TuneResult& result);
-inline constexpr double kTuneTie = 0.01;
 
-// For MeasurePlan::drop: candidates that were at least kTuneSlower slower than the leader in every one of at least
-// kTuneRoundsMin paired rounds (by chance: under 2 %). `keep` are never dropped; the leader is among `eligible`.
-std::vector<std::pair<size_t, Error>> clearly_slower(const std::vector<Measurement>& so_far,
-                                                     const std::vector<bool>& eligible, const std::vector<bool>& keep);
-inline constexpr double kTuneSlower = 1.05;
-inline constexpr size_t kTuneRoundsMin = 6;
+// What a candidate is compared by: milliseconds, bytes.
+double goal_value(TuneGoal goal, const TuneCandidate& candidate);
+
+// Is its accuracy enough? "" when it is, else why not; `miss`: by what share, for the nearest misses.
+std::string accuracy_shortfall(const TuneResult& result, const TuneCandidate& candidate, double* miss);
 
 }  // namespace oree

@@ -60,6 +60,12 @@ std::string hero(const TuneResult& result) {
   html += R"(<div class="facts">)";
   html += fact(fmt::format("agreement with the float reference ({})", metric_name(a.metric)),
                agreement_text(a.metric, a.value));
+  if (best.as_float) {
+    html += fact("accuracy", "the float model's outputs, to within rounding");
+  } else if (best.accuracy) {
+    html += fact(result.labelled ? "accuracy, by the labels" : "accuracy, by the float model's answers",
+                 paired_text(*best.accuracy));
+  }
   if (a.metric == "f1" || a.metric == "top1")
     html += fact("95 % interval", fmt::format("{:.3f} to {:.3f}", a.low, a.high));
   html += fact(a.metric == "f1" ? "objects compared" : "samples compared",
@@ -77,6 +83,7 @@ std::string table_row(const TuneResult& result, const TuneCandidate& c) {
                     : m.refused && m.refused->code() == Code::kConflict
                         ? R"(<span class="tag plain">same as another</span>)"
                     : m.refused       ? R"(<span class="tag plain">refused</span>)"
+                    : c.skipped       ? R"(<span class="tag plain">left out</span>)"
                     : c.within_bounds ? R"(<span class="tag plain">within bounds</span>)"
                                       : R"(<span class="tag bad">out of bounds</span>)";
   std::string note = html_escape(c.note);
@@ -135,10 +142,17 @@ std::string term(std::string_view name, const std::string& value) {
 std::string method(const TuneResult& result) {
   const TuneRequest& request = result.request;
   const SystemIdentity& m = result.machine;
-  std::string engines, bounds = fmt::format("{} at least {:.6g}", metric_name(result.metric), result.min_agreement);
+  std::string engines, bounds;
+  if (request.drop_max) {
+    bounds = fmt::format("at most {:.4g} points lost, with {:.3g} % confidence", 100 * *request.drop_max,
+                         100 * request.confidence);
+  } else {
+    bounds = fmt::format("{} at least {:.6g}", metric_name(result.metric), result.min_agreement);
+  }
   for (const auto& [name, version] : result.engines) engines += (engines.empty() ? "" : ", ") + name + " " + version;
   if (request.latency_ms_max > 0) bounds += fmt::format("; p95 at most {:.2f} ms", request.latency_ms_max);
   if (request.memory_bytes_max > 0) bounds += "; peak memory at most " + human_bytes(request.memory_bytes_max);
+  if (request.size_bytes_max > 0) bounds += "; size at most " + human_bytes(request.size_bytes_max);
   std::string agreement =
       result.metric == "f1" ? fmt::format(
                                   "detections with a score of {:.2f} or more, same class, IoU {:.2f} or more, "
@@ -152,13 +166,19 @@ std::string method(const TuneResult& result) {
   if (result.load_1min) html += term("load at the start", fmt::format("{:.2f}", *result.load_1min));
   html += term("engines", engines) + term("reference", candidate_text(result.reference, true)) + term("bounds", bounds);
   html += term("data", result.data_text) + term("agreement", agreement);
-  html += term("latency", fmt::format("each candidate in a process of its own; all screened alone, then up to {} "
-                                      "finalists and every engine's own default in up to {} "
-                                      "interleaved rounds of random order; dropped when over {:.0f} % slower in each "
-                                      "of {} rounds or more; medians within {:.0f} % are a "
-                                      "tie, decided by p95",
-                                      request.finalists_max, request.rounds, (kTuneSlower - 1) * 100, kTuneRoundsMin,
-                                      kTuneTie * 100));
+  html +=
+      term("latency",
+           fmt::format("each candidate in a process of its own; all screened alone; the best {} that are accurate "
+                       "enough and every engine's own default then in up to {} interleaved rounds of random order; "
+                       "dropped when surely over {:.0f} % slower than the fastest (95 %, Student, over the rounds' "
+                       "ratios), and ended when the answer is sure; medians within {:.0f} % are a tie, decided by p95",
+                       request.finalists_max, request.rounds, kTuneTie * 100, kTuneTie * 100));
+  const TuneCost& cost = result.cost;
+  html +=
+      term("cost", fmt::format("{:.0f} s: reference {:.0f}, screening {:.0f} ({} opened), accuracy {:.0f} ({} judged), "
+                               "final {:.0f}; {} records remembered",
+                               cost.seconds(), cost.reference_seconds, cost.screening_seconds, cost.opened,
+                               cost.accuracy_seconds, cost.judged, cost.final_seconds, cost.remembered));
   html += term("memory",
                "high-water resident set of the candidate's process: program, engine, model, one input and output");
   html += term("seed", std::to_string(request.seed));

@@ -10,11 +10,11 @@ constexpr int kTuneFormat = 1;
 Json candidate_record(const TuneCandidate& c) {
   Json json = measurement_to_json(c.measurement);
   if (c.agreement) json.set("agreement", agreement_to_json(*c.agreement));
-  json.set("measured", c.measurement.refused && c.measurement.latency.count == 0 ? "no"
-                       : c.final_round                                           ? "final"
-                                                                                 : "screening");
-  json.set("engine_default", c.engine_default).set("within_bounds", c.within_bounds).set("note", c.note);
-  return json;
+  if (c.accuracy) json.set("accuracy", paired_to_json(*c.accuracy));
+  json.set("measured", c.measurement.latency.count == 0 ? "no" : c.final_round ? "final" : "screening");
+  json.set("size_bytes", c.size_bytes).set("as_float", c.as_float).set("skipped", c.skipped);
+  json.set("remembered", c.remembered).set("engine_default", c.engine_default);
+  return json.set("within_bounds", c.within_bounds).set("pareto", c.pareto).set("note", c.note);
 }
 
 }  // namespace
@@ -33,12 +33,17 @@ Json tune_to_json(const TuneResult& result) {
   }
   json.set("reference", candidate_to_json(result.reference));
   Json bounds = Json::object();
-  bounds.set("metric", result.metric)
-      .set("min_agreement", result.min_agreement)
-      .set("latency_ms_max", request.latency_ms_max);
-  json.set("bounds", bounds.set("memory_bytes_max", request.memory_bytes_max));
+  bounds.set("metric", result.metric);
+  if (request.drop_max) {
+    bounds.set("drop_max", *request.drop_max).set("confidence", request.confidence);
+  } else {
+    bounds.set("min_agreement", result.min_agreement);
+  }
+  bounds.set("latency_ms_max", request.latency_ms_max).set("memory_bytes_max", request.memory_bytes_max);
+  json.set("goal", tune_goal_name(request.goal)).set("bounds", bounds.set("size_bytes_max", request.size_bytes_max));
   Json data = Json::object();
-  data.set("path", request.data).set("samples", result.samples).set("text", result.data_text);
+  data.set("path", request.data.path).set("samples", result.samples).set("labelled", result.labelled);
+  data.set("text", result.data_text).set("digest", result.data_digest);
   Json bad = Json::array();
   for (const std::string& name : result.refused_samples) bad.push(name);
   json.set("data", data.set("refused", bad));
@@ -50,9 +55,20 @@ Json tune_to_json(const TuneResult& result) {
       .set("score_min", request.score_min)
       .set("iou_min", request.iou_min);
   json.set("method", method);
+  const TuneCost& cost = result.cost;
+  json.set("cost", Json()
+                       .set("seconds", cost.seconds())
+                       .set("reference_seconds", cost.reference_seconds)
+                       .set("screening_seconds", cost.screening_seconds)
+                       .set("accuracy_seconds", cost.accuracy_seconds)
+                       .set("final_seconds", cost.final_seconds)
+                       .set("opened", cost.opened)
+                       .set("judged", cost.judged)
+                       .set("remembered", cost.remembered));
   const SystemIdentity& m = result.machine;
   Json engines = Json::object();
   for (const auto& [name, version] : result.engines) engines.set(name, version);
+  json.set("target", result.target);
   json.set("machine", Json()
                           .set("architecture", m.architecture)
                           .set("cpu_model", m.cpu_model)

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/variants.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/text.h"
+#include "model/convert/convert.h"
+#include "model/runtime/registry.h"
+
+namespace oree::cli {
+
+std::vector<std::string> dialects_here(const std::vector<std::string>& wanted) {
+  std::vector<std::string> engines;
+  for (const std::string& name : backend_names()) {
+    const bool dialect = std::ranges::find(dialect_engines(), name) != dialect_engines().end();
+    const bool asked = wanted.empty() || std::ranges::find(wanted, name) != wanted.end();
+    if (dialect && asked && backend(name).info().available) engines.push_back(name);
+  }
+  return engines;
+}
+
+std::string quantized_path(const std::string& folder, const std::string& name, const std::string& engine,
+                           const std::string& kind) {
+  Result<Dialect> dialect = dialect_for(engine);
+  const bool tflite = dialect.ok() && dialect->tflite;
+  return path_join(folder, fmt::format("{}-{}-{}.{}", name, engine, kind, tflite ? "tflite" : "onnx"));
+}
+
+Result<QuantizedVariants> quantize_for_engine(const Ports& ports, QuantizeRequest request, const std::string& engine,
+                                              const std::string& folder, const std::string& name) {
+  request.result = quantized_path(folder, name, engine, "int8");
+  request.mixed_result = quantized_path(folder, name, engine, "mixed");
+  request.quantize.engine = engine;
+  request.quantize.threads = quantize_threads();
+  request.quantize.io = IoType::kFloat;  // golden samples and recipes are of reals
+  OREE_TRY_ASSIGN(const std::vector<QuantizedFile> made, quantize_file(ports, request));
+  QuantizedVariants variants{engine, {}, {}, engine};
+  for (const QuantizedFile& file : made) {
+    const std::string page = file.path + ".html";
+    OREE_TRY(ports.files->write_atomic(page, as_bytes(quantize_page(request, file))));
+    variants.paths.push_back(file.path);
+    variants.pages.push_back(page);
+    variants.line += fmt::format("{} {}, {:.0f} % in int8", &file == made.data() ? "" : ", mixed",
+                                 human_bytes(file.bytes_after), 100 * file.report.integer_share());
+  }
+  return variants;
+}
+
+FloatVariant convert_variant(Files& files, const std::string& model, const std::string& folder, const std::string& name,
+                             bool float16) {
+  auto make = [&]() -> Result<std::string> {
+    OREE_TRY_ASSIGN(const ModelFormat format, detect_format(model));
+    const bool to_tflite = (format == ModelFormat::kTflite) == float16;
+    const std::string path =
+        path_join(folder, fmt::format("{}-{}.{}", name, float16 ? "float16" : "float", to_tflite ? "tflite" : "onnx"));
+    ConvertOptions options;
+    options.float16 = float16;
+    OREE_TRY_ASSIGN(Model graph, load_model(model));
+    Result<ConvertSteps> steps = prepare(graph, options);
+    if (!steps.ok()) return steps.error();
+    OREE_TRY(write_model(files, graph, path, options));
+    return path;
+  };
+  auto path = make();
+  return path.ok() ? FloatVariant{*path, ""} : FloatVariant{"", path.error().message()};
+}
+
+}  // namespace oree::cli

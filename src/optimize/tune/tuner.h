@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tuner: one run of tune(), its state and its steps in their order. Files: tuner.cc what is known before anything runs,
+// tuner_screen.cc each candidate briefly and its accuracy, tuner_final.cc the finalists in turns.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "optimize/tune/cache.h"
+#include "optimize/tune/plan.h"
+
+namespace oree {
+
+class Tuner {
+ public:
+  Tuner(const Ports& ports, Target& target, const TuneRequest& request, const TuneProgress& progress)
+      : ports_(ports), target_(target), progress_(progress), cache_(*ports.files, request.cache_dir) {
+    result_.request = request;
+  }
+  ~Tuner();
+  Result<TuneResult> run();
+
+ private:
+  // tuner.cc
+  Status prepare();
+  Status describe_target();
+  Status describe_models();
+  Status prepare_reference();
+  Status run_reference();
+  Status write_results();
+  Json target_key() const;
+  Json speed_key(const Candidate& candidate) const;
+  Json answers_key(const Candidate& candidate) const;
+  const std::string& engine_version(const std::string& runtime) const;
+  void say(std::string_view stage, size_t done, size_t total) const {
+    if (progress_) progress_(stage, static_cast<int64_t>(done), static_cast<int64_t>(total));
+  }
+  double seconds() const { return static_cast<double>(ports_.clock->monotonic_ns()) / 1e9; }
+
+  // tuner_screen.cc
+  Status screen();
+  Status screen_one(size_t index);
+  Status glance(TuneCandidate& candidate, Worker& worker);
+  bool remember_glance(TuneCandidate& candidate);
+  bool too_large(TuneCandidate& candidate) const;
+  void same_computation(TuneCandidate& candidate, const std::string& precision);
+  Status screen_fewer_threads();
+  Status judge();
+  Status judge_one(size_t index);
+  void use_answers(TuneCandidate& candidate, const TuneAnswers& answers) const;
+  // Runs `attempt` for one candidate; when the target goes away meanwhile and comes back, once more. A failure of the
+  // candidate's own refuses it; an Error ends the tune.
+  Status tried(TuneCandidate& candidate, const std::function<Status()>& attempt);
+  double best_latency() const;
+  std::vector<size_t> by_goal() const;  // those with figures that may still win, the best by the goal first
+
+  // tuner_final.cc
+  std::vector<size_t> finalists() const;
+  Json final_key(const std::vector<size_t>& indices) const;
+  Status run_final();
+  Status measure_final(const std::vector<size_t>& indices);
+  bool remember_final(const Json& key, const std::vector<size_t>& indices);
+
+  const Ports& ports_;
+  Target& target_;
+  const TuneProgress& progress_;
+  TuneCache cache_;
+  TuneResult result_;
+  TuneMachine machine_;
+  std::string scratch_;
+  std::unique_ptr<TuneSamples> samples_;
+  std::string reference_digest_;
+  std::map<std::string, TuneAnswers> answers_;   // by answers_key
+  std::map<std::string, std::string> computed_;  // precision that "default" means, by file, engine, provider
+  std::map<std::string, std::vector<ThreadEvidence>> evidence_;  // by engine
+};
+
+}  // namespace oree

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "optimize/tune/search.h"
+#include "optimize/tune/tuner.h"
+
+namespace oree {
+namespace {
+
+constexpr double kMemoryShare = 0.6;  // of the target's, for finalists that live at the same time
+
+}  // namespace
+
+// The best by the goal that keep the bounds which screening can judge, and every engine's own default to compare with.
+std::vector<size_t> Tuner::finalists() const {
+  const TuneRequest& request = result_.request;
+  std::vector<size_t> wanted, chosen;
+  auto add = [&](size_t i) {
+    if (std::find(wanted.begin(), wanted.end(), i) == wanted.end()) wanted.push_back(i);
+  };
+  for (size_t i : by_goal()) {
+    const TuneCandidate& c = result_.candidates[i];
+    double miss = 0;
+    if (!c.agreement || !accuracy_shortfall(result_, c, &miss).empty()) continue;
+    if (wanted.size() < static_cast<size_t>(request.finalists_max) || request.exhaustive) add(i);
+  }
+  for (size_t i = 0; i < result_.candidates.size(); ++i) {
+    const TuneCandidate& c = result_.candidates[i];
+    if (c.engine_default && !c.measurement.refused && c.agreement) add(i);
+  }
+  double room = kMemoryShare * static_cast<double>(result_.machine.memory_total_bytes);
+  for (size_t i : wanted) {
+    room -= static_cast<double>(result_.candidates[i].measurement.rss_bytes_peak);
+    if (room < 0 && result_.machine.memory_total_bytes > 0 && !chosen.empty()) break;
+    chosen.push_back(i);
+  }
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+bool Tuner::remember_final(const Json& key, const std::vector<size_t>& indices) {
+  std::optional<Json> record = cache_.find(key);
+  if (!record || record->items().size() != indices.size()) return false;
+  std::vector<Measurement> measured;
+  for (const Json& item : record->items()) {
+    auto m = measurement_from_record(item["measurement"]);
+    if (!m.ok()) return false;
+    measured.push_back(std::move(*m));
+  }
+  for (size_t k = 0; k < indices.size(); ++k) {
+    TuneCandidate& c = result_.candidates[indices[k]];
+    measured[k].candidate = c.measurement.candidate;
+    c.measurement = std::move(measured[k]);
+    c.final_round = c.remembered = true;
+    if (const std::string& note = record->items()[k]["note"].as_string(); !note.empty())
+      c.note += (c.note.empty() ? "" : "; ") + note;
+  }
+  ++result_.cost.remembered;
+  return true;
+}
+
+Status Tuner::measure_final(const std::vector<size_t>& indices) {
+  const TuneRequest& request = result_.request;
+  std::vector<Candidate> candidates;
+  std::vector<FinalEntry> entries;
+  MeasurePlan plan;
+  for (size_t i : indices) {
+    const TuneCandidate& c = result_.candidates[i];
+    double miss = 0;
+    candidates.push_back(c.measurement.candidate);
+    entries.push_back({accuracy_shortfall(result_, c, &miss).empty(), c.engine_default});
+    plan.runs_each.push_back(turn_runs(c.measurement.latency.p50));
+  }
+  plan.rounds = request.rounds;
+  plan.seed = request.seed;
+  plan.input_npz = samples_->input_path(0);
+  // By another goal than speed who is slower may still be the best; all are wanted for a Pareto front.
+  if (request.goal == TuneGoal::kLatency && !request.exhaustive) {
+    plan.drop = [&](const std::vector<Measurement>& so_far, int) { return drop_from_final(so_far, entries); };
+    plan.enough = [&](const std::vector<Measurement>& so_far) { return final_is_sure(so_far, entries); };
+  }
+  plan.progress = [&](int done, int total) { say("final", static_cast<size_t>(done), static_cast<size_t>(total)); };
+  std::vector<Measurement> measured = measure(target_, *ports_.clock, request.worker, candidates, plan);
+  Json record = Json::array();
+  bool whole = true;
+  for (size_t k = 0; k < indices.size(); ++k) {
+    const bool dropped = measured[k].refused && measured[k].refused->code() == Code::kRefused;
+    if (measured[k].refused && !dropped) {
+      OREE_TRY_ASSIGN(const bool was_away, target_.recover(request.wait_ms));
+      if (was_away)
+        return Error(Code::kUnavailable, "the target went away during the final: " + measured[k].refused->message());
+      whole = false;
+    }
+    TuneCandidate& c = result_.candidates[indices[k]];
+    const std::string note = measured[k].refused ? measured[k].refused->message() : "";
+    if (!note.empty()) c.note += (c.note.empty() ? "" : "; ") + note;
+    if (dropped) measured[k].refused.reset();
+    c.measurement = std::move(measured[k]);
+    c.final_round = true;
+    record.push(Json().set("measurement", measurement_record(c.measurement)).set("note", note));
+  }
+  if (whole) cache_.put(final_key(indices), record);
+  return {};
+}
+
+Json Tuner::final_key(const std::vector<size_t>& indices) const {
+  Json keys = Json::array();
+  for (size_t i : indices) keys.push(speed_key(result_.candidates[i].measurement.candidate));
+  return Json()
+      .set("what", "final")
+      .set("candidates", keys)
+      .set("rounds", result_.request.rounds)
+      .set("goal", tune_goal_name(result_.request.goal))
+      .set("seed", static_cast<int64_t>(result_.request.seed));
+}
+
+Status Tuner::run_final() {
+  const std::vector<size_t> indices = finalists();
+  if (indices.empty() || remember_final(final_key(indices), indices)) return {};
+  const std::vector<TuneCandidate> before = result_.candidates;
+  Status measured = measure_final(indices);
+  if (measured.ok() || measured.error().code() != Code::kUnavailable) return measured;
+  // Once more: the rounds that were lost would have been of another state of the target.
+  result_.candidates = before;
+  return measure_final(indices);
+}
+
+}  // namespace oree
