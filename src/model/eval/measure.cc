@@ -108,10 +108,14 @@ std::vector<Measurement> measure(Target& target, Clock& clock, const WorkerSetti
                                  const std::vector<Candidate>& candidates, const MeasurePlan& plan) {
   std::vector<Measurement> results(candidates.size());
   std::vector<Contestant> contestants(candidates.size());
+  auto fail = [&](size_t i, const Error& why) {
+    refuse(contestants[i], results[i], why);
+    if (plan.failed) plan.failed(i);
+  };
   for (size_t i = 0; i < candidates.size(); ++i) {
     results[i].candidate = candidates[i];
     Status begun = begin(contestants[i], results[i], target, settings, plan);
-    if (!begun.ok()) refuse(contestants[i], results[i], begun.error());
+    if (!begun.ok()) fail(i, begun.error());
   }
   std::vector<size_t> order(candidates.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -125,7 +129,7 @@ std::vector<Measurement> measure(Target& target, Clock& clock, const WorkerSetti
       if (!contestants[i].worker) continue;
       const int runs = plan.runs_each.empty() ? plan.runs_per_round : plan.runs_each[i];
       Status taken = take_turn(contestants[i], results[i], plan, runs, round);
-      if (!taken.ok()) refuse(contestants[i], results[i], taken.error());
+      if (!taken.ok()) fail(i, taken.error());
     }
     if (plan.drop) {
       for (auto& [i, why] : plan.drop(results, round)) {

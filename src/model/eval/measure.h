@@ -52,6 +52,7 @@ struct MeasurePlan {
   // After each round: indices to drop, and why; empty function: none.
   std::function<std::vector<std::pair<size_t, Error>>(const std::vector<Measurement>& so_far, int round)> drop;
   std::function<bool(const std::vector<Measurement>& so_far)> enough;  // after each round: true ends it all
+  std::function<void(size_t index)> failed;  // a candidate failed by itself, was not dropped; at once
   std::function<void(int done, int total)> progress;
 };
 

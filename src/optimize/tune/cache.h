@@ -2,8 +2,8 @@
 // TuneCache: what was measured already, by what it depends on: target, engine and its version, the model's content, how
 // it was run, and on which data. Tuning again, or after it was cut short, measures only what is new. For tune.cc.
 //
-// One JSON file a record, FOLDER/ab/abcdef….json, named by the SHA-256 of its key; replaced atomically. A record that
-// cannot be read is none: a cache never fails a tune, and may be deleted at any time.
+// One JSON file a record, FOLDER/ab/abcdef….json, named by the SHA-256 of its key. A record that cannot be read is
+// none: a cache never fails a tune, and may be deleted at any time.
 #pragma once
 
 #include <optional>

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "optimize/tune/search.h"
 #include "optimize/tune/tuner.h"
@@ -81,6 +82,8 @@ Status Tuner::measure_final(const std::vector<size_t>& indices) {
     plan.drop = [&](const std::vector<Measurement>& so_far, int) { return drop_from_final(so_far, entries); };
     plan.enough = [&](const std::vector<Measurement>& so_far) { return final_is_sure(so_far, entries); };
   }
+  std::optional<size_t> first_failed;
+  plan.failed = [&](size_t k) { first_failed = first_failed.value_or(indices[k]); };
   plan.progress = [&](int done, int total) { say("final", static_cast<size_t>(done), static_cast<size_t>(total)); };
   std::vector<Measurement> measured = measure(target_, *ports_.clock, request.worker, candidates, plan);
   Json record = Json::array();
@@ -89,8 +92,10 @@ Status Tuner::measure_final(const std::vector<size_t>& indices) {
     const bool dropped = measured[k].refused && measured[k].refused->code() == Code::kRefused;
     if (measured[k].refused && !dropped) {
       OREE_TRY_ASSIGN(const bool was_away, target_.recover(request.wait_ms));
-      if (was_away)
+      if (was_away) {
+        lost_in_final_ = first_failed;
         return Error(Code::kUnavailable, "the target went away during the final: " + measured[k].refused->message());
+      }
       whole = false;
     }
     TuneCandidate& c = result_.candidates[indices[k]];
@@ -99,6 +104,7 @@ Status Tuner::measure_final(const std::vector<size_t>& indices) {
     if (dropped) measured[k].refused.reset();
     c.measurement = std::move(measured[k]);
     c.final_round = true;
+    c.remembered = false;
     record.push(Json().set("measurement", measurement_record(c.measurement)).set("note", note));
   }
   if (whole) cache_.put(final_key(indices), record);
@@ -117,14 +123,21 @@ Json Tuner::final_key(const std::vector<size_t>& indices) const {
 }
 
 Status Tuner::run_final() {
-  const std::vector<size_t> indices = finalists();
-  if (indices.empty() || remember_final(final_key(indices), indices)) return {};
-  const std::vector<TuneCandidate> before = result_.candidates;
-  Status measured = measure_final(indices);
-  if (measured.ok() || measured.error().code() != Code::kUnavailable) return measured;
-  // Once more: the rounds that were lost would have been of another state of the target.
-  result_.candidates = before;
-  return measure_final(indices);
+  std::map<size_t, int> lost;  // candidate that failed first when the target went away -> how often
+  while (true) {
+    const std::vector<size_t> indices = finalists();
+    if (indices.empty() || remember_final(final_key(indices), indices)) return {};
+    std::vector<TuneCandidate> before = result_.candidates;
+    lost_in_final_.reset();
+    Status measured = measure_final(indices);
+    if (measured.ok() || !lost_in_final_) return measured;
+    // From its beginning: the rounds that were lost would have been of another state of the target.
+    result_.candidates = std::move(before);
+    if (++lost[*lost_in_final_] < 2) continue;
+    TuneCandidate& c = result_.candidates[*lost_in_final_];
+    c.measurement.refused = Error(Code::kUnavailable, "the target went away twice while it ran in the final");
+    c.note = c.measurement.refused->message();
+  }
 }
 
 }  // namespace oree
