@@ -22,6 +22,8 @@
 namespace oree::cli {
 namespace {
 
+constexpr size_t kRowsMax = 16;  // of a table that tells everything
+
 constexpr char kExamples[] =
     "  oree tune detector.tflite --calibration frames/ --recipe recipe.json --evaluation coco.json --max-drop 1% --out "
     "tuned\n"
@@ -39,12 +41,31 @@ struct TuneOptions {
   TuneRequest request;
 };
 
+// Points lost against float, and the bound that the samples give; else the agreement.
+std::string accuracy_text(const TuneResult& result, const TuneCandidate& c) {
+  if (!c.agreement) return "-";
+  if (!result.request.drop_max) return agreement_text(result.metric, c.agreement->value);
+  if (c.as_float) return "as float";
+  return c.accuracy ? fmt::format("{:.2f} (< {:.2f})", 100 * c.accuracy->drop, 100 * c.accuracy->high) : "-";
+}
+
 std::string text_of(const TuneResult& result) {
-  TextTable table{{"candidate", "p50 ms", "p95", "peak memory", "size", result.metric, "note"},
+  TextTable table{{"candidate", "p50 ms", "p95", "peak memory", "size",
+                   result.request.drop_max ? "points lost" : result.metric, "note"},
                   {false, true, true, true, true, true, false},
                   {}};
   std::vector<const TuneCandidate*> rows;
-  for (const TuneCandidate& c : result.candidates) rows.push_back(&c);
+  size_t same = 0;  // computations under another name, and files of formats that an engine does not read
+  for (const TuneCandidate& c : result.candidates) {
+    const bool seen = c.measurement.latency.count > 0 || c.skipped;
+    const std::optional<Error>& refused = c.measurement.refused;
+    if (!seen && refused && (refused->code() == Code::kConflict || refused->code() == Code::kUnsupported) &&
+        result.candidates.size() > kRowsMax) {
+      ++same;
+    } else {
+      rows.push_back(&c);
+    }
+  }
   std::stable_sort(rows.begin(), rows.end(), [](const TuneCandidate* a, const TuneCandidate* b) {
     auto key = [](const TuneCandidate* c) {
       return c->measurement.latency.count == 0 ? INFINITY : c->measurement.latency.p50;
@@ -53,18 +74,23 @@ std::string text_of(const TuneResult& result) {
   });
   for (const TuneCandidate* c : rows) {
     const Measurement& m = c->measurement;
-    bool chosen = result.chosen && c == &result.candidates[*result.chosen];
+    const bool chosen = result.chosen && c == &result.candidates[*result.chosen];
     std::string name = (chosen ? "* " : "  ") + candidate_text(m.candidate, result.request.models.size() > 1);
     std::string note = m.refused ? "refused: " + c->note : c->note;
     if (m.latency.count == 0) {
       table.rows.push_back({name, "-", "-", "-", human_bytes(c->size_bytes), "-", note});
     } else {
       table.rows.push_back({name, fmt::format("{:.3f}", m.latency.p50), fmt::format("{:.3f}", m.latency.p95),
-                            human_bytes(m.rss_bytes_peak), human_bytes(c->size_bytes),
-                            c->agreement ? agreement_text(result.metric, c->agreement->value) : "-", note});
+                            human_bytes(m.rss_bytes_peak), human_bytes(c->size_bytes), accuracy_text(result, *c),
+                            note});
     }
   }
-  std::string text = table.text() + "\n" + (result.chosen ? "chosen: " : "") + result.verdict + "\n";
+  std::string text = table.text();
+  if (same > 0)
+    text += fmt::format(
+        "and {} that are the same computation as one of these or that their engine cannot read: the report has them\n",
+        same);
+  text += "\n" + std::string(result.chosen ? "chosen: " : "") + result.verdict + "\n";
   if (tune_machine_busy(result)) {
     text += fmt::format("busy: load {:.1f} on {} cores before the start; figures are disturbed by other work\n",
                         *result.load_1min, result.machine.cpu_cores);
@@ -77,6 +103,7 @@ std::string text_of(const TuneResult& result) {
 struct Variants {
   std::vector<std::string> floats, others;
   std::vector<std::string> notes;  // what could not be made, and why
+  std::map<std::string, std::vector<TuneLayer>> layers;
 };
 
 constexpr int kVariantsFormat = 1;
@@ -87,8 +114,32 @@ Json names_of(const std::vector<std::string>& paths) {
   return names;
 }
 
+Json layers_to_json(const std::vector<TuneLayer>& layers) {
+  Json list = Json::array();
+  for (const TuneLayer& l : layers) {
+    list.push(Json()
+                  .set("name", l.name)
+                  .set("op", l.op)
+                  .set("integer", l.integer)
+                  .set("macs_share", l.macs_share)
+                  .set("sqnr_db", l.sqnr_db)
+                  .set("because", l.because));
+  }
+  return list;
+}
+
+std::vector<TuneLayer> layers_from_json(const Json& json) {
+  std::vector<TuneLayer> layers;
+  for (const Json& l : json.items()) {
+    layers.push_back({l["name"].as_string(), l["op"].as_string(), l["integer"].as_bool(), l["macs_share"].as_double(),
+                      l["sqnr_db"].is_number() ? std::optional<double>(l["sqnr_db"].as_double()) : std::nullopt,
+                      l["because"].as_string()});
+  }
+  return layers;
+}
+
 std::optional<Variants> variants_made(Files& files, const std::string& folder, const std::string& fingerprint) {
-  auto bytes = files.read(path_join(folder, "variants.json"), kConfigBytesMax);
+  auto bytes = files.read(path_join(folder, "variants.json"), kJsonBytesMax);
   if (!bytes.ok()) return std::nullopt;
   auto json = Json::parse(as_text(*bytes));
   if (!json.ok() || (*json)["format"].as_int() != kVariantsFormat || (*json)["fingerprint"].as_string() != fingerprint)
@@ -101,6 +152,8 @@ std::optional<Variants> variants_made(Files& files, const std::string& folder, c
     }
   }
   for (const Json& note : (*json)["notes"].items()) variants.notes.push_back(note.as_string());
+  for (const auto& [name, layers] : (*json)["layers"].members())
+    variants.layers[path_join(folder, name)] = layers_from_json(layers);
   return variants;
 }
 
@@ -144,19 +197,22 @@ Result<Variants> make_variants(Context& context, const TuneOptions& options, Pro
     auto made = quantize_for_engine(context.ports, request, engines[i], folder, name);
     if (made.ok()) {
       variants.others.insert(variants.others.end(), made->paths.begin(), made->paths.end());
+      for (size_t k = 0; k < made->paths.size(); ++k) variants.layers[made->paths[k]] = made->layers[k];
     } else if (made.error().code() == Code::kUnsupported) {
       variants.notes.push_back(fmt::format("int8 for {}: {}", engines[i], made.error().message()));
     } else {
       return made.error();
     }
   }
-  Json notes = Json::array();
+  Json notes = Json::array(), layers = Json::object();
   for (const std::string& note : variants.notes) notes.push(note);
+  for (const auto& [path, list] : variants.layers) layers.set(path_name(path), layers_to_json(list));
   const Json json = Json()
                         .set("format", kVariantsFormat)
                         .set("fingerprint", fingerprint)
                         .set("floats", names_of(variants.floats))
                         .set("others", names_of(variants.others))
+                        .set("layers", layers)
                         .set("notes", notes);
   OREE_TRY(files.write_atomic(path_join(folder, "variants.json"), as_bytes(json.dump(2) + "\n")));
   return variants;
@@ -242,6 +298,7 @@ Status run_tune(Context& context, TuneOptions options) {
     request.float_models = 1 + variants.floats.size();
     request.models.insert(request.models.begin() + 1, variants.floats.begin(), variants.floats.end());
     request.models.insert(request.models.end(), variants.others.begin(), variants.others.end());
+    request.layers = variants.layers;
     // Someone who gives calibration data alone means these by "data".
     if (request.data.path.empty()) request.data.path = options.calibration;
   }

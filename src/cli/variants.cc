@@ -10,6 +10,18 @@
 #include "model/runtime/registry.h"
 
 namespace oree::cli {
+namespace {
+
+std::vector<TuneLayer> layers_of(const QuantizeReport& report) {
+  std::vector<TuneLayer> layers;
+  for (const LayerReport& l : report.layers) {
+    const double share = report.macs > 0 ? static_cast<double>(l.macs) / static_cast<double>(report.macs) : 0;
+    layers.push_back({l.name, l.op, l.integer, share, l.sqnr_db, l.because});
+  }
+  return layers;
+}
+
+}  // namespace
 
 std::vector<std::string> dialects_here(const std::vector<std::string>& wanted) {
   std::vector<std::string> engines;
@@ -36,12 +48,13 @@ Result<QuantizedVariants> quantize_for_engine(const Ports& ports, QuantizeReques
   request.quantize.threads = quantize_threads();
   request.quantize.io = IoType::kFloat;  // golden samples and recipes are of reals
   OREE_TRY_ASSIGN(const std::vector<QuantizedFile> made, quantize_file(ports, request));
-  QuantizedVariants variants{engine, {}, {}, engine};
+  QuantizedVariants variants{engine, {}, {}, {}, engine};
   for (const QuantizedFile& file : made) {
     const std::string page = file.path + ".html";
     OREE_TRY(ports.files->write_atomic(page, as_bytes(quantize_page(request, file))));
     variants.paths.push_back(file.path);
     variants.pages.push_back(page);
+    variants.layers.push_back(layers_of(file.report));
     variants.line += fmt::format("{} {}, {:.0f} % in int8", &file == made.data() ? "" : ", mixed",
                                  human_bytes(file.bytes_after), 100 * file.report.integer_share());
   }

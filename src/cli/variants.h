@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "optimize/quantize/quantize_file.h"
+#include "optimize/tune/tune.h"
 
 namespace oree::cli {
 
@@ -24,7 +25,8 @@ std::string quantized_path(const std::string& folder, const std::string& name, c
 struct QuantizedVariants {
   std::string engine;
   std::vector<std::string> paths, pages;
-  std::string line;  // "onnxruntime 3.2 MiB, 96 % in int8, mixed 3.3 MiB, 94 % in int8"
+  std::vector<std::vector<TuneLayer>> layers;  // of each path
+  std::string line;                            // "onnxruntime 3.2 MiB, 96 % in int8, mixed 3.3 MiB, 94 % in int8"
 };
 Result<QuantizedVariants> quantize_for_engine(const Ports& ports, QuantizeRequest request, const std::string& engine,
                                               const std::string& folder, const std::string& name);

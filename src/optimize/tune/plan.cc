@@ -136,7 +136,8 @@ std::string out_of_bounds(const TuneResult& result, const TuneCandidate& c, doub
   };
   const LatencySummary& l = c.measurement.latency;
   if (l.count > 0) {
-    bound(l.p95, request.latency_ms_max, fmt::format("p95 {:.2f} ms is over {:.2f} ms", l.p95, request.latency_ms_max));
+    bound(l.p95, request.latency_ms_max,
+          fmt::format("p95 {} ms is over {} ms", ms_text(l.p95), ms_text(request.latency_ms_max)));
     const auto rss = static_cast<double>(c.measurement.rss_bytes_peak);
     const auto rss_max = static_cast<double>(request.memory_bytes_max);
     bound(rss, rss_max, fmt::format("peak memory {:.0f} MiB is over {:.0f} MiB", rss / (1 << 20), rss_max / (1 << 20)));
@@ -191,9 +192,9 @@ std::string accuracy_of(const TuneResult& result, const TuneCandidate& c) {
 std::string verdict_of(const TuneResult& result) {
   const TuneCandidate& best = result.candidates[*result.chosen];
   const double p50 = best.measurement.latency.p50;
-  std::string text = fmt::format("{}: p50 {:.2f} ms, p95 {:.2f} ms",
-                                 candidate_text(best.measurement.candidate, result.request.models.size() > 1), p50,
-                                 best.measurement.latency.p95);
+  std::string text = fmt::format("{}: p50 {} ms, p95 {} ms",
+                                 candidate_text(best.measurement.candidate, result.request.models.size() > 1),
+                                 ms_text(p50), ms_text(best.measurement.latency.p95));
   if (result.request.goal == TuneGoal::kSize) text += ", " + human_bytes(best.size_bytes);
   if (result.request.goal == TuneGoal::kMemory)
     text += fmt::format(", peak memory {}", human_bytes(best.measurement.rss_bytes_peak));
@@ -218,6 +219,8 @@ std::string nearest_misses(const TuneResult& result, std::vector<std::pair<doubl
 }
 
 }  // namespace
+
+std::string ms_text(double ms) { return fmt::format("{:.{}f}", ms, ms < 1 ? 3 : ms < 10 ? 2 : 1); }
 
 double goal_value(TuneGoal goal, const TuneCandidate& c) {
   if (goal == TuneGoal::kSize) return static_cast<double>(c.size_bytes);

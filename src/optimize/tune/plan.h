@@ -25,6 +25,9 @@ Result<std::vector<TuneCandidate>> plan_candidates(const TuneRequest& request, c
 // the p95, then fewer threads decide.
 void choose_candidate(TuneResult& result);
 
+// Milliseconds for people, with as many digits as are worth it: "0.056", "3.41", "27.1".
+std::string ms_text(double milliseconds);
+
 // What a candidate is compared by: milliseconds, bytes.
 double goal_value(TuneGoal goal, const TuneCandidate& candidate);
 

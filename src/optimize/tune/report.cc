@@ -24,7 +24,8 @@ std::string bars(const TuneResult& result) {
   const TuneCandidate& best = result.candidates[*result.chosen];
   std::vector<const TuneCandidate*> rows{&best};
   for (const TuneCandidate& c : result.candidates) {
-    if (c.engine_default && c.final_round && !c.measurement.refused && &c != &best) rows.push_back(&c);
+    const bool compared = c.engine_default && c.final_round && !c.measurement.refused;
+    if (compared && &c != &best) rows.push_back(&c);
   }
   double most = 0;
   for (const TuneCandidate* c : rows) most = std::max(most, c->measurement.latency.p50);
@@ -33,12 +34,12 @@ std::string bars(const TuneResult& result) {
     double p50 = c->measurement.latency.p50;
     std::string times =
         c == &best ? "" : fmt::format(R"( <span class="x">{:.2f}x</span>)", p50 / best.measurement.latency.p50);
-    std::string name = html_escape(c->measurement.candidate.runtime) + ", as it comes";
-    if (result.request.models.size() > 1) name = html_escape(path_name(c->measurement.candidate.model)) + ", " + name;
+    std::string name = "float, " + html_escape(c->measurement.candidate.runtime) + " as it comes";
+    if (result.request.float_models > 1) name += " (" + html_escape(path_name(c->measurement.candidate.model)) + ")";
     if (c == &best) name = "chosen";
-    html += fmt::format(R"(<span{}>{}</span><i class="{}" style="width:{:.1f}%"></i><b>{:.2f} ms{}</b>)",
+    html += fmt::format(R"(<span{}>{}</span><i class="{}" style="width:{:.1f}%"></i><b>{} ms{}</b>)",
                         c == &best ? R"( class="win")" : "", name,
-                        report_engine_class(c->measurement.candidate.runtime), 100 * p50 / most, p50, times);
+                        report_engine_class(c->measurement.candidate.runtime), 100 * p50 / most, ms_text(p50), times);
   }
   return html + "</div>";
 }
@@ -52,10 +53,11 @@ std::string hero(const TuneResult& result) {
   const TuneCandidate& best = result.candidates[*result.chosen];
   const Measurement& m = best.measurement;
   const Agreement& a = *best.agreement;
-  std::string html = fmt::format(
-      R"(<section class="hero"><div><div class="big">{:.2f}<small>ms</small></div><div class="who">{}</div>)",
-      m.latency.p50, report_candidate_label(result, best));
-  html += fmt::format(R"(<div class="sub">median of {} inferences on this machine</div></div>)", m.latency.count);
+  std::string html =
+      fmt::format(R"(<section class="hero"><div><div class="big">{}<small>ms</small></div><div class="who">{}</div>)",
+                  ms_text(m.latency.p50), report_candidate_label(result, best));
+  html += fmt::format(R"(<div class="sub">median of {} inferences on {}</div></div>)", m.latency.count,
+                      html_escape(result.target));
   html += bars(result);
   html += R"(<div class="facts">)";
   html += fact(fmt::format("agreement with the float reference ({})", metric_name(a.metric)),
@@ -70,7 +72,7 @@ std::string hero(const TuneResult& result) {
     html += fact("95 % interval", fmt::format("{:.3f} to {:.3f}", a.low, a.high));
   html += fact(a.metric == "f1" ? "objects compared" : "samples compared",
                std::to_string(a.metric == "f1" ? a.objects : a.samples));
-  html += fact("p95 / p99", fmt::format("{:.2f} / {:.2f} ms", m.latency.p95, m.latency.p99));
+  html += fact("p95 / p99", fmt::format("{} / {} ms", ms_text(m.latency.p95), ms_text(m.latency.p99)));
   html += fact("peak memory of its process", human_bytes(m.rss_bytes_peak)) +
           fact("model load", fmt::format("{:.0f} ms", m.load_ms));
   return html + "</div></section>";
@@ -84,7 +86,7 @@ std::string table_row(const TuneResult& result, const TuneCandidate& c) {
                         ? R"(<span class="tag plain">same as another</span>)"
                     : m.refused       ? R"(<span class="tag plain">refused</span>)"
                     : c.skipped       ? R"(<span class="tag plain">left out</span>)"
-                    : c.within_bounds ? R"(<span class="tag plain">within bounds</span>)"
+                    : c.within_bounds ? R"(<span class="tag plain">in bounds</span>)"
                                       : R"(<span class="tag bad">out of bounds</span>)";
   std::string note = html_escape(c.note);
   if (c.engine_default) note += (note.empty() ? "" : "; ") + std::string("the engine as it comes");
@@ -96,12 +98,13 @@ std::string table_row(const TuneResult& result, const TuneCandidate& c) {
                                             : "",
                                 report_candidate_label(result, c), note);
   if (m.latency.count == 0) {
-    row +=
-        R"(<td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td>)";
+    row += R"(<td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td><td class="n">–</td>)";
+    row += fmt::format(R"(<td class="n">{}</td><td class="n">–</td>)", html_escape(human_bytes(c.size_bytes)));
   } else {
     row += fmt::format(
-        R"(<td class="n">{:.2f}</td><td class="n">{:.2f}</td><td class="n">{:.2f}</td><td class="n">{:.0f}</td><td class="n">{}</td><td class="n">{}</td>)",
-        m.latency.p50, m.latency.p95, m.latency.p99, m.throughput, html_escape(human_bytes(m.rss_bytes_peak)),
+        R"(<td class="n">{}</td><td class="n">{}</td><td class="n">{}</td><td class="n">{:.0f}</td><td class="n">{}</td><td class="n">{}</td><td class="n">{}</td>)",
+        ms_text(m.latency.p50), ms_text(m.latency.p95), ms_text(m.latency.p99), m.throughput,
+        html_escape(human_bytes(m.rss_bytes_peak)), html_escape(human_bytes(c.size_bytes)),
         c.agreement ? agreement_text(result.metric, c.agreement->value) : "–");
   }
   return row + fmt::format("<td>{}</td></tr>", tag);
@@ -116,12 +119,23 @@ std::string table(const TuneResult& result) {
     };
     return key(a) < key(b);
   });
-  std::string html =
-      R"(<section><h2>Every candidate</h2><p class="lead">Milliseconds an inference; refused ones with their reason.</p>)"
+  const std::string head =
       R"(<div class="scroll"><table><tr><th>candidate</th><th class="n">p50</th><th class="n">p95</th><th class="n">p99</th>)"
-      R"(<th class="n">per second</th><th class="n">peak memory</th><th class="n">agreement</th><th></th></tr>)";
-  for (const TuneCandidate* c : rows) html += table_row(result, *c);
-  return html + "</table></div></section>";
+      R"(<th class="n">per second</th><th class="n">peak memory</th><th class="n">size</th><th class="n">agreement</th><th></th></tr>)";
+  std::string html = R"(<section><h2>Every candidate</h2><p class="lead">Milliseconds an inference.</p>)" + head;
+  std::string without;
+  size_t count = 0;
+  for (const TuneCandidate* c : rows) {
+    const bool measured = c->measurement.latency.count > 0 && !c->measurement.refused;
+    (measured ? html : without) += table_row(result, *c);
+    count += measured ? 0 : 1;
+  }
+  html += "</table></div>";
+  if (count > 0)
+    html +=
+        fmt::format("<details{}><summary>{} not measured, each with its reason</summary>{}{}</table></div></details>",
+                    count <= 12 ? " open" : "", count, head, without);
+  return html + "</section>";
 }
 
 std::string key(const TuneResult& result) {
@@ -189,8 +203,9 @@ std::string method(const TuneResult& result) {
 }  // namespace
 
 std::string tune_report_html(const TuneResult& result) {
-  std::string models;
-  for (const std::string& model : result.request.models) models += (models.empty() ? "" : ", ") + path_name(model);
+  const size_t more = result.request.models.size() - 1;
+  std::string models = path_name(result.request.models[0]);
+  if (more > 0) models += fmt::format(" and {} variant{}", more, more == 1 ? "" : "s");
   std::string html;
   if (tune_machine_busy(result)) {
     html += fmt::format(
@@ -200,13 +215,18 @@ std::string tune_report_html(const TuneResult& result) {
   html += hero(result);
   if (std::string plot = report_pareto_svg(result); !plot.empty()) {
     html +=
-        R"(<section><h2>Speed against agreement</h2><p class="lead">Up and to the left is better. The line joins those that nothing beats in both; the ring marks the chosen one.</p>)" +
+        R"(<section><h2>Speed against accuracy</h2><p class="lead">Up and to the left is better. The line joins those that nothing beats in both; the ring marks the chosen one; whiskers are what the samples leave open.</p>)" +
         key(result) + R"(<div class="scroll">)" + plot + "</div></section>";
   }
   if (std::string strips = report_strips_svg(result); !strips.empty()) {
     html +=
         R"(<section><h2>Latency of the finalists</h2><p class="lead">Each stroke is a hundredth of the inferences; thick: the median, long: p95, short: p99.</p><div class="scroll">)" +
         strips + "</div></section>";
+  }
+  if (std::string layers = report_layers_svg(result); !layers.empty()) {
+    html +=
+        R"(<section><h2>Where the accuracy goes</h2><p class="lead">The chosen file's noisiest layers in integers, measured in its engine against float, and what it keeps in float.</p><div class="scroll">)" +
+        layers + "</div></section>";
   }
   html += table(result) + method(result);
   return html_page({models + " tuned by Orée", "Orée tune · " + result.created, models, html, kReportStyle, ""});

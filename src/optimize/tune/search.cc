@@ -63,6 +63,9 @@ std::vector<std::pair<size_t, Error>> drop_from_final(const std::vector<Measurem
   std::vector<std::pair<size_t, Error>> drops;
   const std::optional<size_t> leader = leader_of(so_far, entries);
   if (!leader) return drops;
+  const bool many = std::any_of(so_far.begin(), so_far.end(), [&](const Measurement& m) {
+    return m.candidate.model != so_far[*leader].candidate.model;
+  });
   for (size_t i = 0; i < so_far.size(); ++i) {
     const Measurement& m = so_far[i];
     if (i == *leader || m.refused || m.round_p50_ms.size() < kTuneRoundsMin) continue;
@@ -75,8 +78,9 @@ std::vector<std::pair<size_t, Error>> drop_from_final(const std::vector<Measurem
     }
     if (!slower) continue;
     drops.emplace_back(
-        i, Error(Code::kRefused, fmt::format("dropped after {} rounds: {:.2f} times as slow as {} (at least {:.2f})",
-                                             r.rounds, r.ratio, candidate_text(so_far[*leader].candidate), r.low)));
+        i,
+        Error(Code::kRefused, fmt::format("dropped after {} rounds: {:.2f} times as slow as {} (at least {:.2f})",
+                                          r.rounds, r.ratio, candidate_text(so_far[*leader].candidate, many), r.low)));
   }
   return drops;
 }

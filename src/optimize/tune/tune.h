@@ -25,6 +25,15 @@ enum class TuneGoal { kLatency, kSize, kMemory, kPareto };
 Result<TuneGoal> parse_tune_goal(std::string_view text);  // latency, size, memory, pareto; kUsage
 const char* tune_goal_name(TuneGoal goal);
 
+// What the maker of a variant found out about a layer of it: for the report alone.
+struct TuneLayer {
+  std::string name, op;
+  bool integer = false;
+  double macs_share = 0;          // of the network's multiply-accumulates
+  std::optional<double> sqnr_db;  // of its result against float, in the engine; absent: not measured
+  std::string because;            // it is in float
+};
+
 struct TuneRequest {
   std::vector<std::string> models;     // variants of one model, the float one first; at least one
   size_t float_models = 1;             // so many of the first are that float model, in several formats
@@ -52,6 +61,7 @@ struct TuneRequest {
   int samples_max = 0;           // of the data, spread evenly over it; 0: 100, or 1000 with drop_max
   int rounds = 30;               // of the final, at most
   int finalists_max = 6;
+  std::map<std::string, std::vector<TuneLayer>> layers;  // of files whose maker told, in the network's order
   bool exhaustive = false;  // measure every candidate in full: what the search is held against (bench/)
   uint64_t seed = 1;
   std::string out_dir;        // tune.json, tune.lock and report.html go here; made when absent

@@ -192,8 +192,8 @@ LockVerdict lock_verdict(const TuneLock& lock, const TuneResult& now) {
   const std::string then = candidate_text(*lock.chosen, many);
   const Measurement& best = now.candidates[*now.chosen].measurement;
   if (best.candidate == *lock.chosen)
-    return {true, fmt::format("the same choice: {}, p50 {:.2f} ms, then {:.2f} ms", then, best.latency.p50,
-                              lock.latency_ms_p50)};
+    return {true, fmt::format("the same choice: {}, p50 {} ms, then {} ms", then, ms_text(best.latency.p50),
+                              ms_text(lock.latency_ms_p50))};
   const TuneCandidate* old = find_candidate(now, *lock.chosen);
   const std::string instead = fmt::format("{} was chosen then, {} now", then, candidate_text(best.candidate, many));
   if (old == nullptr || old->measurement.refused || !old->final_round) {

@@ -197,8 +197,9 @@ Status Tuner::screen_fewer_threads() {
     if (!result_.request.exhaustive &&
         !fewer_threads_may_win(evidence, own.options.threads, most.measurement.latency.p50, best_latency())) {
       c.skipped = true;
-      c.note = fmt::format("not measured: {} takes {:.2f} ms, and with fewer threads {} is no faster",
-                           candidate_text(most.measurement.candidate), most.measurement.latency.p50, own.runtime);
+      c.note =
+          fmt::format("not measured: {} takes {} ms, and with fewer threads {} is no faster",
+                      candidate_text(most.measurement.candidate), ms_text(most.measurement.latency.p50), own.runtime);
       continue;
     }
     say("screening " + candidate_text(own), n, todo.size());
