@@ -10,12 +10,9 @@
 
 #include "cli/context.h"
 #include "cli/measure_options.h"
-#include "cli/variants.h"
+#include "cli/tune_variants.h"
 #include "core/base/limits.h"
 #include "core/base/text.h"
-#include "core/io/inner_path.h"
-#include "model/digest/model_files.h"
-#include "model/runtime/registry.h"
 #include "optimize/tune/cache.h"
 #include "optimize/tune/tune_lock.h"
 
@@ -99,125 +96,6 @@ std::string text_of(const TuneResult& result) {
   return text + "report: " + path_join(result.request.out_dir, "report.html") + "\n";
 }
 
-// What was made of the model already, in the folder of the report, so that tuning again does not make it again.
-struct Variants {
-  std::vector<std::string> floats, others;
-  std::vector<std::string> notes;  // what could not be made, and why
-  std::map<std::string, std::vector<TuneLayer>> layers;
-};
-
-constexpr int kVariantsFormat = 1;
-
-Json names_of(const std::vector<std::string>& paths) {
-  Json names = Json::array();
-  for (const std::string& path : paths) names.push(path_name(path));
-  return names;
-}
-
-Json layers_to_json(const std::vector<TuneLayer>& layers) {
-  Json list = Json::array();
-  for (const TuneLayer& l : layers) {
-    list.push(Json()
-                  .set("name", l.name)
-                  .set("op", l.op)
-                  .set("integer", l.integer)
-                  .set("macs_share", l.macs_share)
-                  .set("sqnr_db", l.sqnr_db)
-                  .set("because", l.because));
-  }
-  return list;
-}
-
-std::vector<TuneLayer> layers_from_json(const Json& json) {
-  std::vector<TuneLayer> layers;
-  for (const Json& l : json.items()) {
-    layers.push_back({l["name"].as_string(), l["op"].as_string(), l["integer"].as_bool(), l["macs_share"].as_double(),
-                      l["sqnr_db"].is_number() ? std::optional<double>(l["sqnr_db"].as_double()) : std::nullopt,
-                      l["because"].as_string()});
-  }
-  return layers;
-}
-
-std::optional<Variants> variants_made(Files& files, const std::string& folder, const std::string& fingerprint) {
-  auto bytes = files.read(path_join(folder, "variants.json"), kJsonBytesMax);
-  if (!bytes.ok()) return std::nullopt;
-  auto json = Json::parse(as_text(*bytes));
-  if (!json.ok() || (*json)["format"].as_int() != kVariantsFormat || (*json)["fingerprint"].as_string() != fingerprint)
-    return std::nullopt;
-  Variants variants;
-  for (auto [key, list] : {std::pair("floats", &variants.floats), std::pair("others", &variants.others)}) {
-    for (const Json& name : (*json)[key].items()) {
-      list->push_back(path_join(folder, name.as_string()));
-      if (!check_inner_path(name.as_string()).ok() || !files.exists(list->back())) return std::nullopt;
-    }
-  }
-  for (const Json& note : (*json)["notes"].items()) variants.notes.push_back(note.as_string());
-  for (const auto& [name, layers] : (*json)["layers"].members())
-    variants.layers[path_join(folder, name)] = layers_from_json(layers);
-  return variants;
-}
-
-Result<std::string> variants_fingerprint(Files& files, const TuneOptions& options,
-                                         const std::vector<std::string>& engines) {
-  Fingerprint print(files);
-  OREE_TRY(add_model(print, options.models[0]));
-  print.add("oree", OREE_VERSION).add_path("calibration", options.calibration);
-  print.add_json("recipe", options.request.recipe ? recipe_to_json(*options.request.recipe) : Json());
-  for (const std::string& engine : engines) print.add("engine", engine).add("version", backend(engine).info().version);
-  return print.finish();
-}
-
-// The float model in the other format and with float16 weights; in integers for each engine that is here.
-Result<Variants> make_variants(Context& context, const TuneOptions& options, Progress& bar) {
-  Files& files = *context.ports.files;
-  const std::string& model = options.models[0];
-  const std::string folder = path_join(options.out, "variants");
-  const std::vector<std::string> engines = dialects_here(options.request.runtimes);
-  OREE_TRY_ASSIGN(const std::string fingerprint, variants_fingerprint(files, options, engines));
-  if (std::optional<Variants> made = variants_made(files, folder, fingerprint)) return *made;
-  OREE_TRY(files.remove_all(folder));
-  OREE_TRY(files.make_dirs(folder));
-  const std::string name = path_name(model).substr(0, path_name(model).size() - path_extension(model).size());
-  Variants variants;
-  for (const bool float16 : {false, true}) {
-    FloatVariant made = convert_variant(files, model, folder, name, float16);
-    const std::string what = float16 ? "with float16 weights" : "in the other format";
-    if (made.path.empty())
-      variants.notes.push_back(fmt::format("{}: {}", what, made.refused));
-    else
-      (float16 ? variants.others : variants.floats).push_back(made.path);
-  }
-  QuantizeRequest request;
-  request.source = model;
-  request.data = {options.calibration, "", context.open_video};
-  request.recipe = options.request.recipe;
-  request.quantize.samples_max = 300;
-  for (size_t i = 0; i < engines.size(); ++i) {
-    bar.update(static_cast<int64_t>(i), fmt::format("of {}: int8 for {}", engines.size(), engines[i]));
-    auto made = quantize_for_engine(context.ports, request, engines[i], folder, name);
-    if (made.ok()) {
-      variants.others.insert(variants.others.end(), made->paths.begin(), made->paths.end());
-      for (size_t k = 0; k < made->paths.size(); ++k) variants.layers[made->paths[k]] = made->layers[k];
-    } else if (made.error().code() == Code::kUnsupported) {
-      variants.notes.push_back(fmt::format("int8 for {}: {}", engines[i], made.error().message()));
-    } else {
-      return made.error();
-    }
-  }
-  Json notes = Json::array(), layers = Json::object();
-  for (const std::string& note : variants.notes) notes.push(note);
-  for (const auto& [path, list] : variants.layers) layers.set(path_name(path), layers_to_json(list));
-  const Json json = Json()
-                        .set("format", kVariantsFormat)
-                        .set("fingerprint", fingerprint)
-                        .set("floats", names_of(variants.floats))
-                        .set("others", names_of(variants.others))
-                        .set("layers", layers)
-                        .set("notes", notes);
-  OREE_TRY(files.write_atomic(path_join(folder, "variants.json"), as_bytes(json.dump(2) + "\n")));
-  return variants;
-}
-
 // Everything that the command line says, but the variants.
 Status read_settings(const Context& context, TuneOptions& options) {
   TuneRequest& request = options.request;
@@ -290,10 +168,18 @@ Status run_tune(Context& context, TuneOptions options) {
   }
   if (options.models.empty()) return Error(Code::kUsage, "tune: give at least one model, or --lock");
   OREE_TRY(read_settings(context, options));
-  Variants variants;
+  TuneVariants variants;
   if (!options.calibration.empty()) {
     Progress bar("variants", 0);
-    OREE_TRY_ASSIGN(variants, make_variants(context, options, bar));
+    const VariantSource source{options.models[0],
+                               {options.calibration, "", context.open_video},
+                               options.request.recipe,
+                               options.request.runtimes,
+                               path_join(options.out, "variants")};
+    auto progress = [&](size_t done, size_t all, const std::string& engine) {
+      bar.update(static_cast<int64_t>(done), fmt::format("of {}: int8 for {}", all, engine));
+    };
+    OREE_TRY_ASSIGN(variants, make_tune_variants(context.ports, source, progress));
     TuneRequest& request = options.request;
     request.float_models = 1 + variants.floats.size();
     request.models.insert(request.models.begin() + 1, variants.floats.begin(), variants.floats.end());

@@ -6,8 +6,9 @@
 
 #include "core/base/html_page.h"
 #include "core/base/text.h"
-#include "optimize/tune/plan.h"
+#include "optimize/tune/choose.h"
 #include "optimize/tune/report_parts.h"
+#include "optimize/tune/search.h"
 
 namespace oree {
 namespace {

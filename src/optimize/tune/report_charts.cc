@@ -6,7 +6,7 @@
 
 #include "core/base/text.h"
 #include "core/io/files.h"
-#include "optimize/tune/plan.h"
+#include "optimize/tune/choose.h"
 #include "optimize/tune/report_parts.h"
 
 namespace oree {

@@ -6,7 +6,8 @@
 
 #include <algorithm>
 
-#include "optimize/tune/plan.h"
+#include "optimize/tune/choose.h"
+#include "optimize/tune/search.h"
 
 namespace oree {
 namespace {

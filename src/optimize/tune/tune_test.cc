@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "optimize/tune/choose.h"
 #include "optimize/tune/plan.h"
 #include "os/posix/posix_ports.h"
 #include "os/posix/test_folder.h"

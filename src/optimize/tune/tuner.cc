@@ -177,6 +177,16 @@ Json Tuner::answers_key(const Candidate& c) const {
       .set("drop_max", result_.request.drop_max);
 }
 
+std::optional<Json> Tuner::find_times(const Json& key) const {
+  std::optional<Json> kept = cache_.find(key);
+  if (!kept || ((*kept)["busy"].as_bool(true) && !tune_machine_busy(result_))) return std::nullopt;
+  return (*kept)["times"];
+}
+
+void Tuner::keep_times(const Json& key, const Json& times) const {
+  cache_.put(key, Json().set("busy", tune_machine_busy(result_)).set("times", times));
+}
+
 Status Tuner::write_results() {
   const std::string& folder = result_.request.out_dir;
   auto write = [&](const char* name, const std::string& text) {

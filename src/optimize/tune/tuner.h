@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "optimize/tune/cache.h"
+#include "optimize/tune/choose.h"
 #include "optimize/tune/plan.h"
+#include "optimize/tune/search.h"
 
 namespace oree {
 
@@ -33,6 +35,9 @@ class Tuner {
   Json target_key() const;
   Json speed_key(const Candidate& candidate) const;
   Json answers_key(const Candidate& candidate) const;
+  // Times are kept with whether the target was busy, and found when they are as good as what could be measured now.
+  std::optional<Json> find_times(const Json& key) const;
+  void keep_times(const Json& key, const Json& times) const;
   const std::string& engine_version(const std::string& runtime) const;
   void say(std::string_view stage, size_t done, size_t total) const {
     if (progress_) progress_(stage, static_cast<int64_t>(done), static_cast<int64_t>(total));

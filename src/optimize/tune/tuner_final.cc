@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <map>
 
-#include "optimize/tune/search.h"
 #include "optimize/tune/tuner.h"
 
 namespace oree {
@@ -42,7 +41,7 @@ std::vector<size_t> Tuner::finalists() const {
 }
 
 bool Tuner::remember_final(const Json& key, const std::vector<size_t>& indices) {
-  std::optional<Json> record = cache_.find(key);
+  std::optional<Json> record = find_times(key);
   if (!record || record->items().size() != indices.size()) return false;
   std::vector<Measurement> measured;
   for (const Json& item : record->items()) {
@@ -107,7 +106,7 @@ Status Tuner::measure_final(const std::vector<size_t>& indices) {
     c.remembered = false;
     record.push(Json().set("measurement", measurement_record(c.measurement)).set("note", note));
   }
-  if (whole) cache_.put(final_key(indices), record);
+  if (whole) keep_times(final_key(indices), record);
   return {};
 }
 

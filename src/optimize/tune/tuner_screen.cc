@@ -51,7 +51,7 @@ void Tuner::same_computation(TuneCandidate& c, const std::string& precision) {
 }
 
 bool Tuner::remember_glance(TuneCandidate& c) {
-  std::optional<Json> record = cache_.find(speed_key(c.measurement.candidate));
+  std::optional<Json> record = find_times(speed_key(c.measurement.candidate));
   if (!record) return false;
   auto m = measurement_from_record(*record);
   if (!m.ok()) return false;
@@ -98,7 +98,7 @@ Status Tuner::screen_one(size_t index) {
       return glance(c, *worker);
     };
     OREE_TRY(tried(c, attempt));
-    if (!m.refused) cache_.put(speed_key(m.candidate), measurement_record(m));
+    if (!m.refused) keep_times(speed_key(m.candidate), measurement_record(m));
   }
   if (m.refused) return {};
   auto told = m.facts.find("precision");

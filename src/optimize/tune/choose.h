@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rule that picks one of the candidates, after everything ran. Pure functions, called by tune() and the reports.
+#pragma once
+
+#include <string>
+
+#include "optimize/tune/tune.h"
+
+namespace oree {
+
+// Sets within_bounds, pareto and note of every candidate, and chosen and verdict of the result: the smallest by the
+// goal of the final within all bounds. Values of the goal within kTuneTie of each other are a tie, which the p50, then
+// the p95, then fewer threads decide.
+void choose_candidate(TuneResult& result);
+
+// Milliseconds for people, with as many digits as are worth it: "0.056", "3.41", "27.1".
+std::string ms_text(double milliseconds);
+
+// What a candidate is compared by: milliseconds, bytes.
+double goal_value(TuneGoal goal, const TuneCandidate& candidate);
+
+// Is its accuracy enough? "" when it is, else why not; `miss`: by what share, for the nearest misses.
+std::string accuracy_shortfall(const TuneResult& result, const TuneCandidate& candidate, double* miss);
+
+}  // namespace oree
