@@ -5,6 +5,7 @@
 #include "core/io/clock.h"
 #include "core/io/files.h"
 #include "core/io/http.h"
+#include "core/io/power.h"
 #include "core/io/process.h"
 #include "core/io/sensors.h"
 
@@ -17,6 +18,7 @@ struct Ports {
   HttpClient* http = nullptr;
   Processes* processes = nullptr;
   Sensors* sensors = nullptr;
+  PowerMeters* power = nullptr;  // none: this program measures no energy
 };
 
 }  // namespace oree

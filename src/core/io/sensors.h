@@ -4,8 +4,18 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace oree {
+
+// CPUs that change their clock together.
+struct CpuFrequency {
+  std::string policy;  // "policy0"
+  double mhz = 0;      // now
+  double mhz_min = 0;  // what the governor may choose from; 0: not said
+  double mhz_max = 0;
+  std::string governor;  // "schedutil", "performance" …; "" when not said
+};
 
 struct SystemReading {
   std::optional<double> cpu_percent;  // of the whole machine since the previous reading, 0..100
@@ -13,7 +23,16 @@ struct SystemReading {
   std::optional<int64_t> memory_total_bytes;
   std::optional<double> temperature_celsius;  // the hottest CPU/SoC zone; absent where none is readable
   std::optional<double> load_1min;
+  std::vector<CpuFrequency> frequencies;  // empty where the kernel tells none, as in most virtual machines
+  std::optional<bool> throttled;          // by heat or under-voltage: now, or since the previous reading
+  std::optional<int64_t> throttle_count;  // times since boot, where these are counted (x86)
 };
+
+// Of all policies, now.
+struct FrequencySpread {
+  double mhz_min = 0, mhz_mean = 0, mhz_max = 0;
+};
+std::optional<FrequencySpread> frequency_spread(const SystemReading& reading);
 
 struct SystemIdentity {
   std::string architecture;  // "x86_64", "aarch64", "armv7l"

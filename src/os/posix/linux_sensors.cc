@@ -10,20 +10,11 @@
 #include <sstream>
 
 #include "core/base/text.h"
-#include "os/posix/posix_files.h"
+#include "core/io/files.h"
+#include "os/posix/sysfs.h"
 
 namespace oree {
 namespace {
-
-std::string slurp(const std::string& path) {
-  Result<Bytes> bytes = PosixFiles().read(path, 1 << 20);
-  return bytes.ok() ? std::string(as_text(*bytes)) : "";
-}
-
-std::vector<std::string> names_in(const std::string& path) {
-  Result<std::vector<std::string>> names = PosixFiles().list(path);
-  return names.ok() ? std::move(names).value() : std::vector<std::string>();
-}
 
 // The text behind "key:" or "key=" on its line, trimmed; "" when there is none.
 std::string value_of(const std::string& text, std::string_view key, char separator) {
@@ -51,7 +42,7 @@ bool is_processor_zone(const std::string& type) {
 
 // Millidegrees in a file. Sensors that are switched off say absurd things.
 std::optional<double> degrees(const std::string& path) {
-  std::string text = slurp(path);
+  std::string text = sysfs_text(path);
   char* end = nullptr;
   double v = static_cast<double>(std::strtol(text.c_str(), &end, 10)) / 1000;
   if (end == text.c_str() || v < -60 || v > 200 || v == 0) return std::nullopt;
@@ -61,7 +52,7 @@ std::optional<double> degrees(const std::string& path) {
 }  // namespace
 
 std::optional<double> LinuxSensors::cpu_percent() {
-  std::istringstream line(slurp(root_ + "/proc/stat"));
+  std::istringstream line(sysfs_text(root_ + "/proc/stat"));
   std::string cpu;
   int64_t t[8] = {};  // user nice system idle iowait irq softirq steal; guest time is in user already
   line >> cpu;
@@ -88,31 +79,92 @@ std::optional<double> LinuxSensors::temperature() const {
     if (v && (!hottest || *v > *hottest)) hottest = v;
   };
   std::string thermal = root_ + "/sys/class/thermal";
-  for (const std::string& zone : names_in(thermal)) {
+  for (const std::string& zone : sysfs_names(thermal)) {
     std::string folder = path_join(thermal, zone);
-    if (zone.starts_with("thermal_zone") && is_processor_zone(slurp(folder + "/type"))) take(folder + "/temp");
+    if (zone.starts_with("thermal_zone") && is_processor_zone(sysfs_text(folder + "/type"))) take(folder + "/temp");
   }
   std::string hwmon = root_ + "/sys/class/hwmon";
-  for (const std::string& chip : names_in(hwmon)) {
+  for (const std::string& chip : sysfs_names(hwmon)) {
     std::string folder = path_join(hwmon, chip);
-    if (!is_processor_zone(slurp(folder + "/name"))) continue;
-    for (const std::string& file : names_in(folder)) {
+    if (!is_processor_zone(sysfs_text(folder + "/name"))) continue;
+    for (const std::string& file : sysfs_names(folder)) {
       if (file.starts_with("temp") && file.ends_with("_input")) take(path_join(folder, file));
     }
   }
   return hottest;
 }
 
+namespace {
+
+std::vector<CpuFrequency> cpu_frequencies(const std::string& root) {
+  std::vector<CpuFrequency> all;
+  std::string cpufreq = root + "/sys/devices/system/cpu/cpufreq";
+  for (const std::string& policy : sysfs_names(cpufreq)) {
+    if (!policy.starts_with("policy")) continue;
+    std::string folder = path_join(cpufreq, policy);
+    std::optional<double> khz = sysfs_number(folder + "/scaling_cur_freq");
+    if (!khz || *khz <= 0) continue;
+    all.push_back({policy, *khz / 1000, sysfs_number(folder + "/scaling_min_freq").value_or(0) / 1000,
+                   sysfs_number(folder + "/scaling_max_freq").value_or(0) / 1000,
+                   utf8_text(sysfs_text(folder + "/scaling_governor").substr(0, 40))});
+  }
+  return all;
+}
+
+// How often x86 CPUs were slowed down for their heat, of all cores and packages. A package's count is told by each of
+// its CPUs again: what matters is whether the sum grows.
+std::optional<int64_t> throttle_count(const std::string& root) {
+  std::optional<int64_t> sum;
+  std::string cpus = root + "/sys/devices/system/cpu";
+  for (const std::string& cpu : sysfs_names(cpus)) {
+    if (!cpu.starts_with("cpu")) continue;
+    for (const char* file : {"core_throttle_count", "package_throttle_count"}) {
+      std::optional<double> count = sysfs_number(path_join(cpus, cpu) + "/thermal_throttle/" + file);
+      if (count && *count >= 0 && *count < 1e15) sum = sum.value_or(0) + static_cast<int64_t>(*count);
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::optional<bool> LinuxSensors::raspberry_throttled() const {
+  // "soc" on older boards, "soc@107c000000" on others; below it "soc:firmware".
+  std::string platform = root_ + "/sys/devices/platform";
+  for (const std::string& soc : sysfs_names(platform)) {
+    if (!soc.starts_with("soc")) continue;
+    for (const std::string& part : sysfs_names(path_join(platform, soc))) {
+      if (!part.ends_with(":firmware")) continue;
+      std::string text = sysfs_text(path_join(path_join(platform, soc), part) + "/get_throttled");
+      char* end = nullptr;
+      unsigned long bits = std::strtoul(text.c_str(), &end, 16);
+      // Bit 1: the frequency is capped; 2: throttled; 3: the soft temperature limit holds. From 16 on: since boot.
+      if (end != text.c_str() && *end == '\0') return (bits & 0xe) != 0;
+    }
+  }
+  return std::nullopt;
+}
+
+void LinuxSensors::read_throttling(SystemReading& reading) {
+  reading.throttled = raspberry_throttled();
+  reading.throttle_count = throttle_count(root_);
+  if (reading.throttle_count && throttle_count_)
+    reading.throttled = reading.throttled.value_or(false) || *reading.throttle_count > *throttle_count_;
+  throttle_count_ = reading.throttle_count;
+}
+
 SystemReading LinuxSensors::read() {
   SystemReading r;
   r.cpu_percent = cpu_percent();
-  std::string meminfo = slurp(root_ + "/proc/meminfo");
+  std::string meminfo = sysfs_text(root_ + "/proc/meminfo");
   r.memory_total_bytes = kilobytes(meminfo, "MemTotal");
   std::optional<int64_t> available = kilobytes(meminfo, "MemAvailable");
   if (r.memory_total_bytes && available) r.memory_used_bytes = *r.memory_total_bytes - *available;
   r.temperature_celsius = temperature();
-  std::string load = slurp(root_ + "/proc/loadavg");
+  std::string load = sysfs_text(root_ + "/proc/loadavg");
   if (!load.empty()) r.load_1min = std::strtod(load.c_str(), nullptr);
+  r.frequencies = cpu_frequencies(root_);
+  read_throttling(r);
   return r;
 }
 
@@ -120,21 +172,21 @@ SystemIdentity LinuxSensors::identity() {
   SystemIdentity id;
   utsname u{};
   if (uname(&u) == 0) id.architecture = u.machine;
-  std::string cpuinfo = slurp(root_ + "/proc/cpuinfo");
+  std::string cpuinfo = sysfs_text(root_ + "/proc/cpuinfo");
   id.cpu_model = value_of(cpuinfo, "model name", ':');
   if (id.cpu_model.empty()) id.cpu_model = value_of(cpuinfo, "Model", ':');  // "Raspberry Pi 4 Model B Rev 1.4"
   if (id.cpu_model.empty()) {
-    std::string model = slurp(root_ + "/proc/device-tree/model");
+    std::string model = sysfs_text(root_ + "/proc/device-tree/model");
     id.cpu_model = std::string(trim(std::string_view(model).substr(0, model.find('\0'))));
   }
-  std::string os = value_of(slurp(root_ + "/etc/os-release"), "PRETTY_NAME", '=');
+  std::string os = value_of(sysfs_text(root_ + "/etc/os-release"), "PRETTY_NAME", '=');
   if (os.size() >= 2 && os.front() == '"' && os.back() == '"') os = os.substr(1, os.size() - 2);
   id.os = os;
   cpu_set_t set;
   id.cpu_cores =
       sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-  id.memory_total_bytes = kilobytes(slurp(root_ + "/proc/meminfo"), "MemTotal").value_or(0);
-  id.boot_id = std::string(trim(slurp(root_ + "/proc/sys/kernel/random/boot_id")));
+  id.memory_total_bytes = kilobytes(sysfs_text(root_ + "/proc/meminfo"), "MemTotal").value_or(0);
+  id.boot_id = std::string(trim(sysfs_text(root_ + "/proc/sys/kernel/random/boot_id")));
   return id;
 }
 

@@ -5,8 +5,8 @@
 
 namespace oree {
 
-// /proc, /sys and /etc/os-release. What cannot be read is absent, never zero. Not thread-safe: the CPU's load is what
-// passed since the previous reading of this object.
+// /proc, /sys and /etc/os-release. What cannot be read is absent, never zero. Not thread-safe: the CPU's load, and on
+// x86 whether it was throttled, are what passed since the previous reading of this object.
 class LinuxSensors : public Sensors {
  public:
   explicit LinuxSensors(std::string root = "") : root_(std::move(root)) {}  // tests put a folder before "/proc/…"
@@ -16,10 +16,13 @@ class LinuxSensors : public Sensors {
  private:
   std::optional<double> cpu_percent();
   std::optional<double> temperature() const;
+  void read_throttling(SystemReading& reading);
+  std::optional<bool> raspberry_throttled() const;
 
   std::string root_;
   int64_t busy_ticks_ = -1;
   int64_t total_ticks_ = -1;
+  std::optional<int64_t> throttle_count_;
 };
 
 }  // namespace oree

@@ -298,6 +298,73 @@ TEST_CASE("sensors read the kernel's files, and say absent what is not there") {
   CHECK_FALSE(id.architecture.empty());
 }
 
+TEST_CASE("frequencies and throttling are the kernel's, where it tells them") {
+  TestFolder d;
+  PosixFiles f;
+  auto put = [&](const std::string& path, std::string_view text) {
+    REQUIRE(f.make_dirs(path_parent(d / path)).ok());
+    REQUIRE(f.write_atomic(d / path, as_bytes(text)).ok());
+  };
+  auto put_policy = [&](const std::string& name, int khz, std::string_view governor) {
+    std::string at = "sys/devices/system/cpu/cpufreq/" + name + "/";
+    put(at + "scaling_cur_freq", std::to_string(khz) + "\n");
+    put(at + "scaling_min_freq", "600000\n");
+    put(at + "scaling_max_freq", "2400000\n");
+    put(at + "scaling_governor", governor);
+  };
+  LinuxSensors s(d.path);
+  SystemReading r = s.read();
+  CHECK(r.frequencies.empty());
+  CHECK_FALSE(frequency_spread(r));
+  CHECK_FALSE(r.throttled);
+  CHECK_FALSE(r.throttle_count);
+  put_policy("policy10", 1200000, "performance\n");
+  put_policy("policy2", 2400000, "schedutil\n");
+  put("sys/devices/system/cpu/cpufreq/policy3/scaling_cur_freq", "<unknown>\n");  // what some drivers say
+  r = s.read();
+  REQUIRE(r.frequencies.size() == 2);
+  CHECK(r.frequencies[0].policy == "policy2");
+  CHECK(r.frequencies[0].mhz == 2400);
+  CHECK(r.frequencies[0].mhz_min == 600);
+  CHECK(r.frequencies[0].mhz_max == 2400);
+  CHECK(r.frequencies[0].governor == "schedutil");
+  CHECK(r.frequencies[1].governor == "performance");
+  FrequencySpread spread = frequency_spread(r).value();
+  CHECK(spread.mhz_min == 1200);
+  CHECK(spread.mhz_mean == 1800);
+  CHECK(spread.mhz_max == 2400);
+
+  // x86 counts; one reading cannot tell since when.
+  put("sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "3\n");
+  put("sys/devices/system/cpu/cpu1/thermal_throttle/package_throttle_count", "4\n");
+  r = s.read();
+  CHECK(r.throttle_count == 7);
+  CHECK_FALSE(r.throttled);
+  CHECK(s.read().throttled == false);
+  put("sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "5\n");
+  CHECK(s.read().throttled == true);
+  CHECK(s.read().throttled == false);
+}
+
+TEST_CASE("a Raspberry Pi says whether it is throttled now, wherever its firmware's folder lies") {
+  for (const char* folder : {"soc/soc:firmware", "soc@107c000000/soc@107c000000:firmware"}) {
+    TestFolder d;
+    PosixFiles f;
+    std::string file = d / ("sys/devices/platform/" + std::string(folder) + "/get_throttled");
+    REQUIRE(f.make_dirs(path_parent(file)).ok());
+    auto throttled = [&](std::string_view bits) {
+      REQUIRE(f.write_atomic(file, as_bytes(bits)).ok());
+      return LinuxSensors(d.path).read().throttled;
+    };
+    CHECK(throttled("0\n") == false);
+    CHECK(throttled("50000\n") == false);  // since boot, but not now
+    CHECK(throttled("50005\n") == true);   // under-voltage and throttled
+    CHECK(throttled("80008\n") == true);
+    CHECK(throttled("2\n") == true);
+    CHECK_FALSE(throttled("what\n"));
+  }
+}
+
 TEST_CASE("clocks run, randomness differs, and a stop ends a sleep") {
   PosixClock c;
   CHECK(c.wall_ms() > 1'700'000'000'000);
