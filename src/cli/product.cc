@@ -218,7 +218,7 @@ Status read_tune(const Json& root, Product& p) {
   if (auto known = parse_tune_goal(goal); known.ok())
     tune.goal = *known;
   else
-    t.fail("goal", "must be latency, size, memory or pareto");
+    t.fail("goal", "must be latency, size, memory, energy or pareto");
   t.number("drop_max_percent", tune.drop_max_percent, 0.001, 100);
   t.number("confidence_percent", tune.confidence_percent, 51, 99.99);
   t.number("min_agreement", tune.min_agreement, -1e6, 1e6);

@@ -213,7 +213,7 @@ void add_tune(CLI::App& app, Context& context) {
   command->add_option("--images", request.data.images,
                       "Folder of the images of COCO annotations; default: beside them");
   options->judge.add_recipe(*command);
-  command->add_option("--goal", options->goal, "latency, size, memory, or pareto (all that nothing beats, too)")
+  command->add_option("--goal", options->goal, "latency, size, memory, energy, or pareto (all that nothing beats, too)")
       ->capture_default_str();
   command->add_option("--max-drop", options->max_drop,
                       "Accuracy that may be lost, such as 1%; what is not proven to lose less is out");
@@ -241,6 +241,13 @@ void add_tune(CLI::App& app, Context& context) {
   command->add_option("--max-size", options->size_mib_max, "Bound on the model's files, MiB; 0: none")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
+  command->add_flag("--energy", request.energy,
+                    "Measure the energy of the best, too (oree sensors tells whether it can be)");
+  command->add_option("--max-watts", request.watts_max, "Bound on the power under load, W; 0: none")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--power-meter", request.meter,
+                      "A meter of oree sensors, or a plug-in's command; default: the best one");
   command->add_option("--rounds", request.rounds, "Interleaved rounds of the final, at most")
       ->capture_default_str()
       ->check(CLI::Range(2, 100000));

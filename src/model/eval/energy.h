@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "core/io/power.h"
-#include "model/eval/measure.h"
+#include "model/eval/worker_client.h"
 
 namespace oree {
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/base/text.h"
 #include "optimize/tune/search.h"
@@ -15,6 +16,12 @@ namespace {
 
 void note(TuneCandidate& c, const std::string& text) {
   if (!text.empty()) c.note += (c.note.empty() ? "" : "; ") + text;
+}
+
+bool has_energy(const TuneCandidate& c) { return c.energy && !c.energy->not_measurable; }
+
+double joules_of(const TuneCandidate& c) {
+  return has_energy(c) ? c.energy->joules_per_inference : std::numeric_limits<double>::infinity();
 }
 
 // Why a measured candidate is out, "" when it is in; and by what share it misses, the worst bound counting.
@@ -37,6 +44,15 @@ std::string out_of_bounds(const TuneResult& result, const TuneCandidate& c, doub
   }
   bound(static_cast<double>(c.size_bytes), static_cast<double>(request.size_bytes_max),
         fmt::format("{} are over {}", human_bytes(c.size_bytes), human_bytes(request.size_bytes_max)));
+  if (c.final_round && (request.watts_max > 0 || request.goal == TuneGoal::kEnergy)) {
+    if (has_energy(c)) {
+      bound(c.energy->load_watts, request.watts_max,
+            fmt::format("{:.2f} W are over {:.2f} W", c.energy->load_watts, request.watts_max));
+    } else {
+      reasons.push_back("its energy was not measured" + (c.energy ? ": " + *c.energy->not_measurable : std::string()));
+      *miss = std::max(*miss, 1.0);
+    }
+  }
   // The accuracy of what is out anyway need not have been judged.
   if (c.agreement || reasons.empty()) {
     if (std::string why = accuracy_shortfall(result, c, miss); !why.empty()) reasons.insert(reasons.begin(), why);
@@ -45,19 +61,20 @@ std::string out_of_bounds(const TuneResult& result, const TuneCandidate& c, doub
 }
 
 bool better(TuneGoal goal, const TuneCandidate& a, const TuneCandidate& b) {
-  const LatencySummary &x = a.measurement.latency, &y = b.measurement.latency;
+  const double x = a.p50(), y = b.p50();
   const double u = goal_value(goal, a), v = goal_value(goal, b);
   if (std::abs(u - v) > kTuneTie * std::min(u, v)) return u < v;
-  if (std::abs(x.p50 - y.p50) > kTuneTie * std::min(x.p50, y.p50)) return x.p50 < y.p50;
-  if (x.p95 != y.p95) return x.p95 < y.p95;
+  if (std::abs(x - y) > kTuneTie * std::min(x, y)) return x < y;
+  const double s = a.measurement.latency.p95, t = b.measurement.latency.p95;
+  if (s != t) return s < t;
   return a.measurement.candidate.options.threads < b.measurement.candidate.options.threads;
 }
 
-// Smaller is better in each: p50, loss of accuracy, peak memory, size.
+// Smaller is better in each: p50, loss of accuracy, peak memory, size, energy (infinite where nobody knows).
 std::vector<double> costs(const TuneCandidate& c) {
   const double lost = c.accuracy ? c.accuracy->drop : c.agreement ? -c.agreement->value : 0;
-  return {c.measurement.latency.p50, lost, static_cast<double>(c.measurement.rss_bytes_peak),
-          static_cast<double>(c.size_bytes)};
+  return {c.p50(), lost, static_cast<double>(c.measurement.rss_bytes_peak), static_cast<double>(c.size_bytes),
+          joules_of(c)};
 }
 
 void mark_pareto(std::vector<TuneCandidate>& candidates) {
@@ -84,18 +101,19 @@ std::string accuracy_of(const TuneResult& result, const TuneCandidate& c) {
 
 std::string verdict_of(const TuneResult& result) {
   const TuneCandidate& best = result.candidates[*result.chosen];
-  const double p50 = best.measurement.latency.p50;
+  const double p50 = best.p50();
   std::string text = fmt::format("{}: p50 {} ms, p95 {} ms",
                                  candidate_text(best.measurement.candidate, result.request.models.size() > 1),
                                  ms_text(p50), ms_text(best.measurement.latency.p95));
   if (result.request.goal == TuneGoal::kSize) text += ", " + human_bytes(best.size_bytes);
   if (result.request.goal == TuneGoal::kMemory)
     text += fmt::format(", peak memory {}", human_bytes(best.measurement.rss_bytes_peak));
+  if (has_energy(best))
+    text += fmt::format(", {} an inference ({})", energy_text(best.energy->joules_per_inference), best.energy->method);
   text += ", " + accuracy_of(result, best);
   for (const TuneCandidate& c : result.candidates) {
     if (!c.engine_default || c.measurement.latency.count == 0 || &c == &best) continue;
-    text += fmt::format("; {:.2f}x as fast as {}'s own default", c.measurement.latency.p50 / p50,
-                        c.measurement.candidate.runtime);
+    text += fmt::format("; {:.2f}x as fast as {}'s own default", c.p50() / p50, c.measurement.candidate.runtime);
   }
   return text;
 }
@@ -118,7 +136,8 @@ std::string ms_text(double ms) { return fmt::format("{:.{}f}", ms, ms < 1 ? 3 : 
 double goal_value(TuneGoal goal, const TuneCandidate& c) {
   if (goal == TuneGoal::kSize) return static_cast<double>(c.size_bytes);
   if (goal == TuneGoal::kMemory) return static_cast<double>(c.measurement.rss_bytes_peak);
-  return c.measurement.latency.p50;
+  if (goal == TuneGoal::kEnergy && c.final_round) return joules_of(c);
+  return c.p50();
 }
 
 std::string accuracy_shortfall(const TuneResult& result, const TuneCandidate& c, double* miss) {
@@ -162,10 +181,10 @@ void choose_candidate(TuneResult& result) {
 }
 
 Result<TuneGoal> parse_tune_goal(std::string_view text) {
-  for (TuneGoal goal : {TuneGoal::kLatency, TuneGoal::kSize, TuneGoal::kMemory, TuneGoal::kPareto}) {
+  for (TuneGoal goal : {TuneGoal::kLatency, TuneGoal::kSize, TuneGoal::kMemory, TuneGoal::kEnergy, TuneGoal::kPareto}) {
     if (text == tune_goal_name(goal)) return goal;
   }
-  return Error(Code::kUsage, fmt::format("goal: expected latency, size, memory or pareto, found '{}'", text));
+  return Error(Code::kUsage, fmt::format("goal: expected latency, size, memory, energy or pareto, found '{}'", text));
 }
 
 const char* tune_goal_name(TuneGoal goal) {
@@ -173,6 +192,7 @@ const char* tune_goal_name(TuneGoal goal) {
     case TuneGoal::kLatency: return "latency";
     case TuneGoal::kSize: return "size";
     case TuneGoal::kMemory: return "memory";
+    case TuneGoal::kEnergy: return "energy";
     case TuneGoal::kPareto: return "pareto";
   }
   return "latency";

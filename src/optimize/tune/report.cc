@@ -29,12 +29,11 @@ std::string bars(const TuneResult& result) {
     if (compared && &c != &best) rows.push_back(&c);
   }
   double most = 0;
-  for (const TuneCandidate* c : rows) most = std::max(most, c->measurement.latency.p50);
+  for (const TuneCandidate* c : rows) most = std::max(most, c->p50());
   std::string html = R"(<div class="bars">)";
   for (const TuneCandidate* c : rows) {
-    double p50 = c->measurement.latency.p50;
-    std::string times =
-        c == &best ? "" : fmt::format(R"( <span class="x">{:.2f}x</span>)", p50 / best.measurement.latency.p50);
+    double p50 = c->p50();
+    std::string times = c == &best ? "" : fmt::format(R"( <span class="x">{:.2f}x</span>)", p50 / best.p50());
     std::string name = "float, " + html_escape(c->measurement.candidate.runtime) + " as it comes";
     if (result.request.float_models > 1) name += " (" + html_escape(path_name(c->measurement.candidate.model)) + ")";
     if (c == &best) name = "chosen";
@@ -56,7 +55,7 @@ std::string hero(const TuneResult& result) {
   const Agreement& a = *best.agreement;
   std::string html =
       fmt::format(R"(<section class="hero"><div><div class="big">{}<small>ms</small></div><div class="who">{}</div>)",
-                  ms_text(m.latency.p50), report_candidate_label(result, best));
+                  ms_text(best.p50()), report_candidate_label(result, best));
   html += fmt::format(R"(<div class="sub">median of {} inferences on {}</div></div>)", m.latency.count,
                       html_escape(result.target));
   html += bars(result);
@@ -76,6 +75,10 @@ std::string hero(const TuneResult& result) {
   html += fact("p95 / p99", fmt::format("{} / {} ms", ms_text(m.latency.p95), ms_text(m.latency.p99)));
   html += fact("peak memory of its process", human_bytes(m.rss_bytes_peak)) +
           fact("model load", fmt::format("{:.0f} ms", m.load_ms));
+  if (best.energy && !best.energy->not_measurable) {
+    html += fact(fmt::format("energy an inference ({}: {})", best.energy->method, best.energy->covers),
+                 energy_text(best.energy->joules_per_inference));
+  }
   return html + "</div></section>";
 }
 
@@ -194,6 +197,12 @@ std::string method(const TuneResult& result) {
                                "final {:.0f}; {} records remembered",
                                cost.seconds(), cost.reference_seconds, cost.screening_seconds, cost.opened,
                                cost.accuracy_seconds, cost.judged, cost.final_seconds, cost.remembered));
+  if (std::string heat = result.thermal.text(); !heat.empty()) html += term("heat and clock in the final", heat);
+  if (result.drift_slowest > 1)
+    html += term("drift",
+                 fmt::format("the slowest round took {:.2f} times as long as the median one for all candidates alike; "
+                             "medians are corrected for it",
+                             result.drift_slowest));
   html += term("memory",
                "high-water resident set of the candidate's process: program, engine, model, one input and output");
   html += term("seed", std::to_string(request.seed));

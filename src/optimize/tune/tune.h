@@ -17,12 +17,13 @@
 #include "model/eval/dataset.h"
 #include "model/eval/measure.h"
 #include "model/eval/paired.h"
+#include "model/eval/thermal.h"
 #include "model/recipe/recipe.h"
 
 namespace oree {
 
-enum class TuneGoal { kLatency, kSize, kMemory, kPareto };
-Result<TuneGoal> parse_tune_goal(std::string_view text);  // latency, size, memory, pareto; kUsage
+enum class TuneGoal { kLatency, kSize, kMemory, kEnergy, kPareto };
+Result<TuneGoal> parse_tune_goal(std::string_view text);  // latency, size, memory, energy, pareto; kUsage
 const char* tune_goal_name(TuneGoal goal);
 
 // What the maker of a variant found out about a layer of it: for the report alone.
@@ -58,6 +59,9 @@ struct TuneRequest {
   double latency_ms_max = 0;     // p95; 0: no bound
   int64_t memory_bytes_max = 0;  // peak resident; 0: no bound
   int64_t size_bytes_max = 0;    // of the model's files; 0: no bound
+  double watts_max = 0;          // under load, idle included; 0: no bound
+  bool energy = false;           // measure it in any case; by the goal or a bound on watts it is anyway
+  std::string meter;             // PowerMeters::open()'s name; "" is the target's own
   int samples_max = 0;           // of the data, spread evenly over it; 0: 100, or 1000 with drop_max
   int rounds = 30;               // of the final, at most
   int finalists_max = 6;
@@ -71,15 +75,18 @@ struct TuneRequest {
 };
 
 struct TuneCandidate {
-  Measurement measurement;             // .candidate, figures, .refused with its reason
-  std::optional<Agreement> agreement;  // with the reference
-  std::optional<PairedTest> accuracy;  // with drop_max
-  bool as_float = false;               // its outputs are the reference's to within rounding: there is no drop to prove
-  int64_t size_bytes = 0;              // of the model's files
-  bool skipped = false;                // not measured, or not to the end: `note` tells why
-  bool final_round = false;            // figures are of the interleaved final; else of the screening
-  bool engine_default = false;         // what one gets who gives the float model and nothing else to the engine
-  bool remembered = false;             // figures or answers come from the cache
+  Measurement measurement;              // .candidate, figures, .refused with its reason
+  std::optional<Agreement> agreement;   // with the reference
+  std::optional<PairedTest> accuracy;   // with drop_max
+  bool as_float = false;                // its outputs are the reference's to within rounding: there is no drop to prove
+  int64_t size_bytes = 0;               // of the model's files
+  std::optional<double> drift_free_ms;  // median of the final, corrected for what slowed all (thermal.h)
+  std::optional<EnergyEstimate> energy;                                           // of finalists, when it was asked for
+  double p50() const { return drift_free_ms.value_or(measurement.latency.p50); }  // what candidates are compared by
+  bool skipped = false;         // not measured, or not to the end: `note` tells why
+  bool final_round = false;     // figures are of the interleaved final; else of the screening
+  bool engine_default = false;  // what one gets who gives the float model and nothing else to the engine
+  bool remembered = false;      // figures or answers come from the cache
   bool within_bounds = false;
   bool pareto = false;  // nothing within the bounds beats it in latency, accuracy, memory and size at once
   std::string note;     // "computes in bf16 by default", "dropped: …", why it is out of bounds
@@ -87,11 +94,13 @@ struct TuneCandidate {
 
 // What finding the answer took; of what came from the cache nothing is counted.
 struct TuneCost {
-  double reference_seconds = 0, screening_seconds = 0, accuracy_seconds = 0, final_seconds = 0;
+  double reference_seconds = 0, screening_seconds = 0, accuracy_seconds = 0, final_seconds = 0, energy_seconds = 0;
   int opened = 0;  // candidates that were opened for screening
   int judged = 0;  // computations whose accuracy was judged
   int remembered = 0;
-  double seconds() const { return reference_seconds + screening_seconds + accuracy_seconds + final_seconds; }
+  double seconds() const {
+    return reference_seconds + screening_seconds + accuracy_seconds + final_seconds + energy_seconds;
+  }
 };
 
 struct TuneResult {
@@ -114,6 +123,9 @@ struct TuneResult {
   std::optional<double> load_1min;             // of the machine before anything was measured
   std::string created;                         // RFC 3339
   TuneCost cost;
+  ThermalLog thermal;           // of the final
+  double drift_slowest = 1;     // the slowest round of the final over its median one
+  double drift_slow_share = 0;  // of the rounds, those over 5 % slower than that
 };
 
 bool tune_machine_busy(const TuneResult& result);  // other work took over half of a core: figures are disturbed

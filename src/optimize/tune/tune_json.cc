@@ -12,6 +12,8 @@ Json candidate_record(const TuneCandidate& c) {
   if (c.agreement) json.set("agreement", agreement_to_json(*c.agreement));
   if (c.accuracy) json.set("accuracy", paired_to_json(*c.accuracy));
   json.set("measured", c.measurement.latency.count == 0 ? "no" : c.final_round ? "final" : "screening");
+  if (c.drift_free_ms) json.set("drift_free_ms", *c.drift_free_ms);
+  if (c.energy) json.set("energy", c.energy->to_json());
   json.set("size_bytes", c.size_bytes).set("as_float", c.as_float).set("skipped", c.skipped);
   json.set("remembered", c.remembered).set("engine_default", c.engine_default);
   return json.set("within_bounds", c.within_bounds).set("pareto", c.pareto).set("note", c.note);
@@ -27,7 +29,7 @@ Json tune_to_json(const TuneResult& result) {
   if (result.chosen) {
     const TuneCandidate& best = result.candidates[*result.chosen];
     Json chosen = candidate_to_json(best.measurement.candidate);
-    chosen.set("latency_ms_p50", best.measurement.latency.p50).set("latency_ms_p95", best.measurement.latency.p95);
+    chosen.set("latency_ms_p50", best.p50()).set("latency_ms_p95", best.measurement.latency.p95);
     chosen.set("rss_bytes_peak", best.measurement.rss_bytes_peak);
     json.set("chosen", chosen.set("metric", result.metric).set("agreement", best.agreement->value));
   }
@@ -40,7 +42,8 @@ Json tune_to_json(const TuneResult& result) {
     bounds.set("min_agreement", result.min_agreement);
   }
   bounds.set("latency_ms_max", request.latency_ms_max).set("memory_bytes_max", request.memory_bytes_max);
-  json.set("goal", tune_goal_name(request.goal)).set("bounds", bounds.set("size_bytes_max", request.size_bytes_max));
+  json.set("goal", tune_goal_name(request.goal))
+      .set("bounds", bounds.set("size_bytes_max", request.size_bytes_max).set("watts_max", request.watts_max));
   Json data = Json::object();
   data.set("path", request.data.path).set("samples", result.samples).set("labelled", result.labelled);
   data.set("text", result.data_text).set("digest", result.data_digest);
@@ -62,9 +65,13 @@ Json tune_to_json(const TuneResult& result) {
                        .set("screening_seconds", cost.screening_seconds)
                        .set("accuracy_seconds", cost.accuracy_seconds)
                        .set("final_seconds", cost.final_seconds)
+                       .set("energy_seconds", cost.energy_seconds)
                        .set("opened", cost.opened)
                        .set("judged", cost.judged)
                        .set("remembered", cost.remembered));
+  json.set("thermal", result.thermal.to_json()
+                          .set("drift_slowest", result.drift_slowest)
+                          .set("drift_slow_share", result.drift_slow_share));
   const SystemIdentity& m = result.machine;
   Json engines = Json::object();
   for (const auto& [name, version] : result.engines) engines.set(name, version);

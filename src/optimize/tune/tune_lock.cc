@@ -59,6 +59,7 @@ Json request_to_json(const TuneRequest& r) {
   json.set("drop_max", r.drop_max).set("confidence", r.confidence).set("min_agreement", r.min_agreement);
   json.set("score_min", r.score_min).set("iou_min", r.iou_min).set("latency_ms_max", r.latency_ms_max);
   json.set("memory_bytes_max", r.memory_bytes_max).set("size_bytes_max", r.size_bytes_max);
+  json.set("watts_max", r.watts_max).set("energy", r.energy).set("meter", r.meter);
   json.set("samples_max", r.samples_max).set("rounds", r.rounds).set("finalists_max", r.finalists_max);
   return json.set("seed", static_cast<int64_t>(r.seed));
 }
@@ -99,6 +100,9 @@ Result<TuneRequest> request_from_json(const Json& json) {
   OREE_TRY_ASSIGN(r.latency_ms_max, json.get_double("latency_ms_max"));
   OREE_TRY_ASSIGN(r.memory_bytes_max, json.get_int("memory_bytes_max", 0, INT64_MAX));
   OREE_TRY_ASSIGN(r.size_bytes_max, json.get_int("size_bytes_max", 0, INT64_MAX));
+  OREE_TRY_ASSIGN(r.watts_max, json.get_double("watts_max"));
+  OREE_TRY_ASSIGN(r.energy, json.get_bool("energy"));
+  OREE_TRY_ASSIGN(r.meter, json.get_string("meter"));
   OREE_TRY_ASSIGN(r.samples_max, json.get_int32("samples_max", 0, 1'000'000));
   OREE_TRY_ASSIGN(r.rounds, json.get_int32("rounds", 2, 100'000));
   OREE_TRY_ASSIGN(r.finalists_max, json.get_int32("finalists_max", 1, 64));

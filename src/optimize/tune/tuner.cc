@@ -76,6 +76,10 @@ Status Tuner::prepare() {
   if (request.samples_max == 0) request.samples_max = request.drop_max ? kSamplesToProve : kSamplesByDefault;
   result_.created = utc_text(ports_.clock->wall_ms());
   OREE_TRY(describe_target());
+  if (request.goal == TuneGoal::kEnergy || request.watts_max > 0) {
+    auto meter = target_.meter(request.meter);
+    if (!meter.ok()) return meter.error().within("energy");
+  }
   OREE_TRY(describe_models());
   if (request.threads.empty()) request.threads = default_threads(machine_.cores);
   OREE_TRY_ASSIGN(result_.candidates, plan_candidates(request, machine_));
@@ -208,7 +212,10 @@ Result<TuneResult> Tuner::run() {
   OREE_TRY(run_final());
   result_.cost.screening_seconds = screened - start;
   result_.cost.accuracy_seconds = judged - screened;
-  result_.cost.final_seconds = seconds() - judged;
+  const double raced = seconds();
+  result_.cost.final_seconds = raced - judged;
+  measure_energy();
+  result_.cost.energy_seconds = seconds() - raced;
   choose_candidate(result_);
   OREE_TRY(write_results());
   return std::move(result_);

@@ -66,6 +66,9 @@ class Tuner {
   Json final_key(const std::vector<size_t>& indices) const;
   Status run_final();
   Status measure_final(const std::vector<size_t>& indices);
+  // Median by round of each finalist that is left; what slowed all of them in a round is taken out.
+  void correct_for_drift(const std::vector<size_t>& indices);
+  void measure_energy();
   bool remember_final(const Json& key, const std::vector<size_t>& indices);
 
   const Ports& ports_;

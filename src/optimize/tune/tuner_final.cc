@@ -9,7 +9,8 @@
 namespace oree {
 namespace {
 
-constexpr double kMemoryShare = 0.6;  // of the target's, for finalists that live at the same time
+constexpr size_t kEnergyCandidates = 4;  // each takes a good quarter of a minute
+constexpr double kMemoryShare = 0.6;     // of the target's, for finalists that live at the same time
 
 }  // namespace
 
@@ -83,7 +84,10 @@ Status Tuner::measure_final(const std::vector<size_t>& indices) {
   }
   std::optional<size_t> first_failed;
   plan.failed = [&](size_t k) { first_failed = first_failed.value_or(indices[k]); };
-  plan.progress = [&](int done, int total) { say("final", static_cast<size_t>(done), static_cast<size_t>(total)); };
+  plan.progress = [&](int done, int total) {
+    say("final", static_cast<size_t>(done), static_cast<size_t>(total));
+    if (auto reading = target_.read(); reading.ok()) result_.thermal.add(*reading, ports_.clock->monotonic_ns());
+  };
   std::vector<Measurement> measured = measure(target_, *ports_.clock, request.worker, candidates, plan);
   Json record = Json::array();
   bool whole = true;
@@ -121,14 +125,58 @@ Json Tuner::final_key(const std::vector<size_t>& indices) const {
       .set("seed", static_cast<int64_t>(result_.request.seed));
 }
 
+void Tuner::correct_for_drift(const std::vector<size_t>& indices) {
+  RoundMedians medians;
+  size_t rounds = 0;
+  for (size_t i : indices) rounds = std::max(rounds, result_.candidates[i].measurement.round_p50_ms.size());
+  for (size_t i : indices) {
+    const std::vector<double>& own = result_.candidates[i].measurement.round_p50_ms;
+    medians.emplace_back(own.begin(), own.end());
+    medians.back().resize(rounds);
+  }
+  if (rounds == 0) return;
+  const DriftCorrection drift = oree::correct_drift(medians);
+  result_.drift_slowest = drift.slowest;
+  result_.drift_slow_share = drift.slow_share;
+  for (size_t k = 0; k < indices.size(); ++k) result_.candidates[indices[k]].drift_free_ms = drift.corrected[k];
+}
+
+// Of the fastest that may be chosen.
+void Tuner::measure_energy() {
+  const TuneRequest& request = result_.request;
+  if (!request.energy && request.watts_max <= 0 && request.goal != TuneGoal::kEnergy) return;
+  std::vector<size_t> order;
+  for (size_t i = 0; i < result_.candidates.size(); ++i) {
+    const TuneCandidate& c = result_.candidates[i];
+    double miss = 0;
+    if (c.final_round && !c.measurement.refused && accuracy_shortfall(result_, c, &miss).empty()) order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return result_.candidates[a].p50() < result_.candidates[b].p50(); });
+  order.resize(std::min(order.size(), kEnergyCandidates));
+  for (size_t k = 0; k < order.size(); ++k) {
+    TuneCandidate& c = result_.candidates[order[k]];
+    say("energy of " + candidate_text(c.measurement.candidate), k, order.size());
+    c.energy = target_.energy(request.worker, c.measurement.candidate, samples_->input_path(0), request.seed,
+                              request.meter, {});
+    if (c.energy->not_measurable)
+      c.note += (c.note.empty() ? "" : "; ") + std::string("energy not measurable: ") + *c.energy->not_measurable;
+  }
+}
+
 Status Tuner::run_final() {
   std::map<size_t, int> lost;  // candidate that failed first when the target went away -> how often
   while (true) {
     const std::vector<size_t> indices = finalists();
-    if (indices.empty() || remember_final(final_key(indices), indices)) return {};
+    if (indices.empty()) return {};
+    if (remember_final(final_key(indices), indices)) {
+      correct_for_drift(indices);
+      return {};
+    }
     std::vector<TuneCandidate> before = result_.candidates;
     lost_in_final_.reset();
     Status measured = measure_final(indices);
+    if (measured.ok()) correct_for_drift(indices);
     if (measured.ok() || !lost_in_final_) return measured;
     // From its beginning: the rounds that were lost would have been of another state of the target.
     result_.candidates = std::move(before);

@@ -29,6 +29,8 @@ class FakeTarget : public Target {
     return c.options.precision == "default" ? std::string("f32") : c.options.precision;
   };
   std::function<Status(const Candidate&)> refuses = [](const Candidate&) { return Status(); };
+  std::function<double(const Candidate&)> joules;  // of an inference; none: it has no meter
+  double watts = 4;
   double noise = 0.02;  // of a turn, relative
   int cores = 2;
   int asks_until_gone = -1;  // commands that are still answered; -1: all
@@ -51,6 +53,19 @@ class FakeTarget : public Target {
   }
   Result<SystemReading> read() override { return SystemReading(); }
   Result<std::unique_ptr<Worker>> start(const WorkerSettings& settings) override;
+  Result<std::string> meter(const std::string&) override {
+    if (!joules) return Error(Code::kUnsupported, "no meter");
+    return std::string("fake meter");
+  }
+  EnergyEstimate energy(const WorkerSettings&, const Candidate& candidate, const std::string&, uint64_t,
+                        const std::string&, const EnergyPlan&) override {
+    if (!joules) return energy_not_measurable("no meter");
+    EnergyEstimate e;
+    e.method = "fake meter";
+    e.joules_per_inference = joules(candidate);
+    e.load_watts = watts;
+    return e;
+  }
   Result<bool> recover(int64_t) override {
     if (asks_until_gone != 0) return false;
     ++recoveries;

@@ -279,8 +279,9 @@ Status Tuner::judge() {
   for (size_t k = 0; k < order.size(); ++k) {
     TuneCandidate& c = result_.candidates[order[k]];
     const double value = goal_value(request.goal, c);
-    const bool late = good >= static_cast<size_t>(request.finalists_max) ||
-                      (request.goal != TuneGoal::kPareto && value > best * kGlanceDoubt);
+    // The slower may take less energy, and belongs to a Pareto front.
+    const bool by_value = request.goal != TuneGoal::kPareto && request.goal != TuneGoal::kEnergy;
+    const bool late = good >= static_cast<size_t>(request.finalists_max) || (by_value && value > best * kGlanceDoubt);
     if (late && !c.engine_default && !request.exhaustive &&
         !answers_.contains(answers_key(c.measurement.candidate).dump())) {
       c.skipped = true;

@@ -158,6 +158,31 @@ TEST_CASE("the goal decides what is best") {
   CHECK(candidate_of(*result, "int8.xml openvino cpu 2 threads f32").pareto);
 }
 
+TEST_CASE("energy can be the goal and watts a bound, where the target can measure them") {
+  TuneBench bench({"float.xml", "int8.xml"});
+  bench.target.ms = usual_ms;
+  bench.request.goal = TuneGoal::kEnergy;
+  auto result = bench.tune();
+  REQUIRE_FALSE(result.ok());
+  CHECK(result.error().message() == "energy: no meter");
+  // One thread is slower and takes less.
+  bench.target.joules = [](const Candidate& c) { return usual_ms(c) * (c.options.threads == 1 ? 0.4e-3 : 1e-3); };
+  result = bench.tune();
+  REQUIRE(result.ok());
+  CHECK(chosen_text(*result) == "int8.xml openvino cpu 1 thread f32");
+  CHECK(result->verdict.find("1.73 mJ an inference (fake meter)") != std::string::npos);
+  bench.request.goal = TuneGoal::kLatency;
+  bench.request.watts_max = 3;
+  result = bench.tune();
+  REQUIRE(result.ok());
+  CHECK_FALSE(result->chosen);
+  CHECK(result->verdict.find("4.00 W are over 3.00 W") != std::string::npos);
+  bench.request.watts_max = 5;
+  result = bench.tune();
+  REQUIRE(result.ok());
+  CHECK(chosen_text(*result) == "int8.xml openvino cpu 2 threads f32");
+}
+
 TEST_CASE("what was measured is not measured again, and a new variant alone is") {
   TuneBench bench({"float.xml", "int8.xml"});
   bench.target.ms = usual_ms;
