@@ -6,8 +6,10 @@
 #include <memory>
 #include <optional>
 
+#include "cli/bench_state.h"
 #include "cli/context.h"
 #include "cli/measure_options.h"
+#include "cli/power_options.h"
 #include "core/base/text.h"
 #include "model/eval/measure.h"
 #include "model/runtime/registry.h"
@@ -21,6 +23,13 @@ struct BenchOptions {
   int rounds = 20, runs = 10, warmup = 5;
   double seconds = 0;
   uint64_t seed = 1;
+  EnergyOptions energy;
+};
+
+struct BenchResults {
+  std::vector<Measurement> sorted;       // by median, the refused ones last
+  DriftCorrection drift;                 // its candidates are those of `sorted`
+  std::vector<EnergyEstimate> energies;  // the same; empty when not asked for
 };
 
 // Only what the user named and cannot run is worth a row; "all" quietly means those that can.
@@ -59,13 +68,23 @@ Result<std::vector<Candidate>> candidates_of(const BenchOptions& options, int co
   return candidates;
 }
 
-std::string table_of(const std::vector<Measurement>& sorted, bool many_models) {
+std::string energy_cell(const EnergyEstimate& energy) {
+  if (energy.not_measurable) return "not measurable";
+  return fmt::format("{} ± {}", energy_text(energy.joules_per_inference), energy_text((energy.high - energy.low) / 2));
+}
+
+std::string table_of(const BenchResults& results, bool many_models) {
   TextTable table{{"candidate", "computes in", "p50 ms", "p95", "p99", "mean", "per s", "peak memory", "load ms"},
-                  {false, false, true, true, true, true, true, true, true},
+                  {false, false, true, true, true, true, true, true, true, true, true, true},
                   {}};
+  bool corrected = drifted(results.sorted, results.drift), energy = !results.energies.empty();
+  if (corrected) table.header.push_back("p50 less drift");
+  if (energy) table.header.insert(table.header.end(), {"J/inference", "W under load"});
   std::string refusals;
   bool spins = false;
-  for (const Measurement& m : sorted) {
+  auto ms = [](double v) { return fmt::format("{:.3f}", v); };
+  for (size_t i = 0; i < results.sorted.size(); ++i) {
+    const Measurement& m = results.sorted[i];
     std::string name = candidate_text(m.candidate, many_models);
     if (m.refused) {
       refusals += fmt::format("refused  {}: {}\n", name, m.refused->message());
@@ -73,10 +92,22 @@ std::string table_of(const std::vector<Measurement>& sorted, bool many_models) {
     }
     auto precision = m.facts.find("precision");
     const LatencySummary& l = m.latency;
-    auto ms = [](double v) { return fmt::format("{:.3f}", v); };
-    table.rows.push_back({name, precision == m.facts.end() ? "?" : precision->second, ms(l.p50), ms(l.p95), ms(l.p99),
-                          ms(l.mean), fmt::format("{:.1f}", m.throughput), human_bytes(m.rss_bytes_peak),
-                          fmt::format("{:.0f}", m.load_ms)});
+    std::vector<std::string> row{name,
+                                 precision == m.facts.end() ? "?" : precision->second,
+                                 ms(l.p50),
+                                 ms(l.p95),
+                                 ms(l.p99),
+                                 ms(l.mean),
+                                 fmt::format("{:.1f}", m.throughput),
+                                 human_bytes(m.rss_bytes_peak),
+                                 fmt::format("{:.0f}", m.load_ms)};
+    if (corrected) row.push_back(results.drift.corrected[i] ? ms(*results.drift.corrected[i]) : "-");
+    if (energy) {
+      const EnergyEstimate& e = results.energies[i];
+      row.push_back(energy_cell(e));
+      row.push_back(e.not_measurable ? "-" : fmt::format("{:.2f}", e.load_watts));
+    }
+    table.rows.push_back(std::move(row));
     spins = spins || m.idle_cpu_percent > 5;
   }
   std::string text = table.rows.empty() ? "" : table.text();
@@ -84,16 +115,43 @@ std::string table_of(const std::vector<Measurement>& sorted, bool many_models) {
     text +=
         "Some engine kept computing while it should have waited: figures may have disturbed each other (--json tells "
         "which).\n";
-  return text + refusals;
+  if (corrected) {
+    text += fmt::format(
+        "The machine drifted: {:.0f} % of the rounds were over 5 % slower than the median one, by {:.2f}x at most. The "
+        "last p50 "
+        "is corrected for it.\n",
+        100 * results.drift.slow_share, results.drift.slowest);
+  }
+  return text + energy_notes(results.energies) + refusals;
+}
+
+Json json_of(const BenchResults& results) {
+  Json list = Json::array();
+  for (size_t i = 0; i < results.sorted.size(); ++i) {
+    Json item = measurement_to_json(results.sorted[i]);
+    if (results.drift.corrected[i]) item.set("p50_less_drift_ms", *results.drift.corrected[i]);
+    if (!results.energies.empty() && !results.sorted[i].refused) item.set("energy", results.energies[i].to_json());
+    list.push(item);
+  }
+  return list;
+}
+
+// The fastest first; energy is measured in that order.
+std::vector<Measurement> sorted_by_median(std::vector<Measurement> results) {
+  std::stable_sort(results.begin(), results.end(), [](const Measurement& a, const Measurement& b) {
+    if (a.refused.has_value() != b.refused.has_value()) return !a.refused;
+    return a.latency.p50 < b.latency.p50;
+  });
+  return results;
 }
 
 Status bench(Context& context, const BenchOptions& options) {
   int cores = context.ports.sensors->identity().cpu_cores;
-  std::optional<double> load = context.ports.sensors->read().load_1min;
   if (options.rounds < 1 || options.runs < 1 || options.runs > kTurnRunsMax || options.warmup < 0 ||
       options.warmup > kTurnRunsMax) {
     return Error(Code::kUsage, fmt::format("--rounds, --runs and --warmup: expected 1 to {} runs", kTurnRunsMax));
   }
+  OREE_TRY(check_energy_options(options.energy));
   OREE_TRY_ASSIGN(auto candidates, candidates_of(options, cores));
   if (!options.input.empty()) {
     auto input = context.ports.files->info(options.input);
@@ -108,26 +166,32 @@ Status bench(Context& context, const BenchOptions& options) {
   plan.seed = options.seed;
   plan.input_npz = options.input;
   Progress bar("bench", options.seconds > 0 ? 0 : options.rounds);
-  plan.progress = [&](int done, int) { bar.update(done); };
+  ThermalWatch watch(context.ports);
+  std::optional<double> load = watch.before().load_1min;
+  plan.progress = [&](int done, int) {
+    bar.update(done);
+    watch.look();
+  };
+  BenchResults results;
   LocalTarget target(context.ports);
-  std::vector<Measurement> results = measure(target, *context.ports.clock, {}, candidates, plan);
-  std::stable_sort(results.begin(), results.end(), [](const Measurement& a, const Measurement& b) {
-    if (a.refused.has_value() != b.refused.has_value()) return !a.refused;
-    return a.latency.p50 < b.latency.p50;
-  });
-  Json document = Json::object(), list = Json::array();
-  for (const Measurement& m : results) list.push(measurement_to_json(m));
+  results.sorted = sorted_by_median(measure(target, *context.ports.clock, {}, candidates, plan));
+  results.drift = drift_of(results.sorted);
+  bar.update(0);
+  if (options.energy.wanted) results.energies = measure_energies(context, options.energy, results.sorted, plan, watch);
+  Json document = Json::object();
   document.set("input", options.input.empty() ? "seeded noise" : options.input)
       .set("seed", static_cast<int64_t>(options.seed));
-  document.set("runs_per_round", options.runs).set("load_1min", load).set("candidates", list);
-  bar.update(0);
+  document.set("runs_per_round", options.runs).set("load_1min", load).set("candidates", json_of(results));
+  document.set("drift", Json().set("slowest", results.drift.slowest).set("slow_share", results.drift.slow_share));
+  document.set("thermal", watch.log().to_json());
   std::string text = table_of(results, options.models.size() > 1);
+  if (std::string thermal = watch.log().text(); !thermal.empty()) text += "Machine: " + thermal + "\n";
   if (load && *load > 0.5)
     text += fmt::format("busy: load {:.1f} on {} cores before the start; figures are disturbed by other work\n", *load,
                         cores);
   print_result(context, document, text);
-  if (results[0].refused)
-    return results[0].refused->within("nothing could be measured: " + candidate_text(results[0].candidate));
+  const Measurement& first = results.sorted[0];
+  if (first.refused) return first.refused->within("nothing could be measured: " + candidate_text(first.candidate));
   return {};
 }
 
@@ -137,8 +201,12 @@ void add_bench(CLI::App& app, Context& context) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command =
       add_command(app, context, "bench", "Measure latency, memory and load time of models in every engine",
-                  "  oree bench detector.tflite --threads 1,2 --precision f32,default",
-                  [&context, options] { return bench(context, *options); });
+                  "  oree bench detector.tflite --threads 1,2 --precision f32,default\n"
+                  "  oree bench detector.tflite --energy   # and joules an inference, where this machine can tell",
+                  [&context, options] {
+                    options->energy.wanted |= !options->energy.power_meter.empty();
+                    return bench(context, *options);
+                  });
   command->add_option("models", options->models, "ONNX, TFLite or OpenVINO IR files")->required();
   command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite")
       ->capture_default_str();
@@ -150,6 +218,11 @@ void add_bench(CLI::App& app, Context& context) {
   command->add_option("--runs", options->runs, "Timed inferences of a candidate in each round")->capture_default_str();
   command->add_option("--warmup", options->warmup, "Untimed inferences before the first round")->capture_default_str();
   command->add_option("--seconds", options->seconds, "Run rounds for this long instead");
+  command->add_flag("--energy", options->energy.wanted,
+                    "Then the energy of each candidate: windows of load between idle ones (docs/energy.md)");
+  add_power_meter_option(*command, options->energy.power_meter);
+  command->add_option("--energy-seconds", options->energy.seconds, "Of each of the 5 load and 5 idle windows")
+      ->capture_default_str();
   command->add_option("--input", options->input, "Inputs, npz keyed by input name; default: seeded noise");
   command->add_option("--seed", options->seed, "Of the noise and of the order within rounds")->capture_default_str();
 }

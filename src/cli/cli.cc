@@ -89,6 +89,7 @@ int run(const Ports& ports, int argc, char** argv, OpenVideo open_video) {
   app.require_subcommand(1);
   app.footer(kFooter);
   add_runtimes(app, context);
+  add_sensors(app, context);
   add_inspect(app, context);
   add_infer(app, context);
   add_convert(app, context);

@@ -7,6 +7,7 @@
 #include "core/io/fake/fake_clock.h"
 #include "core/io/fake/fake_files.h"
 #include "core/io/fake/fake_http.h"
+#include "core/io/fake/fake_power.h"
 #include "core/io/fake/fake_sensors.h"
 #include "deliver/bundle/bundle.h"
 
@@ -127,4 +128,28 @@ TEST_CASE("a full disk is said as such and leaves the bundle as it was") {
   CHECK(oree("sign b.oree --key k") == 7);
   CHECK(oree.files.text("b.oree") == before);
   CHECK_FALSE(oree.files.exists("b.oree.partial"));
+}
+
+TEST_CASE("sensors answers on a machine with meters, without any, and in a program that reads none") {
+  Shell oree;
+  CHECK(oree("sensors") == 0);
+  FakePowerMeters power;
+  oree.ports.power = &power;
+  CHECK(oree("sensors --json") == 0);
+  CHECK(power.opened.empty());
+  power.list = {{{"rapl package-0", "CPU package"}, true, Error(Code::kUnavailable, "readable by root only")},
+                {{"ina3221 VDD_IN", "whole module"}, true, std::nullopt}};
+  int failing = 0;
+  power.make = [&](const std::string& name) -> Result<std::unique_ptr<PowerMeter>> {
+    if (name == "plug") return Error(Code::kUnavailable, "external: plug ended with status 3");
+    auto meter = std::make_unique<FakePowerMeter>(&oree.clock, [](double) { return 4.0; });
+    if (failing > 0) meter->fail_after(--failing, Error(Code::kUnavailable, "bus"));
+    return std::unique_ptr<PowerMeter>(std::move(meter));
+  };
+  int64_t slept = oree.clock.slept_ms();
+  CHECK(oree("sensors --power-meter plug") == 0);
+  // What is refused is not opened, and what opens is looked at for a moment.
+  CHECK(power.opened == std::vector<std::string>{"plug", "ina3221 VDD_IN"});
+  CHECK(oree.clock.slept_ms() - slept == 500);
+  for (failing = 2; failing > 0;) CHECK(oree("sensors") == 0);
 }

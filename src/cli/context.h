@@ -50,6 +50,7 @@ CLI::App* add_command(CLI::App& app, Context& context, const std::string& name, 
 
 // One function a command; each adds itself to the program. They lie in cli/<name>.cc.
 void add_runtimes(CLI::App& app, Context& context);
+void add_sensors(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_infer(CLI::App& app, Context& context);
 void add_convert(CLI::App& app, Context& context);

@@ -7,6 +7,7 @@
 
 #include "cli/context.h"
 #include "os/http/beast_http_client.h"
+#include "os/posix/linux_power.h"
 #include "os/posix/posix_ports.h"
 #ifdef OREE_VIDEO
 #include "os/gstreamer/gst_frame_source.h"
@@ -22,6 +23,8 @@ int main(int argc, char** argv) {
   oree::BeastHttpClient http;
   oree::Ports ports = posix.ports();
   ports.http = &http;
+  oree::LinuxPower power(ports.processes, ports.clock);
+  ports.power = &power;
   oree::OpenVideo open_video;
 #ifdef OREE_VIDEO
   open_video = [&](const std::string& path) { return oree::open_gst_source({path, true, 0, 0}, *ports.clock); };

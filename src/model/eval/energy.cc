@@ -86,7 +86,8 @@ EnergyEstimate estimate_energy(const PowerMeterInfo& meter, std::span<const Ener
   e.load_watts = mean_of(pairs, &EnergyPair::load_watts);
   e.idle_watts = mean_of(pairs, &EnergyPair::idle_watts);
   if (!std::isfinite(e.joules_per_inference)) return refuse("the meter's figures are no numbers");
-  if (e.joules_per_inference <= 0) {
+  // What is left of equal powers by rounding is nothing, too.
+  if (e.load_watts - e.idle_watts <= 1e-6 * e.load_watts) {
     return refuse(fmt::format("the load takes no more than an idle machine, {:.3f} W against {:.3f} W", e.load_watts,
                               e.idle_watts));
   }

@@ -104,6 +104,13 @@ TEST_CASE("a load below idle, as when a governor slept, is not measurable either
   CHECK(says(e, "the load takes no more than an idle machine, 4.000 W against 5.000 W"));
 }
 
+TEST_CASE("a meter that does not see the load gives no figure made of rounding") {
+  FakeClock clock;
+  FakePowerMeter meter(&clock, [](double) { return 4.2; });
+  EnergyEstimate e = measure_energy(clock, meter, load_of(clock, meter, 0), {});
+  CHECK(says(e, "the load takes no more than an idle machine, 4.200 W against 4.200 W"));
+}
+
 TEST_CASE("a counter that stands still, or goes back, is said to") {
   FakeClock clock;
   FakePowerMeter still(&clock, [](double) { return 0.0; });
