@@ -62,8 +62,8 @@ std::vector<EnergyEstimate> measure_energies(const Context& context, const Energ
     if (m.refused) {
       energies.push_back(energy_not_measurable("refused"));
     } else if (!meter.ok()) {
-      energies.push_back(energy_not_measurable(
-          meter.error().message() + (name.empty() ? "; --power-meter names an external meter" : "")));
+      energies.push_back(energy_not_measurable(meter.error().message() +
+                                               (name.empty() ? "; --power-meter names an external meter" : "")));
     } else {
       energies.push_back(
           measure_candidate_energy(context.ports, {}, m.candidate, plan.input_npz, plan.seed, **meter, windows));

@@ -34,13 +34,20 @@ struct FrequencySpread {
 };
 std::optional<FrequencySpread> frequency_spread(const SystemReading& reading);
 
+// Cores of one kind.
+struct CoreGroup {
+  std::vector<int> cpus;  // those that this process may use, rising
+  int64_t capacity = 0;   // relative speed: the kernel's cpu_capacity, else the highest clock in kHz
+};
+
 struct SystemIdentity {
   std::string architecture;  // "x86_64", "aarch64", "armv7l"
   std::string cpu_model;     // as the kernel names it, "" when it does not
   std::string os;            // PRETTY_NAME of os-release
   int cpu_cores = 0;         // usable by this process
   int64_t memory_total_bytes = 0;
-  std::string boot_id;  // changes at every boot of the machine
+  std::string boot_id;                 // changes at every boot of the machine
+  std::vector<CoreGroup> core_groups;  // the fastest first; empty where the kernel tells nothing of them
 };
 
 class Sensors {

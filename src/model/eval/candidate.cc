@@ -10,7 +10,8 @@ namespace oree {
 
 bool Candidate::operator==(const Candidate& other) const {
   return model == other.model && runtime == other.runtime && options.threads == other.options.threads &&
-         options.provider == other.options.provider && options.precision == other.options.precision;
+         options.provider == other.options.provider && options.precision == other.options.precision &&
+         options.cpus == other.options.cpus;
 }
 
 std::string candidate_text(const Candidate& candidate, bool with_model) {
@@ -18,6 +19,7 @@ std::string candidate_text(const Candidate& candidate, bool with_model) {
   std::string text =
       fmt::format("{} {} {} {} {}", candidate.runtime, options.provider.empty() ? "cpu" : options.provider,
                   options.threads, options.threads == 1 ? "thread" : "threads", options.precision);
+  if (!options.cpus.empty()) text += " on cpus " + cpus_text(options.cpus);
   return with_model ? path_name(candidate.model) + " " + text : text;
 }
 

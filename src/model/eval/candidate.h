@@ -20,7 +20,8 @@ struct Candidate {
 // "openvino cpu 2 threads bf16"; with the file's name in front when `with_model`. An unnamed provider is "cpu".
 std::string candidate_text(const Candidate& candidate, bool with_model = false);
 
-Json candidate_to_json(const Candidate& candidate);       // {"model", "runtime", "threads", "provider", "precision"}
+Json candidate_to_json(
+    const Candidate& candidate);  // {"model", "runtime", "threads", "provider", "precision"} and "cpus"
 Result<Candidate> candidate_from_json(const Json& json);  // kInvalid names the key; accepts exactly what is written
 
 }  // namespace oree

@@ -23,6 +23,10 @@ struct SessionOptions {
   // "default": what the engine does by itself (OpenVINO may silently compute in bf16).
   // "bf16", "f16": demanded; kUnsupported where the engine or CPU has none.
   std::string precision = "f32";
+  // CPUs that the calling thread and the engine's own threads stay on, for cores that are not alike (big.LITTLE);
+  // empty: wherever the kernel puts them. open() confines the thread that calls it, for good. In the JSON form only
+  // when given.
+  std::vector<int> cpus = {};
   // false: operators run as they are written. ONNX Runtime and OpenVINO else join DequantizeLinear, an operator and
   // QuantizeLinear to one of integers, which on x86 without VNNI saturates. For simulations and checks, never of what
   // is tuned or shipped; in the JSON form alone, and only when false.

@@ -5,6 +5,22 @@
 
 namespace oree {
 
+TEST_CASE("CPUs are a set in rising order, and say so in words") {
+  SessionOptions options;
+  options.cpus = {0, 1, 2, 6};
+  auto back = session_options_from_json(session_options_to_json(options));
+  REQUIRE(back.ok());
+  CHECK(back->cpus == options.cpus);
+  CHECK(cpus_text(options.cpus) == "0-2,6");
+  CHECK(cpus_text({}).empty());
+  CHECK(session_options_to_json(SessionOptions{}).find("cpus") == nullptr);
+  for (const char* bad : {R"({"cpus":[]})", R"({"cpus":[1,1]})", R"({"cpus":[2,1]})", R"({"cpus":[-1]})",
+                          R"({"cpus":[1024]})", R"({"cpus":[0.5]})", R"({"cpus":3})"}) {
+    CAPTURE(bad);
+    CHECK(session_options_from_json(*Json::parse(bad)).error().code() == Code::kInvalid);
+  }
+}
+
 TEST_CASE("session options survive the way to JSON and back") {
   SessionOptions options;
   options.threads = 3;

@@ -41,8 +41,9 @@ std::string no_provider(const RuntimeInfo& info, const std::string& provider) {
 }
 
 void plan_engine(const TuneRequest& request, const RuntimeInfo& info, const std::string& model, bool is_float,
-                 int cores, std::vector<TuneCandidate>& out) {
-  std::vector<int> threads = request.threads.empty() ? default_threads(cores) : request.threads;
+                 const TuneMachine& machine, std::vector<TuneCandidate>& out) {
+  std::vector<int> threads = request.threads.empty() ? default_threads(machine.cores) : request.threads;
+  const std::vector<int> fast = machine.core_groups.size() > 1 ? machine.core_groups[0].cpus : std::vector<int>{};
   std::vector<std::string> precisions = request.precisions.empty() ? info.precisions : request.precisions;
   // f32 first: an engine whose default is f32 is then told as the duplicate, not the other way round.
   std::stable_partition(precisions.begin(), precisions.end(), [](const std::string& p) { return p == "f32"; });
@@ -69,6 +70,12 @@ void plan_engine(const TuneRequest& request, const RuntimeInfo& info, const std:
         planned.measurement.candidate = candidate;
         planned.engine_default = is_float && precision == "default" && provider.empty() && count == most_threads;
         out.push_back(std::move(planned));
+        // Threads that fit on the fast cores may be better off there than where the kernel puts them.
+        if (fast.empty() || count > static_cast<int>(fast.size()) || !provider.empty()) continue;
+        TuneCandidate confined;
+        confined.measurement.candidate = candidate;
+        confined.measurement.candidate.options.cpus = fast;
+        out.push_back(std::move(confined));
       }
     }
   }
@@ -110,7 +117,7 @@ Result<std::vector<TuneCandidate>> plan_candidates(const TuneRequest& request, c
         candidates.push_back(refused(candidate, info.available ? Code::kUnsupported : Code::kUnavailable, why));
         continue;
       }
-      plan_engine(request, info, request.models[m], m < request.float_models, machine.cores, candidates);
+      plan_engine(request, info, request.models[m], m < request.float_models, machine, candidates);
     }
   }
   return candidates;

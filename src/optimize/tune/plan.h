@@ -11,6 +11,7 @@ struct TuneMachine {
   std::vector<RuntimeInfo> runtimes;  // every backend, available or not
   std::vector<ModelFormat> formats;   // of request.models, in their order
   int cores = 1;
+  std::vector<CoreGroup> core_groups;  // the fastest first
 };
 
 // 1, 2, 4 … and the number of cores itself.

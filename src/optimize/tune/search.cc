@@ -101,10 +101,11 @@ int turn_runs(double p50_ms) {
   return static_cast<int>(std::clamp(std::ceil(kTurnMs / p50_ms), double{kTurnRunsLeast}, double{kTurnRunsMost}));
 }
 
-bool fewer_threads_may_win(const std::vector<ThreadEvidence>& seen_in_engine, int threads, double most, double best) {
+bool fewer_threads_may_win(const std::vector<ThreadEvidence>& seen_in_engine, int threads, bool confined, double most,
+                           double best) {
   double least = std::numeric_limits<double>::infinity();
   for (const ThreadEvidence& seen : seen_in_engine) {
-    if (seen.threads == threads) least = std::min(least, seen.ratio);
+    if (seen.threads == threads && seen.confined == confined) least = std::min(least, seen.ratio);
   }
   return std::isinf(least) || most * least * kThreadDoubt < best;
 }

@@ -46,8 +46,10 @@ int turn_runs(double p50_ms);
 // one's latency with the most threads, `best` the best of all. Without evidence: yes.
 struct ThreadEvidence {
   int threads = 1;
-  double ratio = 1;  // latency with these threads over that with the most
+  bool confined = false;  // to the fast cores
+  double ratio = 1;       // latency so over that with the most threads, anywhere
 };
-bool fewer_threads_may_win(const std::vector<ThreadEvidence>& seen_in_engine, int threads, double most, double best);
+bool fewer_threads_may_win(const std::vector<ThreadEvidence>& seen_in_engine, int threads, bool confined, double most,
+                           double best);
 
 }  // namespace oree

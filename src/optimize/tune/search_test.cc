@@ -89,12 +89,12 @@ TEST_CASE("a turn is long enough for the clock and short enough for the day") {
 }
 
 TEST_CASE("fewer threads are tried where nothing is known, and where they may still win") {
-  CHECK(fewer_threads_may_win({}, 1, 100, 1));
-  CHECK(fewer_threads_may_win({{2, 0.1}}, 1, 100, 1));
-  CHECK_FALSE(fewer_threads_may_win({{1, 1.8}, {1, 1.2}}, 1, 10, 5));
-  CHECK(fewer_threads_may_win({{1, 1.8}, {1, 1.2}}, 1, 5.5, 5));
+  CHECK(fewer_threads_may_win({}, 1, false, 100, 1));
+  CHECK(fewer_threads_may_win({{2, false, 0.1}, {1, true, 0.1}}, 1, false, 100, 1));
+  CHECK_FALSE(fewer_threads_may_win({{1, false, 1.8}, {1, false, 1.2}}, 1, false, 10, 5));
+  CHECK(fewer_threads_may_win({{1, false, 1.8}, {1, false, 1.2}}, 1, false, 5.5, 5));
   // Threads that fight over the cores: one was much faster here.
-  CHECK(fewer_threads_may_win({{1, 0.2}}, 1, 30, 5));
+  CHECK(fewer_threads_may_win({{1, false, 0.2}}, 1, false, 30, 5));
 }
 
 }  // namespace oree

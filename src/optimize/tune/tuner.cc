@@ -45,6 +45,7 @@ Status Tuner::describe_target() {
   result_.target = target.name;
   result_.machine = target.machine;
   machine_.cores = std::max(1, target.machine.cpu_cores);
+  machine_.core_groups = target.machine.core_groups;
   machine_.runtimes = std::move(target.runtimes);
   for (const RuntimeInfo& info : machine_.runtimes) {
     if (info.available) result_.engines[info.name] = info.version;
@@ -167,6 +168,7 @@ Json Tuner::speed_key(const Candidate& c) const {
 Json Tuner::answers_key(const Candidate& c) const {
   SessionOptions options = c.options;
   options.threads = 1;
+  options.cpus.clear();
   if (auto meant = computed_.find(c.model + "|" + c.runtime + "|" + options.provider);
       options.precision == "default" && meant != computed_.end())
     options.precision = meant->second;

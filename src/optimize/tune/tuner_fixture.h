@@ -33,13 +33,14 @@ class FakeTarget : public Target {
   double watts = 4;
   double noise = 0.02;  // of a turn, relative
   int cores = 2;
+  std::vector<CoreGroup> core_groups;
   int asks_until_gone = -1;  // commands that are still answered; -1: all
   bool comes_back = false;   // recover() finds it again
   int asked = 0, opened = 0, inferences = 0, recoveries = 0;
 
   Result<TargetDescription> describe() override {
     TargetDescription d{"a fake", {}, {}};
-    d.machine = {"x86_64", "Fake 9000", "none", cores, int64_t{8} << 30, "boot"};
+    d.machine = {"x86_64", "Fake 9000", "none", cores, int64_t{8} << 30, "boot", core_groups};
     for (const char* name : {"onnxruntime", "openvino", "tflite"}) {
       RuntimeInfo info;
       info.name = name;

@@ -119,7 +119,7 @@ Status Tuner::screen() {
   for (const bool by_default : {true, false}) {
     for (size_t i = 0; i < all.size(); ++i) {
       const SessionOptions& o = all[i].measurement.candidate.options;
-      if (o.threads == most && (o.precision == "default") == by_default) order.push_back(i);
+      if (o.threads == most && o.cpus.empty() && (o.precision == "default") == by_default) order.push_back(i);
     }
   }
   for (size_t k = 0; k < order.size(); ++k) {
@@ -162,6 +162,7 @@ Status Tuner::screen_fewer_threads() {
   std::vector<TuneCandidate>& all = result_.candidates;
   auto same_but_threads = [](Candidate a, const Candidate& b) {
     a.options.threads = b.options.threads;
+    a.options.cpus = b.options.cpus;
     return a == b;
   };
   std::vector<std::pair<size_t, size_t>> todo;  // candidate, the same with the most threads
@@ -194,8 +195,8 @@ Status Tuner::screen_fewer_threads() {
       continue;
     }
     std::vector<ThreadEvidence>& evidence = evidence_[own.runtime];
-    if (!result_.request.exhaustive &&
-        !fewer_threads_may_win(evidence, own.options.threads, most.measurement.latency.p50, best_latency())) {
+    if (!result_.request.exhaustive && !fewer_threads_may_win(evidence, own.options.threads, !own.options.cpus.empty(),
+                                                              most.measurement.latency.p50, best_latency())) {
       c.skipped = true;
       c.note =
           fmt::format("not measured: {} takes {} ms, and with fewer threads {} is no faster",
@@ -205,7 +206,8 @@ Status Tuner::screen_fewer_threads() {
     say("screening " + candidate_text(own), n, todo.size());
     OREE_TRY(screen_one(i));
     if (!c.measurement.refused && c.measurement.latency.count > 0)
-      evidence.push_back({own.options.threads, c.measurement.latency.p50 / most.measurement.latency.p50});
+      evidence.push_back(
+          {own.options.threads, !own.options.cpus.empty(), c.measurement.latency.p50 / most.measurement.latency.p50});
   }
   return {};
 }

@@ -50,6 +50,23 @@ TEST_CASE("the fastest is found at a small part of the cost of measuring everyth
   CHECK(a->verdict.find("2.50x as fast as openvino's own default") != std::string::npos);
 }
 
+TEST_CASE("where cores are not alike, threads are tried on the fast ones alone, and that is what is shipped") {
+  TuneBench bench;
+  bench.target.cores = 8;
+  bench.target.core_groups = {{{4, 5}, 1024}, {{0, 1, 2, 3, 6, 7}, 400}};
+  bench.target.ms = [](const Candidate& c) {
+    const double anywhere = c.options.threads == 8 ? 10 : c.options.threads == 1 ? 20 : 12;
+    return c.options.cpus.empty() ? anywhere : 0.5 * anywhere;
+  };
+  bench.request.runtimes = {"openvino"};
+  auto result = bench.tune();
+  REQUIRE(result.ok());
+  CHECK(chosen_text(*result) == "float.xml openvino cpu 2 threads f32 on cpus 4-5");
+  auto choice = read_tune_choice(*bench.posix.ports().files, bench.request.out_dir + "/tune.json");
+  REQUIRE(choice.ok());
+  CHECK(choice->candidate.options.cpus == std::vector<int>{4, 5});
+}
+
 TEST_CASE("what an engine computes by itself is asked, and called by its name") {
   TuneBench bench;
   bench.target.ms = usual_ms;

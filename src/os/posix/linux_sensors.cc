@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
+#include <map>
 #include <sstream>
 
 #include "core/base/text.h"
@@ -168,6 +170,27 @@ SystemReading LinuxSensors::read() {
   return r;
 }
 
+// By cpu_capacity (Arm), else by the highest clock; empty when a CPU tells neither.
+std::vector<CoreGroup> LinuxSensors::core_groups() const {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return {};
+  std::map<int64_t, CoreGroup, std::greater<>> groups;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(static_cast<size_t>(cpu), &set)) continue;
+    const std::string folder = root_ + "/sys/devices/system/cpu/cpu" + std::to_string(cpu);
+    std::string text = sysfs_text(folder + "/cpu_capacity");
+    if (text.empty()) text = sysfs_text(folder + "/cpufreq/cpuinfo_max_freq");
+    const int64_t capacity = std::strtoll(text.c_str(), nullptr, 10);
+    if (capacity <= 0) return {};
+    CoreGroup& group = groups[capacity];
+    group.capacity = capacity;
+    group.cpus.push_back(cpu);
+  }
+  std::vector<CoreGroup> list;
+  for (auto& [capacity, group] : groups) list.push_back(std::move(group));
+  return list;
+}
+
 SystemIdentity LinuxSensors::identity() {
   SystemIdentity id;
   utsname u{};
@@ -187,6 +210,7 @@ SystemIdentity LinuxSensors::identity() {
       sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   id.memory_total_bytes = kilobytes(sysfs_text(root_ + "/proc/meminfo"), "MemTotal").value_or(0);
   id.boot_id = std::string(trim(sysfs_text(root_ + "/proc/sys/kernel/random/boot_id")));
+  id.core_groups = core_groups();
   return id;
 }
 

@@ -18,6 +18,7 @@ class LinuxSensors : public Sensors {
   std::optional<double> temperature() const;
   void read_throttling(SystemReading& reading);
   std::optional<bool> raspberry_throttled() const;
+  std::vector<CoreGroup> core_groups() const;
 
   std::string root_;
   int64_t busy_ticks_ = -1;

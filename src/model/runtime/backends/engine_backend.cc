@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "model/runtime/backends/confine.h"
 #include "model/runtime/backends/session_base.h"
 #include "model/runtime/files/model_file.h"
 
@@ -41,6 +42,7 @@ Result<std::unique_ptr<Session>> EngineBackend::open(const std::string& model_pa
   if (!info_.available) return Error(Code::kUnavailable, info_.absent.at(info_.name));
   Status sound = check_model_file(model_path, formats_, info_.name);
   if (!sound.ok()) return sound.error().within(model_path);
+  OREE_TRY(confine_thread(options.cpus));
   Result<std::unique_ptr<Session>> session = open_checked(model_path, options);
   if (!session.ok()) return session.error().within(model_path);
   return session;
