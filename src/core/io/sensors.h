@@ -46,7 +46,8 @@ struct SystemIdentity {
   std::string os;            // PRETTY_NAME of os-release
   int cpu_cores = 0;         // usable by this process
   int64_t memory_total_bytes = 0;
-  std::string boot_id;                 // changes at every boot of the machine
+  std::string boot_id;  // changes at every boot of the machine
+  std::string board;    // the device tree's model, or the product that DMI names; "" when neither is there
   std::vector<CoreGroup> core_groups;  // the fastest first; empty where the kernel tells nothing of them
 };
 

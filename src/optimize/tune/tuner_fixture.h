@@ -40,7 +40,7 @@ class FakeTarget : public Target {
 
   Result<TargetDescription> describe() override {
     TargetDescription d{"a fake", {}, {}};
-    d.machine = {"x86_64", "Fake 9000", "none", cores, int64_t{8} << 30, "boot", core_groups};
+    d.machine = {"x86_64", "Fake 9000", "none", cores, int64_t{8} << 30, "boot", "", core_groups};
     for (const char* name : {"onnxruntime", "openvino", "tflite"}) {
       RuntimeInfo info;
       info.name = name;

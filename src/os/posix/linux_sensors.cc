@@ -198,10 +198,10 @@ SystemIdentity LinuxSensors::identity() {
   std::string cpuinfo = sysfs_text(root_ + "/proc/cpuinfo");
   id.cpu_model = value_of(cpuinfo, "model name", ':');
   if (id.cpu_model.empty()) id.cpu_model = value_of(cpuinfo, "Model", ':');  // "Raspberry Pi 4 Model B Rev 1.4"
-  if (id.cpu_model.empty()) {
-    std::string model = sysfs_text(root_ + "/proc/device-tree/model");
-    id.cpu_model = std::string(trim(std::string_view(model).substr(0, model.find('\0'))));
-  }
+  std::string tree = sysfs_text(root_ + "/proc/device-tree/model");
+  id.board = std::string(trim(std::string_view(tree).substr(0, tree.find('\0'))));
+  if (id.cpu_model.empty()) id.cpu_model = id.board;
+  if (id.board.empty()) id.board = std::string(trim(sysfs_text(root_ + "/sys/class/dmi/id/product_name")));
   std::string os = value_of(sysfs_text(root_ + "/etc/os-release"), "PRETTY_NAME", '=');
   if (os.size() >= 2 && os.front() == '"' && os.back() == '"') os = os.substr(1, os.size() - 2);
   id.os = os;

@@ -292,10 +292,16 @@ TEST_CASE("sensors read the kernel's files, and say absent what is not there") {
   put("proc/sys/kernel/random/boot_id", "abc-def\n");
   SystemIdentity id = s.identity();
   CHECK(id.cpu_model == "Some CPU");
+  CHECK(id.board == "");
   CHECK(id.os == "Debian GNU/Linux 12");
   CHECK(id.boot_id == "abc-def");
   CHECK(id.cpu_cores >= 1);
   CHECK_FALSE(id.architecture.empty());
+  put("sys/class/dmi/id/product_name", "NUC11TNHi5\n");
+  CHECK(s.identity().board == "NUC11TNHi5");
+  put("proc/device-tree/model", std::string_view("NVIDIA Jetson Nano Developer Kit\0", 33));
+  CHECK(s.identity().board == "NVIDIA Jetson Nano Developer Kit");
+  CHECK(s.identity().cpu_model == "Some CPU");
 }
 
 TEST_CASE("frequencies and throttling are the kernel's, where it tells them") {
