@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DOUT=x.cc -DFILES=a;b -P EmbedFiles.cmake: the files as byte arrays behind oree::web_assets().
-set(text "// Made by cmake/EmbedFiles.cmake.\n#include \"fleet/server/assets.h\"\n\nnamespace oree {\nnamespace {\n\n")
+# cmake -DOUT=x.cc -DFILES=a;b -DHEADER=fleet/server/assets.h -DTYPE=Asset -DFUNCTION=web_assets -P EmbedFiles.cmake: the
+# files as byte arrays behind oree::FUNCTION(), which the header declares: const std::vector<TYPE>&, of name and bytes.
+set(text "// Made by cmake/EmbedFiles.cmake.\n#include \"${HEADER}\"\n\nnamespace oree {\nnamespace {\n\n")
 set(table "")
 set(n 0)
 foreach(file IN LISTS FILES)
@@ -13,5 +14,5 @@ foreach(file IN LISTS FILES)
   string(APPEND table "      {\"${name}\", {reinterpret_cast<const char*>(kFile${n}), ${size}}},\n")
   math(EXPR n "${n} + 1")
 endforeach()
-string(APPEND text "\n}  // namespace\n\nconst std::vector<Asset>& web_assets() {\n  static const std::vector<Asset> assets{\n${table}  };\n  return assets;\n}\n\n}  // namespace oree\n")
+string(APPEND text "\n}  // namespace\n\nconst std::vector<${TYPE}>& ${FUNCTION}() {\n  static const std::vector<${TYPE}> files{\n${table}  };\n  return files;\n}\n\n}  // namespace oree\n")
 file(WRITE ${OUT} "${text}")

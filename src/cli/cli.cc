@@ -91,6 +91,7 @@ int run(const Ports& ports, int argc, char** argv, OpenVideo open_video) {
   add_runtimes(app, context);
   add_sensors(app, context);
   add_inspect(app, context);
+  add_profile(app, context);
   add_infer(app, context);
   add_convert(app, context);
   add_quantize(app, context);

@@ -52,6 +52,7 @@ CLI::App* add_command(CLI::App& app, Context& context, const std::string& name, 
 void add_runtimes(CLI::App& app, Context& context);
 void add_sensors(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
+void add_profile(CLI::App& app, Context& context);
 void add_infer(CLI::App& app, Context& context);
 void add_convert(CLI::App& app, Context& context);
 void add_quantize(CLI::App& app, Context& context);

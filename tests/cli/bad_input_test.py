@@ -86,6 +86,7 @@ class BadInput(unittest.TestCase):
         for kind, path in self.bad_models.items():
             status = NOT_FOUND if kind == "missing" else None
             self.refuse("inspect", path, status=status)
+            self.refuse("profile", path, status=status)
             self.refuse("infer", path, "--input", self.good_input, "--output", self.dir / "out.npz", status=status)
         self.assertFalse((self.dir / "out.npz").exists(), "an output was written for a broken model")
 
@@ -128,6 +129,10 @@ class BadInput(unittest.TestCase):
         self.refuse(*ok, "--no-such-option", status=USAGE)
         self.refuse("no-such-command", status=USAGE)
         self.refuse("bench", self.model, "--threads", "1,x", status=USAGE)
+        self.refuse("profile", "--device", "no-such-board", status=NOT_FOUND)
+        self.refuse("profile", "--profiles", self.dir / "nowhere", status=NOT_FOUND)
+        self.refuse("profile", "--profiles", self.file("not.toml", b"name = 3"), status=USAGE)
+        self.refuse("profile", "--profiles", self.file("large.toml", b"#" * 70000))
 
     def test_a_place_that_cannot_be_written(self):
         self.refuse("infer", self.model, "--input", self.good_input, "--output", self.dir / "no/such/folder/out.npz")

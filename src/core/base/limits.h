@@ -42,9 +42,13 @@ inline constexpr int64_t kImagePixelsMax = int64_t{1} << 27;
 inline constexpr int kTelemetryReportBytesMax = 64 << 10;
 inline constexpr int64_t kTelemetrySpoolBytesMax = 16 << 20;  // on the device's disk; oldest merge, never vanish
 inline constexpr int kTelemetryBatchReportsMax = 256;
-inline constexpr int kAppMessageBytesMax = 64 << 10;  // one JSON line from the application to the agent
-inline constexpr int kNameCharsMax = 128;             // model, device, version and key names
-inline constexpr size_t kDeviceTypesMax = 64;         // that one bundle or release is for
+inline constexpr int kAppMessageBytesMax = 64 << 10;   // one JSON line from the application to the agent
+inline constexpr int kNameCharsMax = 128;              // model, device, version and key names
+inline constexpr size_t kDeviceTypesMax = 64;          // that one bundle or release is for
+inline constexpr int64_t kProfileBytesMax = 64 << 10;  // of one device profile
+inline constexpr size_t kProfilesMax = 256;            // that a user adds
+inline constexpr size_t kProfileListMax = 64;          // of any list or kind of table in one
+inline constexpr size_t kProfileTextMax = 512;         // bytes of any text in one
 
 // The fleet server.
 inline constexpr int kServerThreads = 8;  // handlers wait for the disk, so more than there are cores
