@@ -47,6 +47,9 @@ struct RequestPlan {
   int64_t body_bytes_max = 0;            // a longer body is answered 413
 };
 
+// The token of "Authorization: Bearer TOKEN", "" when the header says something else.
+std::string bearer_token(const std::map<std::string, std::string>& headers);
+
 // Called from several threads at once; may block for as long as a disk takes.
 class HttpHandler {
  public:

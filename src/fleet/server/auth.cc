@@ -28,19 +28,6 @@ std::string make_token(Random& random, std::string_view prefix) {
 
 std::string token_hash(std::string_view token) { return digest_text(sha256(as_bytes(token))); }
 
-std::string bearer_token(const std::map<std::string, std::string>& headers) {
-  auto found = headers.find("authorization");
-  if (found == headers.end()) return "";
-  std::string_view value = found->second;
-  constexpr std::string_view kScheme = "bearer ";
-  if (value.size() <= kScheme.size()) return "";
-  for (size_t i = 0; i < kScheme.size(); ++i) {
-    char c = value[i] >= 'A' && value[i] <= 'Z' ? static_cast<char>(value[i] - 'A' + 'a') : value[i];
-    if (c != kScheme[i]) return "";
-  }
-  return std::string(trim(value.substr(kScheme.size())));
-}
-
 Result<OperatorToken> load_operator_token(Files& files, Random& random, const std::string& path,
                                           const std::string& preset) {
   if (!preset.empty()) {

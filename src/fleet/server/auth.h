@@ -18,9 +18,6 @@ inline constexpr size_t kOperatorTokenCharsMin = 32;
 std::string make_token(Random& random, std::string_view prefix);  // prefix and 43 characters of base64url
 std::string token_hash(std::string_view token);                   // SHA-256, hex
 
-// The token of "Authorization: Bearer TOKEN", "" when the header says something else.
-std::string bearer_token(const std::map<std::string, std::string>& headers);
-
 // The operator's token of a data folder: `preset` when not empty, else the file's, else a new one. kUsage when the
 // preset is shorter than kOperatorTokenCharsMin. `created` says that the file was written just now.
 struct OperatorToken {

@@ -11,6 +11,7 @@
 
 #include "core/base/limits.h"
 #include "os/posix/line_reader.h"
+#include "os/posix/link_file.h"
 #include "os/posix/posix_ports.h"
 #include "os/posix/test_folder.h"
 
@@ -36,6 +37,21 @@ std::vector<std::string> all_output(Process& p) {
 bool alive(int64_t pid) { return kill(static_cast<pid_t>(pid), 0) == 0; }
 
 }  // namespace
+
+TEST_CASE("a linked file is the same file, a name that is taken is left alone") {
+  TestFolder d;
+  PosixFiles f;
+  CHECK(f.write_atomic(d / "a", as_bytes("hello")).ok());
+  CHECK(link_or_copy_file(f, d / "a", d / "b").ok());
+  struct stat one {
+  }, two{};
+  CHECK(stat((d / "a").c_str(), &one) == 0);
+  CHECK(stat((d / "b").c_str(), &two) == 0);
+  CHECK(one.st_ino == two.st_ino);
+  CHECK(link_or_copy_file(f, d / "a", d / "b").error().code() == Code::kConflict);
+  CHECK(link_or_copy_file(f, d / "none", d / "c").error().code() == Code::kNotFound);
+  CHECK(link_or_copy_file(f, d / "a", "/proc/self/x").error().code() != Code::kConflict);
+}
 
 TEST_CASE("files are written, read, listed, moved and removed") {
   TestFolder d;

@@ -63,6 +63,12 @@ class ScriptedProcess : public Process {
     if (child_.answer) {
       for (std::string& text : child_.answer(line)) child_.output.push_back({age_ms(), std::move(text)});
     }
+    if (child_.reply) {
+      auto texts = child_.reply(line);
+      if (!texts) end({child_.exit_code, child_.exit_signal, child_.rss_bytes});
+      for (std::string& text : texts.value_or(std::vector<std::string>()))
+        child_.messages.push_back({age_ms(), std::move(text)});
+    }
     return {};
   }
 

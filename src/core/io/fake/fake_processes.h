@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct FakeChild {
   int64_t cpu_ms = 0;
   // Lines that a line on standard input is answered with, on standard output and at once.
   std::function<std::vector<std::string>(const std::string& line)> answer;
+  // The same on the message pipe. Nothing: it dies there, of exit_signal or with exit_code.
+  std::function<std::optional<std::vector<std::string>>(const std::string& line)> reply;
 };
 
 class FakeProcesses : public Processes {

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "core/io/copy_file.h"
 #include "core/io/fake/fake_files.h"
 #include "core/io/fake/fake_http.h"
 #include "core/io/fake/fake_processes.h"
@@ -199,4 +200,41 @@ TEST_CASE("fake children speak, answer, exit, hang and are killed") {
   child.reset();
   CHECK(p.running() == 0);
   CHECK(p.signals == std::vector<int>{15, 9, 9});
+}
+
+TEST_CASE("a fake child replies on its message pipe, and dies where it has no reply") {
+  FakeClock clock;
+  FakeProcesses p(&clock);
+  p.on_spawn([](const ProcessSpec&) -> Result<FakeChild> {
+    FakeChild child;
+    child.exit_signal = 6;
+    child.reply = [](const std::string& line) -> std::optional<std::vector<std::string>> {
+      if (line == "die") return std::nullopt;
+      return std::vector<std::string>{"you said " + line};
+    };
+    return child;
+  });
+  auto child = p.spawn({}).value();
+  CHECK(child->send("a").ok());
+  CHECK(child->read_messages(100) == std::vector<std::string>{"you said a"});
+  CHECK_FALSE(child->poll_exit());
+  CHECK(child->send("die").ok());
+  REQUIRE(child->poll_exit());
+  CHECK(child->poll_exit()->signal == 6);
+  CHECK(!child->send("b").ok());
+}
+
+TEST_CASE("a copy is whole or not there") {
+  FakeFiles f;
+  std::string text(3 << 20, 'x');
+  f.put("a", text);
+  f.put("b", "old");
+  CHECK(copy_file(f, "none", "c").error().code() == Code::kNotFound);
+  CHECK(copy_file(f, "a", "b").error().code() == Code::kConflict);
+  CHECK(f.text("b") == "old");
+  REQUIRE(copy_file(f, "a", "c").ok());
+  CHECK(f.text("c") == text);
+  f.set_free_bytes(2 << 20);
+  CHECK(copy_file(f, "a", "d").error().code() == Code::kExhausted);
+  CHECK_FALSE(f.exists("d"));
 }
