@@ -124,6 +124,8 @@ std::vector<Measurement> measure(Target& target, Clock& clock, const WorkerSetti
   for (int round = 0; round < plan.rounds; ++round) {
     double seconds = static_cast<double>(clock.monotonic_ns() - start) / 1e9;
     if (plan.seconds_max > 0 && seconds > plan.seconds_max && round >= 2) break;
+    bool alive = std::any_of(contestants.begin(), contestants.end(), [](const Contestant& c) { return !!c.worker; });
+    if (!alive) break;  // nobody is left to fill the time with
     for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
     for (size_t i : order) {
       if (!contestants[i].worker) continue;

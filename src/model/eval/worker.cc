@@ -16,6 +16,7 @@
 #include "model/eval/noise.h"
 #include "model/runtime/files/real_values.h"
 #include "model/runtime/registry.h"
+#include "model/runtime/runtime_info.h"
 
 namespace oree {
 namespace {
@@ -199,11 +200,12 @@ WorkerCore::~WorkerCore() = default;
 
 Json WorkerCore::answer(const Json& command) {
   const std::string& name = command["cmd"].as_string();
-  Result<Json> reply = name == "open"      ? state_->open(command)
-                       : name == "input"   ? state_->set_input(command)
-                       : name == "run"     ? state_->run(command)
-                       : name == "outputs" ? state_->outputs(command)
-                                           : Error(Code::kUsage, fmt::format("worker: unknown command '{}'", name));
+  Result<Json> reply = name == "open"       ? state_->open(command)
+                       : name == "input"    ? state_->set_input(command)
+                       : name == "run"      ? state_->run(command)
+                       : name == "outputs"  ? state_->outputs(command)
+                       : name == "runtimes" ? Result<Json>(Json().set("runtimes", runtimes_to_json(runtimes_here())))
+                                            : Error(Code::kUsage, fmt::format("worker: unknown command '{}'", name));
   if (reply.ok()) return reply->set("ok", true);
   return Json().set("error",
                     Json().set("code", code_name(reply.error().code())).set("message", reply.error().message()));
