@@ -15,6 +15,7 @@ inline constexpr int kMeasureWorkersMax = 64;                // alive in one job
 inline constexpr size_t kMeasureFilesMax = 4096;             // kept on the device
 inline constexpr size_t kMeasureModelFilesMax = 64;          // that one model has
 inline constexpr size_t kMeasureFrequenciesMax = 1024;       // of one reading: a policy each
+inline constexpr size_t kMeasureCpusMax = 8192;              // of one machine
 inline constexpr int kMeasureUploadsMax = 4;                 // files being received at once
 inline constexpr int64_t kMeasureBodyBytesMax = 64 << 10;    // of a request that is no file
 inline constexpr int64_t kMeasureCommandMsMax = 3'600'000;   // of one command
