@@ -3,24 +3,33 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/base/limits.h"
 #include "core/base/log.h"
+#include "core/base/measure_limits.h"
 #include "core/base/text.h"
 #include "deliver/bundle/bundle.h"
 #include "device/agent/agent.h"
 #include "device/agent/show.h"
+#include "device/measure/measure_server.h"
+#include "model/eval/worker.h"
 #include "model/runtime/registry.h"
 #include "os/http/beast_http_client.h"
+#include "os/http/beast_http_server.h"
+#include "os/posix/line_reader.h"
+#include "os/posix/link_file.h"
 #include "os/posix/posix_ports.h"
 
 namespace {
@@ -41,6 +50,14 @@ constexpr char kUsage[] =
     "      calls this.\n"
     "  oree-agent check --config FILE\n"
     "      Read the configuration and the keys, and say what is wrong.\n"
+    "  oree-agent measure --listen HOST:PORT --token-file FILE --data DIR [--certificate FILE --key FILE]\n"
+    "      Lend this machine to oree bench and oree tune, by hand and without an application. An agent whose "
+    "configuration\n"
+    "      has a [measure] table starts this by itself. Also: --plain-http, --name, --disk-bytes-max, "
+    "--reserve-bytes,\n"
+    "      --memory-bytes-max, --job-ms-max, --lease-ms, --worker PROGRAM. Example:\n"
+    "        openssl rand -hex 32 > token\n"
+    "        oree-agent measure --listen 127.0.0.1:8733 --token-file token --data /tmp/measure\n"
     "  oree-agent --version\n"
     "\n"
     "Signals: SIGTERM and SIGINT end in good order, SIGHUP polls now.\n"
@@ -49,6 +66,7 @@ constexpr char kUsage[] =
 
 constexpr int64_t kTurnMs = 200;
 constexpr int64_t kJobsStopMs = 2'000;
+constexpr int64_t kAgentWordMs = 120'000;  // the application may take its time to end
 
 std::atomic<bool> hangup{false};
 void on_stop(int) { PosixClock::request_stop(); }
@@ -61,7 +79,7 @@ struct Arguments {
 
 Result<Arguments> parse(int argc, char** argv) {
   Arguments out;
-  if (argc < 2) return Error(Code::kUsage, "a command is expected: run, status, prove or check");
+  if (argc < 2) return Error(Code::kUsage, "a command is expected: run, status, prove, check or measure");
   out.command = argv[1];
   for (int i = 2; i < argc; ++i) {
     std::string option = argv[i];
@@ -125,7 +143,7 @@ Result<AgentSetup> read_setup(Files& files, const std::string& path) {
   return setup;
 }
 
-// One agent a data folder. Held until the process ends.
+// One process a data folder. Held until the process ends.
 Status lock_data(Files& files, const std::string& data) {
   OREE_TRY(files.make_dirs(data));
   std::string path = path_join(data, "lock");
@@ -154,6 +172,7 @@ Status run(PosixPorts& posix, const Arguments& arguments) {
   Ports ports = posix.ports(&http);
   OREE_TRY_ASSIGN(AgentSetup setup, read_setup(*ports.files, arguments.config));
   OREE_TRY(lock_data(*ports.files, setup.config.data));
+  if (arguments.until_idle) setup.config.measure.reset();  // nobody can count on a moment a day
   if (!setup.config.ca_file.empty()) http.set_ca_file(setup.config.ca_file);
   install_signals();
   ThreadJobs jobs;
@@ -214,10 +233,83 @@ Status prove(PosixPorts& posix, const Arguments& arguments) {
 
 Status check(PosixPorts& posix, const Arguments& arguments) {
   OREE_TRY_ASSIGN(AgentSetup setup, read_setup(*posix.ports().files, arguments.config));
+  if (setup.config.measure) {
+    OREE_TRY(posix.ports().files->read(setup.config.measure->options.token_file, 4096));
+  }
   std::string text = arguments.config + " is good: device " + setup.config.device_id + ", " +
-                     std::to_string(setup.trusted.size()) + " trusted keys\n";
+                     std::to_string(setup.trusted.size()) + " trusted keys" +
+                     (setup.config.measure ? ", lends itself for measuring" : "") + "\n";
   std::fwrite(text.data(), 1, text.size(), stdout);
   return {};
+}
+
+// Workers may need more memory than there is: they and this process are what the kernel is to end then, not the agent
+// or the application. Children inherit it; failing is no harm.
+void first_to_go() {
+  if (std::FILE* file = std::fopen("/proc/self/oom_score_adj", "w")) {
+    std::fputs("900", file);
+    std::fclose(file);
+  }
+}
+
+// The agent's words, line by line; its end is ours.
+void listen_to_agent(AgentGate& gate) {
+  LineReader reader(kAppMessageBytesMax);
+  std::vector<std::string> lines;
+  char chunk[4096];
+  for (ssize_t n; (n = read(STDIN_FILENO, chunk, sizeof chunk)) != 0;) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) break;
+    reader.feed({chunk, static_cast<size_t>(n)}, lines);
+    for (const std::string& line : lines) gate.on_line(line);
+    lines.clear();
+  }
+  kill(getpid(), SIGTERM);
+}
+
+Status measure(PosixPorts& posix, const std::vector<std::string>& arguments) {
+  OREE_TRY_ASSIGN(MeasureOptions options, measure_options(arguments));
+  OREE_TRY(check_measure_options(options));
+  Ports ports = posix.ports();
+  options.data = absolute(options.data);
+  OREE_TRY_ASSIGN(Bytes token, ports.files->read(options.token_file, 4096));
+  char host[256] = "";
+  if (options.name.empty() && gethostname(host, sizeof host - 1) == 0) options.name = host;
+  umask(077);  // the models are nobody else's
+  OREE_TRY(lock_data(*ports.files, options.data));
+  first_to_go();
+  std::signal(SIGPIPE, SIG_IGN);
+
+  const char* fd_text = std::getenv("OREE_AGENT_FD");
+  int agent = fd_text == nullptr ? -1 : std::atoi(fd_text);
+  auto say = [agent](const std::string& line) {
+    std::string text = line + "\n";
+    return write(agent, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  };
+  AgentGate asking(say, kAgentWordMs);
+  OpenGate alone;
+  JobGate& gate = agent >= 0 ? static_cast<JobGate&>(asking) : alone;
+  MeasureServer server(ports, options, std::string(as_text(token)), gate, link_or_copy_file);
+  OREE_TRY(server.open());
+  HttpServerOptions http;
+  http.listen = options.listen;
+  http.certificate_file = options.certificate_file;
+  http.key_file = options.key_file;
+  http.threads = kMeasureThreads;
+  http.connections_max = kMeasureConnectionsMax;
+  BeastHttpServer listener(server, http);
+  OREE_TRY(listener.start());
+  if (agent >= 0) {
+    (void)say(Json().set("type", "listening").set("url", listener.url()).dump());
+    std::thread([&asking] { listen_to_agent(asking); }).detach();
+  } else {
+    std::printf("listening on %s\n", listener.url().c_str());
+    std::fflush(stdout);
+  }
+  listener.wait_for_signal();
+  server.close();
+  listener.stop();
+  std::_Exit(0);  // the thread that listens to the agent may still do so; everything is on disk
 }
 
 }  // namespace
@@ -232,9 +324,17 @@ int main(int argc, char** argv) {
     std::puts("oree-agent " OREE_VERSION);
     return 0;
   }
-  auto arguments = parse(argc, argv);
+  if (argc == 2 && std::strcmp(argv[1], "worker") == 0) {
+    PosixPorts posix;
+    return worker_main(posix.ports());
+  }
+  bool lends = argc > 1 && std::strcmp(argv[1], "measure") == 0;
+  auto arguments = lends ? Result<Arguments>(Arguments{}) : parse(argc, argv);
   Status end = arguments.ok() ? Status() : Status(arguments.error());
-  if (end.ok()) {
+  if (end.ok() && lends) {
+    PosixPorts posix;
+    end = measure(posix, std::vector<std::string>(argv + 2, argv + argc));
+  } else if (end.ok()) {
     PosixPorts posix;
     const std::string& command = arguments->command;
     if (command == "run")

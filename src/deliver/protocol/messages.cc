@@ -182,8 +182,8 @@ Result<DeviceStatus> device_status_from_json(const Json& json) {
   OREE_TRY(read_optional_name(json, "version", status.version));
   OREE_TRY(read_optional_digest(json, "bundle_digest", status.bundle_digest));
   OREE_TRY(read_text(json, "state", static_cast<size_t>(kNameCharsMax), status.state));
-  OREE_TRY(
-      check_word(status.state, "state", {"", "idle", "downloading", "installing", "proving", "probation", "failed"}));
+  OREE_TRY(check_word(status.state, "state",
+                      {"", "idle", "downloading", "installing", "proving", "probation", "failed", "measuring"}));
   OREE_TRY(read_optional_name(json, "update_version", status.update_version));
   OREE_TRY(read_optional_digest(json, "update_digest", status.update_digest));
   OREE_TRY(read_text(json, "update_outcome", static_cast<size_t>(kNameCharsMax), status.update_outcome));

@@ -49,7 +49,8 @@ struct DeviceStatus {
   std::string agent_version;
   std::string architecture, cpu_model, os;
   std::string model, version, bundle_digest;  // running now; "" when none
-  std::string state;                          // "idle", "downloading", "installing", "proving", "probation", "failed"
+  std::string state;                          // "idle", "downloading", "installing", "proving", "probation", "failed",
+                                              // "measuring": lent to whoever measures, the application may be paused
   // The last finished update: "" when none yet.
   std::string update_version, update_digest;
   std::string update_outcome;  // "committed", "rolled_back", "refused"

@@ -34,6 +34,7 @@ Agent::Agent(AgentSetup setup, const Ports& ports, Jobs& jobs)
       journal_(*ports_.files, config_.data),
       supervisor_(*ports_.clock, *ports_.processes, config_),
       prover_(*ports_.clock, *ports_.processes, config_.prove_timeout_ms),
+      measuring_(*ports_.clock, *ports_.processes, config_),
       looker_(*ports_.clock, *ports_.processes, config_.prove_timeout_ms) {}
 
 Agent::~Agent() { signals_->stop = true; }
@@ -79,6 +80,7 @@ void Agent::turn(int64_t wait_ms) {
   save_late();
   start_app();
   watch_app(wait_ms);
+  lend();
   look_at_proof();
   on_look();
   resume_if_due();
@@ -219,6 +221,7 @@ void Agent::shutdown() {
   signals_->stop = true;
   prover_.cancel();
   looker_.cancel();
+  measuring_.stop();
   probation_.reset();  // an application that we end ourselves is no failure
   supervisor_.stop();
   int64_t deadline = now_ms() + config_.app_stop_timeout_ms + 2'000;
@@ -233,6 +236,7 @@ void Agent::shutdown() {
 std::optional<Status> Agent::settled() {
   if (!polled_) return std::nullopt;
   if (state_.update.phase != Phase::kIdle && resume_failures_ < 3) return std::nullopt;
+  if (measuring()) return std::nullopt;
   if (!*polled_ || resume_failures_ >= 3) return Status(Error(Code::kUnavailable, "the server could not be reached"));
   bool busy = poll_busy_ || looker_.running() || (status_dirty_ && !status_waits_) || status_busy_ || telemetry_busy_ ||
               !jobs_.idle();

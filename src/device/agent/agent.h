@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agent: the event loop of a device. It owns all state, on one thread; only jobs (network, hashing, unpacking) run
 // elsewhere. What an update does next is decided by step() in update_machine.h; here that is journaled and carried out.
-// Files: agent.cc the loop, agent_update.cc the actions, agent_fleet.cc the talk with the server.
+// Files: agent.cc the loop, agent_update.cc the actions, agent_fleet.cc the talk with the server, agent_measure.cc the
+// device lent for measuring.
 #pragma once
 
 #include <map>
@@ -17,6 +18,7 @@
 #include "device/agent/download.h"
 #include "device/agent/jobs.h"
 #include "device/agent/journal.h"
+#include "device/agent/measuring.h"
 #include "device/agent/probation.h"
 #include "device/agent/prove.h"
 #include "device/agent/recorder.h"
@@ -80,6 +82,13 @@ class Agent {
   void follow_drift(const AppStats& stats);
   void keep_telemetry();
 
+  // agent_measure.cc
+  void lend();
+  void begin_measuring();
+  void end_measuring();
+  bool measuring() const { return lent_ != Lent::kNo; }
+  void run_app();
+
   // agent_update.cc
   void perform(Action action);
   void download();
@@ -120,6 +129,10 @@ class Agent {
   AgentState state_;
   Supervisor supervisor_;
   Prover prover_;
+  Measuring measuring_;
+  enum class Lent { kNo, kAppEnds, kYes } lent_ = Lent::kNo;  // the device, to whoever measures
+  bool app_paused_ = false;
+  RunTarget app_;  // what runs when it is not paused
   Prover looker_;  // only looks whether an engine has come
   std::optional<TelemetryRecorder> recorder_;
   std::optional<Probation> probation_;

@@ -77,6 +77,7 @@ void Agent::on_latest(const Json& json) {
 }
 
 void Agent::take(const OfferEvent& offer) {
+  if (measuring()) return;  // offered again at the next poll, which follows the job's end at once
   std::string before = state_.update.digest;
   if (apply(offer) && state_.update.digest != before) {
     resume_failures_ = 0;
@@ -88,7 +89,7 @@ void Agent::take(const OfferEvent& offer) {
 void Agent::look_for_remedy(const OfferEvent& offer) {
   const Refusal* refusal = state_.refusal(offer.digest);
   if (refusal == nullptr || refusal->remedy.what.empty() || refusal->remedy.what == kOwnProgram) return;
-  if (state_.update.phase != Phase::kIdle || looker_.running()) return;
+  if (state_.update.phase != Phase::kIdle || looker_.running() || measuring()) return;
   if (look_.digest == offer.digest && now_ms() < look_.until_ms) return;
   hold(look_, offer.digest);
   looked_for_ = offer;
@@ -120,7 +121,9 @@ DeviceStatus Agent::status() {
     status.bundle_digest = slot.digest;
   }
   switch (state_.update.phase) {
-    case Phase::kIdle: status.state = state_.active < 0 && !state_.last.outcome.empty() ? "failed" : "idle"; break;
+    case Phase::kIdle:
+      status.state = measuring() ? "measuring" : state_.active < 0 && !state_.last.outcome.empty() ? "failed" : "idle";
+      break;
     case Phase::kDownloading: status.state = "downloading"; break;
     case Phase::kDownloaded: status.state = "installing"; break;
     case Phase::kInstalled: status.state = "proving"; break;

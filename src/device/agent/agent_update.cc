@@ -178,7 +178,8 @@ void Agent::run_active() {
     else if (bytes.ok())
       log_warn("drift", "reference.json cannot be used: " + reference.error().message());
   }
-  supervisor_.run(target);
+  app_ = std::move(target);
+  run_app();
 }
 
 void Agent::watch() {

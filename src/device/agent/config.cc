@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/base/limits.h"
+#include "core/base/measure_limits.h"
 #include "core/base/text.h"
 #include "core/io/files.h"
 #include "core/io/http.h"
@@ -181,6 +182,24 @@ Status read_watching(const Json& json, AgentConfig& c) {
   return l.finish();
 }
 
+Status read_measure(const Json& json, AgentConfig& c) {
+  if (json.find("measure") == nullptr) return {};
+  MeasureConfig& m = c.measure.emplace();
+  MeasureOptions& o = m.options;
+  Table t(json, "measure");
+  t.text("listen", o.listen);
+  t.text("token_file", o.token_file);
+  t.text("certificate_file", o.certificate_file);
+  t.text("key_file", o.key_file);
+  t.flag("plain_http", o.plain_http);
+  t.flag("pause_app", m.pause_app);
+  t.integer("disk_bytes_max", o.disk_bytes_max, 1 << 20, int64_t{1} << 50);
+  t.integer("memory_bytes_max", o.memory_bytes_max, 0, int64_t{1} << 50);
+  t.seconds("job_seconds_max", o.job_ms_max, 1, kMeasureJobMsMax / 1000.0);
+  t.seconds("lease_seconds", o.lease_ms, kMeasureLeaseMsMin / 1000.0, kMeasureLeaseMsMax / 1000.0);
+  return t.finish();
+}
+
 void anchor(std::string& path, const std::string& folder) {
   if (!path.empty() && path.front() != '/') path = path_join(folder, path);
 }
@@ -209,8 +228,8 @@ Status check(AgentConfig& c) {
 
 Result<AgentConfig> agent_config_from_json(const Json& json, const std::string& folder) {
   if (!json.is_object()) return Error(Code::kUsage, "agent configuration: a table is expected");
-  static constexpr const char* kTables[] = {"server",    "device",    "model", "app",
-                                            "probation", "telemetry", "drift", "limits"};
+  static constexpr const char* kTables[] = {"server",    "device", "model",  "app",    "probation",
+                                            "telemetry", "drift",  "limits", "measure"};
   AgentConfig config;
   Json top = Json::object();  // without the tables, which are checked one by one
   for (const auto& [key, value] : json.members()) {
@@ -225,11 +244,21 @@ Result<AgentConfig> agent_config_from_json(const Json& json, const std::string& 
   OREE_TRY(read_model(json, config));
   OREE_TRY(read_app(json, config));
   OREE_TRY(read_watching(json, config));
+  OREE_TRY(read_measure(json, config));
   OREE_TRY(check(config));
   anchor(config.data, folder);
   anchor(config.token_file, folder);
   anchor(config.ca_file, folder);
   for (std::string& key : config.trusted_keys) anchor(key, folder);
+  if (config.measure) {
+    MeasureOptions& measure = config.measure->options;
+    for (std::string* file : {&measure.token_file, &measure.certificate_file, &measure.key_file}) anchor(*file, folder);
+    measure.data = path_join(config.data, "measure");
+    measure.name = config.device_id;
+    measure.reserve_bytes = config.reserve_bytes;
+    if (Status s = check_measure_options(measure); !s.ok())
+      return Error(Code::kUsage, "agent configuration: [measure]: " + s.error().message());
+  }
   if (!config.app_command.empty() && config.app_command[0].find('/') != std::string::npos)
     anchor(config.app_command[0], folder);
   return config;

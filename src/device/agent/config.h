@@ -3,13 +3,21 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/result.h"
 #include "core/codec/json.h"
+#include "device/measure/measure_options.h"
 
 namespace oree {
+
+// The device lends itself for measuring.
+struct MeasureConfig {
+  MeasureOptions options;
+  bool pause_app = true;  // while a job runs
+};
 
 struct AgentConfig {
   std::string data;  // folder of journal, slots, downloads and spool
@@ -47,6 +55,8 @@ struct AgentConfig {
   int64_t download_bytes_max = 512 << 20;
   int64_t reserve_bytes = 32 << 20;   // of free disk that an update never touches
   int64_t bandwidth_bytes_per_s = 0;  // 0: no limit
+
+  std::optional<MeasureConfig> measure;  // without the table nothing listens
 };
 
 // `folder` is the configuration file's own: relative paths in it start there (a program's bare name does not).

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/io/files.h"
+
 using namespace oree;
 
 namespace {
@@ -65,6 +67,45 @@ TEST_CASE("the values that the example comments out are the defaults") {
   CHECK(all->drift_windows == plain->drift_windows);
   CHECK(all->download_bytes_max == plain->download_bytes_max);
   CHECK(all->reserve_bytes == plain->reserve_bytes);
+  MeasureConfig defaults;
+  REQUIRE(all->measure);
+  CHECK(!plain->measure);  // nothing listens by itself
+  CHECK(all->measure->pause_app == defaults.pause_app);
+  CHECK(all->measure->options.plain_http == defaults.options.plain_http);
+  CHECK(all->measure->options.disk_bytes_max == defaults.options.disk_bytes_max);
+  CHECK(all->measure->options.memory_bytes_max == defaults.options.memory_bytes_max);
+  CHECK(all->measure->options.job_ms_max == defaults.options.job_ms_max);
+  CHECK(all->measure->options.lease_ms == defaults.options.lease_ms);
+}
+
+TEST_CASE("the [measure] table: files start at the configuration's folder, the rest is the agent's own") {
+  std::string table = "\n[measure]\nlisten = \"127.0.0.1:8733\"\ntoken_file = \"m.token\"\nlease_seconds = 2.5\n";
+  auto config = read(example() + table);
+  REQUIRE_MESSAGE(config.ok(), config.error().message());
+  REQUIRE(config->measure);
+  const MeasureOptions& options = config->measure->options;
+  CHECK(path_name(options.token_file) == "m.token");
+  CHECK(options.token_file.starts_with("/"));
+  CHECK(options.data == path_join(config->data, "measure"));
+  CHECK(options.name == config->device_id);
+  CHECK(options.reserve_bytes == config->reserve_bytes);
+  CHECK(options.lease_ms == 2500);
+  struct Case {
+    std::string from, to, named;
+  };
+  for (const auto& [from, to, named] :
+       {Case{"127.0.0.1", "0.0.0.0", "in the clear"}, Case{"token_file", "tokenfile", "measure.tokenfile"},
+        Case{"listen = \"127.0.0.1:8733\"\n", "", "--listen"},
+        Case{"lease_seconds = 2.5", "lease_seconds = 0", "measure.lease_seconds"},
+        Case{"lease_seconds = 2.5", "key_file = \"k\"", "belong together"}}) {
+    std::string text = table;
+    text.replace(text.find(from), from.size(), to);
+    auto refused = read(example() + text);
+    CAPTURE(to);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code() == Code::kUsage);
+    CHECK(refused.error().message().find(named) != std::string::npos);
+  }
 }
 
 TEST_CASE("what is wrong is named") {

@@ -45,6 +45,7 @@ class Supervisor {
   std::vector<AppEvent> turn(int64_t wait_ms);
 
   bool has_child() const { return child_ != nullptr; }
+  bool finished() const { return want_ == Want::kFinished; }  // it came to its own end and is not started again
   std::optional<ProcessUsage> usage();
 
  private:

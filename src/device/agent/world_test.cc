@@ -259,6 +259,7 @@ Result<HttpResponse> World::device_post(const HttpRequest& request) {
 Result<FakeChild> World::launch(const ProcessSpec& spec) {
   if (spec.argv.size() > 1 && spec.argv[1] == "prove")
     return spec.argv[2] == "--runtime" ? look_child(spec.argv[3]) : prove_child(spec.argv[3]);
+  if (spec.argv.size() > 1 && spec.argv[1] == "measure") return measure_child();
   return app_child(spec.env.at("OREE_BUNDLE_DIR"));
 }
 

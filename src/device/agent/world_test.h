@@ -136,6 +136,7 @@ struct World {
   std::set<std::string> committed;
   int64_t predictions_said = 0;  // by all applications, in messages that could be read
   std::function<void()> each_turn;
+  std::function<FakeChild()> measure_child;  // what `oree-agent measure` does
 
  private:
   std::optional<AgentState> checked_;

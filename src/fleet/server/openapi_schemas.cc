@@ -46,7 +46,7 @@ constexpr char kDevices[] = R"json({
   "device_type": {"$ref": "#/components/schemas/Name"}, "agent_version": {"type": ["string", "null"], "maxLength": 128}, "architecture": {"type": ["string", "null"], "maxLength": 128},
   "cpu_model": {"$ref": "#/components/schemas/OptionalText"}, "os": {"$ref": "#/components/schemas/OptionalText"}, "model": {"$ref": "#/components/schemas/OptionalName", "description": "running now; \"\" when none"},
   "version": {"$ref": "#/components/schemas/OptionalName"}, "bundle_digest": {"$ref": "#/components/schemas/OptionalDigest"},
-  "state": {"enum": ["", "idle", "downloading", "installing", "proving", "probation", "failed", null]},
+  "state": {"enum": ["", "idle", "downloading", "installing", "proving", "probation", "failed", "measuring", null]},
   "update_version": {"$ref": "#/components/schemas/OptionalName"}, "update_digest": {"$ref": "#/components/schemas/OptionalDigest"}, "update_outcome": {"enum": ["", "committed", "rolled_back", "refused", null]},
   "update_reason": {"$ref": "#/components/schemas/OptionalName"}, "update_detail": {"$ref": "#/components/schemas/OptionalText"},
   "update_seq": {"type": ["integer", "null"], "minimum": 0, "description": "grows with each finished update"}, "telemetry_pending": {"type": ["integer", "null"], "minimum": 0}}},
