@@ -13,6 +13,7 @@ import io
 import math
 import os
 import random
+import shlex
 import shutil
 import struct
 import subprocess
@@ -236,6 +237,9 @@ def main():
     build(args.jobs)
     if not prove(args.host_oree):
         sys.exit("cross_aarch64: an engine computes something else on aarch64")
+    # The emulated agent as the device that candidates are measured on.
+    run(sys.executable, ROOT / "tools" / "cross_measure.py", "--agent", BUILD / "bin" / "oree-agent", "--emulator", shlex.join(emulated()),
+        "--deps", BASE / "deps", "--host-oree", args.host_oree)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 
 #include "cli/bench_state.h"
 #include "cli/context.h"
+#include "cli/device_options.h"
 #include "cli/measure_options.h"
 #include "cli/power_options.h"
 #include "core/base/text.h"
@@ -18,6 +19,7 @@ namespace oree::cli {
 namespace {
 
 struct BenchOptions {
+  DeviceOptions device;
   std::vector<std::string> models;
   std::string runtimes = "all", threads, precisions = "f32", provider, input;
   int rounds = 20, runs = 10, warmup = 5;
@@ -32,31 +34,37 @@ struct BenchResults {
   std::vector<EnergyEstimate> energies;  // the same; empty when not asked for
 };
 
+std::vector<std::string> precisions_of(const TargetDescription& target, const std::string& runtime) {
+  for (const RuntimeInfo& info : target.runtimes) {
+    if (info.name == runtime && !info.precisions.empty()) return info.precisions;
+  }
+  return {"f32"};  // the refusal says that the engine is not there
+}
+
 // Only what the user named and cannot run is worth a row; "all" quietly means those that can.
-Result<std::vector<Candidate>> candidates_of(const BenchOptions& options, int cores) {
+Result<std::vector<Candidate>> candidates_of(const BenchOptions& options, const TargetDescription& target) {
   OREE_TRY_ASSIGN(auto named, parse_list(options.runtimes, "--runtimes"));
   OREE_TRY_ASSIGN(auto precisions, parse_list(options.precisions, "--precision"));
   OREE_TRY_ASSIGN(auto threads, parse_thread_list(options.threads));
-  if (threads.empty()) threads.push_back(std::max(1, cores));
+  if (threads.empty()) threads.push_back(std::max(1, target.machine.cpu_cores));
   std::vector<Candidate> candidates;
   for (const std::string& model : options.models) {
     OREE_TRY_ASSIGN(ModelFormat format, detect_format(model));
     if (format == ModelFormat::kUnknown) return Error(Code::kInvalid, model + ": neither ONNX, TFLite nor OpenVINO IR");
     std::vector<std::string> runtimes = named;
     if (named.empty()) {
-      for (const std::string& name : backend_names()) {
-        const RuntimeInfo& info = backend(name).info();
+      for (const RuntimeInfo& info : target.runtimes) {
         bool reads = std::find(info.formats.begin(), info.formats.end(), format_name(format)) != info.formats.end();
-        if (info.available && reads) runtimes.push_back(name);
+        if (info.available && reads) runtimes.push_back(info.name);
       }
       if (runtimes.empty())
-        return Error(Code::kUnavailable, fmt::format("{}: no engine of this machine reads {}; see oree runtimes", model,
-                                                     format_name(format)));
+        return Error(Code::kUnavailable, fmt::format("{}: no engine of {} reads {}; see oree runtimes", model,
+                                                     target.name, format_name(format)));
     }
     for (const std::string& runtime : runtimes) {
       std::vector<std::string> wanted = precisions;
       OREE_TRY(make_candidate(model, runtime, 1, "f32", ""));
-      if (wanted.empty()) wanted = backend(runtime).info().precisions;
+      if (wanted.empty()) wanted = precisions_of(target, runtime);
       for (const std::string& precision : wanted) {
         for (int count : threads) {
           OREE_TRY_ASSIGN(Candidate candidate, make_candidate(model, runtime, count, precision, options.provider));
@@ -146,13 +154,16 @@ std::vector<Measurement> sorted_by_median(std::vector<Measurement> results) {
 }
 
 Status bench(Context& context, const BenchOptions& options) {
-  int cores = context.ports.sensors->identity().cpu_cores;
   if (options.rounds < 1 || options.runs < 1 || options.runs > kTurnRunsMax || options.warmup < 0 ||
       options.warmup > kTurnRunsMax) {
     return Error(Code::kUsage, fmt::format("--rounds, --runs and --warmup: expected 1 to {} runs", kTurnRunsMax));
   }
   OREE_TRY(check_energy_options(options.energy));
-  OREE_TRY_ASSIGN(auto candidates, candidates_of(options, cores));
+  if (options.energy.wanted && options.device.remote())
+    return Error(Code::kUsage, "--energy: power is read on this machine alone, not on a device");
+  OREE_TRY_ASSIGN(std::unique_ptr<Target> target, open_target(context, options.device));
+  OREE_TRY_ASSIGN(TargetDescription description, target->describe());
+  OREE_TRY_ASSIGN(auto candidates, candidates_of(options, description));
   if (!options.input.empty()) {
     auto input = context.ports.files->info(options.input);
     if (!input.ok()) return input.error();
@@ -166,29 +177,33 @@ Status bench(Context& context, const BenchOptions& options) {
   plan.seed = options.seed;
   plan.input_npz = options.input;
   Progress bar("bench", options.seconds > 0 ? 0 : options.rounds);
-  ThermalWatch watch(context.ports);
+  TargetSensors sensors(*target, description.machine);
+  Ports watched = context.ports;
+  watched.sensors = &sensors;
+  ThermalWatch watch(watched);
   std::optional<double> load = watch.before().load_1min;
   plan.progress = [&](int done, int) {
     bar.update(done);
     watch.look();
   };
   BenchResults results;
-  LocalTarget target(context.ports);
-  results.sorted = sorted_by_median(measure(target, *context.ports.clock, {}, candidates, plan));
+  results.sorted = sorted_by_median(measure(*target, *context.ports.clock, {}, candidates, plan));
   results.drift = drift_of(results.sorted);
   bar.update(0);
   if (options.energy.wanted) results.energies = measure_energies(context, options.energy, results.sorted, plan, watch);
   Json document = Json::object();
+  document.set("target", target_to_json(description));
   document.set("input", options.input.empty() ? "seeded noise" : options.input)
       .set("seed", static_cast<int64_t>(options.seed));
   document.set("runs_per_round", options.runs).set("load_1min", load).set("candidates", json_of(results));
   document.set("drift", Json().set("slowest", results.drift.slowest).set("slow_share", results.drift.slow_share));
   document.set("thermal", watch.log().to_json());
   std::string text = table_of(results, options.models.size() > 1);
+  if (options.device.remote()) text += target_text(description) + "\n";
   if (std::string thermal = watch.log().text(); !thermal.empty()) text += "Machine: " + thermal + "\n";
   if (load && *load > 0.5)
     text += fmt::format("busy: load {:.1f} on {} cores before the start; figures are disturbed by other work\n", *load,
-                        cores);
+                        description.machine.cpu_cores);
   print_result(context, document, text);
   const Measurement& first = results.sorted[0];
   if (first.refused) return first.refused->within("nothing could be measured: " + candidate_text(first.candidate));
@@ -199,14 +214,16 @@ Status bench(Context& context, const BenchOptions& options) {
 
 void add_bench(CLI::App& app, Context& context) {
   auto options = std::make_shared<BenchOptions>();
-  CLI::App* command =
-      add_command(app, context, "bench", "Measure latency, memory and load time of models in every engine",
-                  "  oree bench detector.tflite --threads 1,2 --precision f32,default\n"
-                  "  oree bench detector.tflite --energy   # and joules an inference, where this machine can tell",
-                  [&context, options] {
-                    options->energy.wanted |= !options->energy.power_meter.empty();
-                    return bench(context, *options);
-                  });
+  CLI::App* command = add_command(
+      app, context, "bench", "Measure latency, memory and load time of models in every engine",
+      "  oree bench detector.tflite --threads 1,2 --precision f32,default\n"
+      "  oree bench detector.tflite --energy   # and joules an inference, where this machine can tell\n"
+      "  oree bench detector.tflite --device https://camera-1.local:8733 --device-token-file camera-1.token \\\n"
+      "    --device-ca ca.pem",
+      [&context, options] {
+        options->energy.wanted |= !options->energy.power_meter.empty();
+        return bench(context, *options);
+      });
   command->add_option("models", options->models, "ONNX, TFLite or OpenVINO IR files")->required();
   command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite")
       ->capture_default_str();
@@ -223,6 +240,7 @@ void add_bench(CLI::App& app, Context& context) {
   add_power_meter_option(*command, options->energy.power_meter);
   command->add_option("--energy-seconds", options->energy.seconds, "Of each of the 5 load and 5 idle windows")
       ->capture_default_str();
+  options->device.add(*command);
   command->add_option("--input", options->input, "Inputs, npz keyed by input name; default: seeded noise");
   command->add_option("--seed", options->seed, "Of the noise and of the order within rounds")->capture_default_str();
 }
