@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deliver/bundle/manifest.h"
+#include "core/io/inner_path.h"
 
 using namespace oree;
 

@@ -2,12 +2,11 @@
 #include "model/runtime/backends/confine.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 
 #include <cerrno>
 #include <cstring>
-
-#include "model/runtime/session_options.h"
 
 namespace oree {
 
@@ -21,7 +20,7 @@ Status confine_thread(const std::vector<int>& cpus) {
   // The kernel takes those of the set that are here, and refuses when there is none.
   if (sched_setaffinity(0, sizeof wanted, &wanted) == 0) return {};
   return Error(Code::kUnsupported,
-               fmt::format("cpus {}: cannot be used here: {}", cpus_text(cpus), std::strerror(errno)));
+               fmt::format("cpus {}: cannot be used here: {}", fmt::join(cpus, ","), std::strerror(errno)));
 }
 
 }  // namespace oree
