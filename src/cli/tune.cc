@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "cli/context.h"
+#include "cli/device_options.h"
 #include "cli/measure_options.h"
 #include "cli/tune_variants.h"
 #include "core/base/limits.h"
@@ -25,10 +26,13 @@ constexpr char kExamples[] =
     "  oree tune detector.tflite --calibration frames/ --recipe recipe.json --evaluation coco.json --max-drop 1% --out "
     "tuned\n"
     "  oree tune net.onnx net-int8.onnx --data test.npz --goal size --max-latency-ms 20 --out tuned\n"
+    "  oree tune net.onnx --calibration train.npz --device https://camera-1.local:8733 --device-token-file t --out "
+    "tuned\n"
     "  oree tune --lock tuned/tune.lock --out again";
 
 struct TuneOptions {
   JudgeOptions judge;
+  DeviceOptions device;
   std::vector<std::string> models;
   std::string runtimes = "all", threads = "all", precisions = "all", providers, metric = "auto", out;
   std::string calibration, goal = "latency", max_drop, confidence = "95%", lock, cache;
@@ -88,6 +92,7 @@ std::string text_of(const TuneResult& result) {
         "and {} that are the same computation as one of these or that their engine cannot read: the report has them\n",
         same);
   text += "\n" + std::string(result.chosen ? "chosen: " : "") + result.verdict + "\n";
+  if (result.target != "this machine") text += "measured on " + result.target + "\n";
   if (tune_machine_busy(result)) {
     text += fmt::format("busy: load {:.1f} on {} cores before the start; figures are disturbed by other work\n",
                         *result.load_1min, result.machine.cpu_cores);
@@ -134,10 +139,10 @@ Result<TuneLock> read_lock(Files& files, const std::string& path) {
   return lock;
 }
 
-Result<TuneResult> tune_with_bar(Context& context, const TuneRequest& request) {
+Result<TuneResult> tune_with_bar(Context& context, const DeviceOptions& device, const TuneRequest& request) {
+  OREE_TRY_ASSIGN(std::unique_ptr<Target> target, open_target(context, device));
   Progress bar("tune", 0);
-  LocalTarget target(context.ports);
-  return tune(context.ports, target, request, [&](std::string_view stage, int64_t done, int64_t total) {
+  return tune(context.ports, *target, request, [&](std::string_view stage, int64_t done, int64_t total) {
     bar.update(done, fmt::format("of {}: {}", total, stage));
   });
 }
@@ -149,7 +154,7 @@ Status run_locked(Context& context, const TuneOptions& options) {
   request.data.open_video = context.open_video;
   request.out_dir = options.out;
   request.cache_dir = "";  // what is remembered proves nothing
-  OREE_TRY_ASSIGN(const TuneResult result, tune_with_bar(context, request));
+  OREE_TRY_ASSIGN(const TuneResult result, tune_with_bar(context, options.device, request));
   const LockVerdict verdict = lock_verdict(lock, result);
   const std::string differences = lock_differences(lock, result);
   Json document = tune_to_json(result);
@@ -188,7 +193,7 @@ Status run_tune(Context& context, TuneOptions options) {
     // Someone who gives calibration data alone means these by "data".
     if (request.data.path.empty()) request.data.path = options.calibration;
   }
-  OREE_TRY_ASSIGN(const TuneResult result, tune_with_bar(context, options.request));
+  OREE_TRY_ASSIGN(const TuneResult result, tune_with_bar(context, options.device, options.request));
   std::string notes;
   for (const std::string& note : variants.notes) notes += "no variant " + note + "\n";
   print_result(context, tune_to_json(result), notes + text_of(result));
@@ -213,6 +218,7 @@ void add_tune(CLI::App& app, Context& context) {
   command->add_option("--images", request.data.images,
                       "Folder of the images of COCO annotations; default: beside them");
   options->judge.add_recipe(*command);
+  options->device.add(*command);
   command->add_option("--goal", options->goal, "latency, size, memory, energy, or pareto (all that nothing beats, too)")
       ->capture_default_str();
   command->add_option("--max-drop", options->max_drop,
