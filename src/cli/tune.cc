@@ -190,6 +190,7 @@ Status run_tune(Context& context, TuneOptions options) {
     request.models.insert(request.models.begin() + 1, variants.floats.begin(), variants.floats.end());
     request.models.insert(request.models.end(), variants.others.begin(), variants.others.end());
     request.layers = variants.layers;
+    request.made_for = variants.made_for;
     // Someone who gives calibration data alone means these by "data".
     if (request.data.path.empty()) request.data.path = options.calibration;
   }

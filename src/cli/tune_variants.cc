@@ -12,7 +12,7 @@
 namespace oree::cli {
 namespace {
 
-constexpr int kVariantsFormat = 1;
+constexpr int kVariantsFormat = 2;
 
 Json names_of(const std::vector<std::string>& paths) {
   Json names = Json::array();
@@ -60,6 +60,8 @@ std::optional<TuneVariants> variants_made(Files& files, const std::string& folde
   for (const Json& note : (*json)["notes"].items()) variants.notes.push_back(note.as_string());
   for (const auto& [name, layers] : (*json)["layers"].members())
     variants.layers[path_join(folder, name)] = layers_from_json(layers);
+  for (const auto& [name, engine] : (*json)["made_for"].members())
+    variants.made_for[path_join(folder, name)] = engine.as_string();
   return variants;
 }
 
@@ -106,14 +108,18 @@ Result<TuneVariants> make_tune_variants(const Ports& ports, const VariantSource&
     auto made = quantize_for_engine(ports, request, engines[i], folder, name);
     if (made.ok()) {
       variants.others.insert(variants.others.end(), made->paths.begin(), made->paths.end());
-      for (size_t k = 0; k < made->paths.size(); ++k) variants.layers[made->paths[k]] = made->layers[k];
+      for (size_t k = 0; k < made->paths.size(); ++k) {
+        variants.layers[made->paths[k]] = made->layers[k];
+        variants.made_for[made->paths[k]] = engines[i];
+      }
     } else if (made.error().code() == Code::kUnsupported) {
       variants.notes.push_back(fmt::format("int8 for {}: {}", engines[i], made.error().message()));
     } else {
       return made.error();
     }
   }
-  Json notes = Json::array(), layers = Json::object();
+  Json notes = Json::array(), layers = Json::object(), made_for = Json::object();
+  for (const auto& [path, engine] : variants.made_for) made_for.set(path_name(path), engine);
   for (const std::string& note : variants.notes) notes.push(note);
   for (const auto& [path, list] : variants.layers) layers.set(path_name(path), layers_to_json(list));
   const Json json = Json()
@@ -122,6 +128,7 @@ Result<TuneVariants> make_tune_variants(const Ports& ports, const VariantSource&
                         .set("floats", names_of(variants.floats))
                         .set("others", names_of(variants.others))
                         .set("layers", layers)
+                        .set("made_for", made_for)
                         .set("notes", notes);
   OREE_TRY(files.write_atomic(path_join(folder, "variants.json"), as_bytes(json.dump(2) + "\n")));
   return variants;

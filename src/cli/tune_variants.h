@@ -27,8 +27,9 @@ struct VariantSource {
 struct TuneVariants {
   std::vector<std::string> floats;  // the float model in the other format
   std::vector<std::string> others;
-  std::vector<std::string> notes;  // what could not be made, and why
-  std::map<std::string, std::vector<TuneLayer>> layers;
+  std::vector<std::string> notes;                        // what could not be made, and why
+  std::map<std::string, std::vector<TuneLayer>> layers;  // of int8 files
+  std::map<std::string, std::string> made_for;           // the same files -> engine
 };
 
 // The float model in the other format and with float16 weights; in integers for each engine that is here. What an

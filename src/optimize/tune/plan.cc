@@ -112,7 +112,11 @@ Result<std::vector<TuneCandidate>> plan_candidates(const TuneRequest& request, c
   for (size_t m = 0; m < request.models.size(); ++m) {
     for (const RuntimeInfo& info : machine.runtimes) {
       if (!request.runtimes.empty() && !contains(request.runtimes, info.name)) continue;
-      if (std::string why = cannot_open(info, machine.formats[m]); !why.empty()) {
+      std::string why = cannot_open(info, machine.formats[m]);
+      if (auto made = request.made_for.find(request.models[m]);
+          why.empty() && made != request.made_for.end() && made->second != info.name)
+        why = fmt::format("the file is made for {}", made->second);
+      if (!why.empty()) {
         Candidate candidate{request.models[m], info.name, {}};
         candidates.push_back(refused(candidate, info.available ? Code::kUnsupported : Code::kUnavailable, why));
         continue;

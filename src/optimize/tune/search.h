@@ -36,7 +36,8 @@ struct FinalEntry {
 // to tell: an empty message).
 std::vector<std::pair<size_t, Error>> drop_from_final(const std::vector<Measurement>& so_far,
                                                       const std::vector<FinalEntry>& entries);
-// Every eligible one that still runs is surely within kTuneTie of the leader, after kTuneRoundsEnough rounds.
+// No eligible one that still runs can be over kTuneTie faster than the leader, after kTuneRoundsEnough rounds; and
+// those that are only shown are known to kTuneNarrow.
 bool final_is_sure(const std::vector<Measurement>& so_far, const std::vector<FinalEntry>& entries);
 
 // Inferences of one turn, so that short ones are not lost in the clock and long ones do not take all day.

@@ -36,8 +36,10 @@ struct TuneLayer {
 };
 
 struct TuneRequest {
-  std::vector<std::string> models;     // variants of one model, the float one first; at least one
-  size_t float_models = 1;             // so many of the first are that float model, in several formats
+  std::vector<std::string> models;  // variants of one model, the float one first; at least one
+  size_t float_models = 1;          // so many of the first are that float model, in several formats
+  // Files that are for one engine, such as one of its int8 dialect: tried in no other.
+  std::map<std::string, std::string> made_for;
   std::optional<Recipe> recipe;        // absent: data are tensors and agreement is over raw outputs
   DatasetSource data;                  // labelled or not; no path: seeded noise (tensors only)
   TuneGoal goal = TuneGoal::kLatency;  // kPareto: as kLatency, and nothing is left out of the final for being slower

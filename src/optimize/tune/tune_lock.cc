@@ -50,7 +50,7 @@ Json request_to_json(const TuneRequest& r) {
   Json threads = Json::array();
   for (int count : r.threads) threads.push(count);
   Json json = Json::object();
-  json.set("models", texts(r.models)).set("float_models", r.float_models);
+  json.set("models", texts(r.models)).set("made_for", texts(r.made_for)).set("float_models", r.float_models);
   json.set("recipe", r.recipe ? recipe_to_json(*r.recipe) : Json())
       .set("data", r.data.path)
       .set("images", r.data.images);
@@ -75,6 +75,7 @@ Result<TuneRequest> request_from_json(const Json& json) {
   TuneRequest r;
   OREE_TRY_ASSIGN(r.models, texts_from(json, "models"));
   if (r.models.empty()) return member_error("models", "is empty");
+  OREE_TRY_ASSIGN(r.made_for, map_from(json, "made_for"));
   OREE_TRY_ASSIGN(const int64_t floats, json.get_int("float_models", 1, static_cast<int64_t>(r.models.size())));
   r.float_models = static_cast<size_t>(floats);
   if (!json["recipe"].is_null()) {

@@ -50,6 +50,16 @@ TEST_CASE("the fastest is found at a small part of the cost of measuring everyth
   CHECK(a->verdict.find("2.50x as fast as openvino's own default") != std::string::npos);
 }
 
+TEST_CASE("a file that is made for one engine is tried in no other") {
+  TuneBench bench({"float.xml", "int8.xml"});
+  bench.target.ms = usual_ms;
+  bench.request.made_for[bench.request.models[1]] = "tflite";
+  auto result = bench.tune();
+  REQUIRE(result.ok());
+  CHECK(chosen_text(*result) == "int8.xml tflite cpu 2 threads f32");
+  CHECK(candidate_of(*result, "int8.xml openvino cpu 1 thread f32").note == "the file is made for tflite");
+}
+
 TEST_CASE("where cores are not alike, threads are tried on the fast ones alone, and that is what is shipped") {
   TuneBench bench;
   bench.target.cores = 8;
