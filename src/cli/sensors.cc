@@ -10,6 +10,7 @@
 #include "cli/context.h"
 #include "cli/power_options.h"
 #include "core/base/text.h"
+#include "model/remote/protocol.h"
 
 namespace oree::cli {
 namespace {
@@ -92,7 +93,7 @@ std::string state_text(const SystemReading& reading) {
 }
 
 Json document_of(const std::vector<Listed>& meters, const SystemReading& reading) {
-  Json power = Json::array(), frequencies = Json::array();
+  Json power = Json::array();
   for (const Listed& m : meters) {
     Json item = Json().set("method", m.info.method).set("covers", m.info.covers).set("watts", m.watts);
     if (m.info.resolution_joules > 0) item.set("resolution_joules", m.info.resolution_joules);
@@ -100,20 +101,11 @@ Json document_of(const std::vector<Listed>& meters, const SystemReading& reading
     if (!m.watts) item.set("not_measurable", m.why_not);
     power.push(item);
   }
-  for (const CpuFrequency& f : reading.frequencies) {
-    frequencies.push(Json()
-                         .set("policy", f.policy)
-                         .set("mhz", f.mhz)
-                         .set("mhz_min", f.mhz_min)
-                         .set("mhz_max", f.mhz_max)
-                         .set("governor", f.governor));
-  }
-  return Json()
-      .set("power_meters", power)
-      .set("temperature_celsius", reading.temperature_celsius)
-      .set("frequencies", frequencies)
-      .set("throttled", reading.throttled)
-      .set("throttle_count", reading.throttle_count);
+  Json document = Json().set("power_meters", power);
+  const Json state = reading_to_json(reading);
+  for (const char* member : {"temperature_celsius", "frequencies", "throttled", "throttle_count"})
+    document.set(member, state[member]);
+  return document;
 }
 
 Status sensors(const Context& context, const std::string& power_meter) {

@@ -18,4 +18,20 @@ std::string bearer_token(const std::map<std::string, std::string>& headers) {
   return std::string(trim(value.substr(kScheme.size())));
 }
 
+int http_status(Code code) {
+  switch (code) {
+    case Code::kUsage:
+    case Code::kInvalid: return 400;
+    case Code::kIntegrity: return 422;
+    case Code::kUnsupported: return 501;
+    case Code::kUnavailable: return 503;
+    case Code::kExhausted: return 507;
+    case Code::kNotFound: return 404;
+    case Code::kConflict: return 409;
+    case Code::kRefused: return 403;
+    case Code::kInternal: return 500;
+  }
+  return 500;
+}
+
 }  // namespace oree

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/base/bytes.h"
+#include "core/base/result.h"
 #include "core/io/files.h"
 
 namespace oree {
@@ -57,5 +58,7 @@ class HttpHandler {
   virtual RequestPlan begin(const ServerRequest& head) = 0;
   virtual void tick() {}  // about once a second, from one thread at a time
 };
+
+int http_status(Code code);  // what an error is to a client: 4xx its own fault, 5xx ours
 
 }  // namespace oree

@@ -26,22 +26,6 @@ bool match(const std::vector<std::string>& pattern, const std::vector<std::strin
   return true;
 }
 
-int status_of(Code code) {
-  switch (code) {
-    case Code::kUsage:
-    case Code::kInvalid: return 400;
-    case Code::kIntegrity: return 422;
-    case Code::kUnsupported: return 501;
-    case Code::kUnavailable: return 503;
-    case Code::kExhausted: return 507;
-    case Code::kNotFound: return 404;
-    case Code::kConflict: return 409;
-    case Code::kRefused: return 403;
-    case Code::kInternal: return 500;
-  }
-  return 500;
-}
-
 }  // namespace
 
 Result<int64_t> Call::number(const std::string& name, int64_t otherwise, int64_t min, int64_t max) const {
@@ -128,7 +112,7 @@ ServerResponse error_response(int status, const std::string& error, const std::s
 }
 
 ServerResponse error_response(const Error& error) {
-  return error_response(status_of(error.code()), code_name(error.code()), error.message());
+  return error_response(http_status(error.code()), code_name(error.code()), error.message());
 }
 
 }  // namespace oree

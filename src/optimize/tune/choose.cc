@@ -14,10 +14,6 @@
 namespace oree {
 namespace {
 
-void note(TuneCandidate& c, const std::string& text) {
-  if (!text.empty()) c.note += (c.note.empty() ? "" : "; ") + text;
-}
-
 bool has_energy(const TuneCandidate& c) { return c.energy && !c.energy->not_measurable; }
 
 double joules_of(const TuneCandidate& c) {
@@ -155,6 +151,15 @@ std::string accuracy_shortfall(const TuneResult& result, const TuneCandidate& c,
                      agreement_text(result.metric, result.min_agreement));
 }
 
+bool accurate_enough(const TuneResult& result, const TuneCandidate& c) {
+  double miss = 0;
+  return accuracy_shortfall(result, c, &miss).empty();
+}
+
+void add_note(TuneCandidate& c, const std::string& text) {
+  if (!text.empty()) c.note += (c.note.empty() ? "" : "; ") + text;
+}
+
 void choose_candidate(TuneResult& result) {
   result.chosen.reset();
   std::vector<std::pair<double, size_t>> misses;
@@ -169,7 +174,7 @@ void choose_candidate(TuneResult& result) {
     const std::string why = out_of_bounds(result, c, &miss);
     c.within_bounds = why.empty();
     if (!why.empty()) {
-      note(c, why);
+      add_note(c, why);
       misses.emplace_back(miss, i);
       continue;
     }

@@ -21,5 +21,8 @@ double goal_value(TuneGoal goal, const TuneCandidate& candidate);
 
 // Is its accuracy enough? "" when it is, else why not; `miss`: by what share, for the nearest misses.
 std::string accuracy_shortfall(const TuneResult& result, const TuneCandidate& candidate, double* miss);
+bool accurate_enough(const TuneResult& result, const TuneCandidate& candidate);
+
+void add_note(TuneCandidate& candidate, const std::string& text);  // behind what is there; nothing for ""
 
 }  // namespace oree

@@ -62,6 +62,7 @@ Status Tuner::describe_models() {
     machine_.formats.push_back(format);
     if (result_.models.contains(model)) return Error(Code::kUsage, model + ": was given twice");
     OREE_TRY_ASSIGN(result_.models[model], model_digest(*ports_.files, model));
+    OREE_TRY_ASSIGN(sizes_[model], model_bytes(*ports_.files, model));
   }
   return {};
 }
@@ -84,16 +85,18 @@ Status Tuner::prepare() {
   OREE_TRY(describe_models());
   if (request.threads.empty()) request.threads = default_threads(machine_.cores);
   OREE_TRY_ASSIGN(result_.candidates, plan_candidates(request, machine_));
-  for (TuneCandidate& c : result_.candidates) {
-    OREE_TRY_ASSIGN(c.size_bytes, model_bytes(*ports_.files, c.measurement.candidate.model));
-  }
+  for (TuneCandidate& c : result_.candidates) c.size_bytes = sizes_.at(c.measurement.candidate.model);
   if (request.reference) {
     result_.reference = *request.reference;
   } else {
     OREE_TRY_ASSIGN(std::string runtime, default_backend(machine_.formats[0]));
     result_.reference = {request.models[0], runtime, {machine_.cores, "", "f32"}};
   }
-  OREE_TRY_ASSIGN(reference_digest_, model_digest(*ports_.files, result_.reference.model));
+  if (auto known = result_.models.find(result_.reference.model); known != result_.models.end()) {
+    reference_digest_ = known->second;
+  } else {
+    OREE_TRY_ASSIGN(reference_digest_, model_digest(*ports_.files, result_.reference.model));
+  }
   OREE_TRY(ports_.files->make_dirs(request.out_dir));
   scratch_ = path_join(request.out_dir, fmt::format(".scratch-{:x}", ports_.random->next_u64()));
   return ports_.files->make_dirs(scratch_);

@@ -81,6 +81,7 @@ class Tuner {
   std::unique_ptr<TuneSamples> samples_;
   std::optional<size_t> lost_in_final_;  // the candidate that failed first when the target went away and came back
   std::string reference_digest_;
+  std::map<std::string, int64_t> sizes_;         // of the models, by path
   std::map<std::string, TuneAnswers> answers_;   // by answers_key
   std::map<std::string, std::string> computed_;  // precision that "default" means, by file, engine, provider
   std::map<std::string, std::vector<ThreadEvidence>> evidence_;  // by engine

@@ -23,8 +23,7 @@ std::vector<size_t> Tuner::finalists() const {
   };
   for (size_t i : by_goal()) {
     const TuneCandidate& c = result_.candidates[i];
-    double miss = 0;
-    if (!c.agreement || !accuracy_shortfall(result_, c, &miss).empty()) continue;
+    if (!c.agreement || !accurate_enough(result_, c)) continue;
     if (wanted.size() < static_cast<size_t>(request.finalists_max) || request.exhaustive) add(i);
   }
   for (size_t i = 0; i < result_.candidates.size(); ++i) {
@@ -55,8 +54,7 @@ bool Tuner::remember_final(const Json& key, const std::vector<size_t>& indices) 
     measured[k].candidate = c.measurement.candidate;
     c.measurement = std::move(measured[k]);
     c.final_round = c.remembered = true;
-    if (const std::string& note = record->items()[k]["note"].as_string(); !note.empty())
-      c.note += (c.note.empty() ? "" : "; ") + note;
+    add_note(c, record->items()[k]["note"].as_string());
   }
   ++result_.cost.remembered;
   return true;
@@ -69,9 +67,8 @@ Status Tuner::measure_final(const std::vector<size_t>& indices) {
   MeasurePlan plan;
   for (size_t i : indices) {
     const TuneCandidate& c = result_.candidates[i];
-    double miss = 0;
     candidates.push_back(c.measurement.candidate);
-    entries.push_back({accuracy_shortfall(result_, c, &miss).empty(), c.engine_default});
+    entries.push_back({accurate_enough(result_, c), c.engine_default});
     plan.runs_each.push_back(turn_runs(c.measurement.latency.p50));
   }
   plan.rounds = request.rounds;
@@ -103,7 +100,7 @@ Status Tuner::measure_final(const std::vector<size_t>& indices) {
     }
     TuneCandidate& c = result_.candidates[indices[k]];
     const std::string note = measured[k].refused ? measured[k].refused->message() : "";
-    if (!note.empty()) c.note += (c.note.empty() ? "" : "; ") + note;
+    add_note(c, note);
     if (dropped) measured[k].refused.reset();
     c.measurement = std::move(measured[k]);
     c.final_round = true;
@@ -148,8 +145,7 @@ void Tuner::measure_energy() {
   std::vector<size_t> order;
   for (size_t i = 0; i < result_.candidates.size(); ++i) {
     const TuneCandidate& c = result_.candidates[i];
-    double miss = 0;
-    if (c.final_round && !c.measurement.refused && accuracy_shortfall(result_, c, &miss).empty()) order.push_back(i);
+    if (c.final_round && !c.measurement.refused && accurate_enough(result_, c)) order.push_back(i);
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return result_.candidates[a].p50() < result_.candidates[b].p50(); });
@@ -159,8 +155,7 @@ void Tuner::measure_energy() {
     say("energy of " + candidate_text(c.measurement.candidate), k, order.size());
     c.energy = target_.energy(request.worker, c.measurement.candidate, samples_->input_path(0), request.seed,
                               request.meter, {});
-    if (c.energy->not_measurable)
-      c.note += (c.note.empty() ? "" : "; ") + std::string("energy not measurable: ") + *c.energy->not_measurable;
+    if (c.energy->not_measurable) add_note(c, "energy not measurable: " + *c.energy->not_measurable);
   }
 }
 

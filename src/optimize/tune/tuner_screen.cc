@@ -287,14 +287,12 @@ Status Tuner::judge() {
     if (late && !c.engine_default && !request.exhaustive &&
         !answers_.contains(answers_key(c.measurement.candidate).dump())) {
       c.skipped = true;
-      c.note += c.note.empty() ? "" : "; ";
-      c.note += "its accuracy was not judged: others that are accurate enough are ahead";
+      add_note(c, "its accuracy was not judged: others that are accurate enough are ahead");
       continue;
     }
     say("accuracy of " + candidate_text(c.measurement.candidate), k, order.size());
     OREE_TRY(judge_one(order[k]));
-    double miss = 0;
-    if (c.measurement.refused || !accuracy_shortfall(result_, c, &miss).empty()) continue;
+    if (c.measurement.refused || !accurate_enough(result_, c)) continue;
     ++good;
     best = std::min(best, value);
   }
