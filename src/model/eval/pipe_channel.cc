@@ -75,7 +75,12 @@ Result<Json> PipeChannel::ask(const Json& command, int64_t timeout_ms) {
 Result<std::unique_ptr<WorkerChannel>> start_channel(const Ports& ports, const WorkerSettings& settings) {
   ProcessSpec spec;
   spec.argv = settings.argv;
-  if (spec.argv.empty()) spec.argv = {ports.processes->own_path(), "worker"};
+  if (spec.argv.empty()) {
+    // The small program beside this one, where it is installed; else this one's own way to be a worker.
+    const std::string own = ports.processes->own_path();
+    const std::string small = own + "-worker";
+    spec.argv = ports.files->exists(small) ? std::vector<std::string>{small} : std::vector<std::string>{own, "worker"};
+  }
   spec.message_pipe = spec.input_pipe = spec.output_pipe = true;
   spec.memory_bytes_max = settings.memory_bytes_max;
   OREE_TRY_ASSIGN(auto process, ports.processes->spawn(spec));
