@@ -65,6 +65,7 @@ namespace {
 struct Contestant {
   std::unique_ptr<Worker> worker;
   int64_t idle_cpu_ms = 0, idle_wall_ms = 0;
+  bool known_memory = false;
 };
 
 void refuse(Contestant& contestant, Measurement& m, const Error& why) {
@@ -74,6 +75,8 @@ void refuse(Contestant& contestant, Measurement& m, const Error& why) {
 
 Status begin(Contestant& contestant, Measurement& m, Target& target, const WorkerSettings& settings,
              const MeasurePlan& plan) {
+  contestant.known_memory = contestant.worker && m.rss_bytes_peak > 0;
+  if (contestant.worker) return contestant.worker->set_input(plan.input_npz, plan.seed);
   OREE_TRY_ASSIGN(contestant.worker, target.start(settings));
   OREE_TRY_ASSIGN(Worker::Opened opened, contestant.worker->open(m.candidate));
   m.load_ms = opened.load_ms;
@@ -87,7 +90,7 @@ Status take_turn(Contestant& contestant, Measurement& m, const MeasurePlan& plan
   OREE_TRY_ASSIGN(Worker::Turn turn, contestant.worker->run(round == 0 ? plan.warmup : plan.warmup_per_round, runs));
   m.round_p50_ms.push_back(summarize_latency(turn.latency_ms).p50);
   m.latency_ms.insert(m.latency_ms.end(), turn.latency_ms.begin(), turn.latency_ms.end());
-  m.rss_bytes_peak = turn.rss_bytes_peak;
+  if (!contestant.known_memory) m.rss_bytes_peak = turn.rss_bytes_peak;
   contestant.idle_cpu_ms += turn.idle_cpu_ms;
   contestant.idle_wall_ms += turn.idle_wall_ms;
   return {};
@@ -114,6 +117,7 @@ std::vector<Measurement> measure(Target& target, Clock& clock, const WorkerSetti
   };
   for (size_t i = 0; i < candidates.size(); ++i) {
     results[i].candidate = candidates[i];
+    if (plan.opened) contestants[i].worker = plan.opened(i, results[i]);
     Status begun = begin(contestants[i], results[i], target, settings, plan);
     if (!begun.ok()) fail(i, begun.error());
   }

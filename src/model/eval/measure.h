@@ -49,6 +49,9 @@ struct MeasurePlan {
   double seconds_max = 0;      // stop starting rounds after this long; 0: no bound. Two rounds run at least.
   uint64_t seed = 1;           // of the order within each round, and of the noise
   std::string input_npz;       // keyed by input name; empty: seeded noise, which says nothing of data-dependent models
+  // A worker that has a candidate open already; null: there is none. `m` is its Measurement: load_ms, facts and the
+  // rest of opening are to be filled in, and with a peak memory it keeps that one.
+  std::function<std::unique_ptr<Worker>(size_t index, Measurement& m)> opened;
   // After each round: indices to drop, and why; empty function: none.
   std::function<std::vector<std::pair<size_t, Error>>(const std::vector<Measurement>& so_far, int round)> drop;
   std::function<bool(const std::vector<Measurement>& so_far)> enough;  // after each round: true ends it all

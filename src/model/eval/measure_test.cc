@@ -122,6 +122,29 @@ TEST_CASE("the worker answers wrong commands with an error and lives on") {
   }
 }
 
+TEST_CASE("tensors of several samples find their own again; what belongs to none is refused") {
+  NamedTensors both;
+  for (size_t i : {1, 0}) {
+    Tensor t(Dtype::kFloat32, {2});
+    t.as<float>()[0] = static_cast<float>(i);
+    both.push_back({sample_name(i, "a/b"), t});
+  }
+  auto samples = split_samples(both, 2);
+  REQUIRE(samples.ok());
+  for (size_t i : {0, 1}) {
+    REQUIRE((*samples)[i].size() == 1);
+    CHECK((*samples)[i][0].name == "a/b");
+    CHECK((*samples)[i][0].tensor.as<float>()[0] == static_cast<float>(i));
+  }
+  CHECK_FALSE(split_samples(both, 3).ok());
+  for (const char* name : {"2/a", "a", "/a", "-1/a", "0", "0x/a"}) {
+    CAPTURE(name);
+    auto refused = split_samples({{name, Tensor(Dtype::kFloat32, {1})}}, 1);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().message().find(name) != std::string::npos);
+  }
+}
+
 TEST_CASE("the worker's loop answers line by line until its input ends") {
   PosixPorts posix;
   int in[2], out[2];

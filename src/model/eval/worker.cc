@@ -14,6 +14,7 @@
 #include "model/eval/candidate.h"
 #include "model/eval/measure.h"
 #include "model/eval/noise.h"
+#include "model/eval/worker_client.h"
 #include "model/runtime/files/real_values.h"
 #include "model/runtime/registry.h"
 #include "model/runtime/runtime_info.h"
@@ -183,11 +184,30 @@ Result<Json> WorkerCore::State::outputs(const Json& command) {
   if (!session) return Error(Code::kUsage, "no model is open");
   OREE_TRY_ASSIGN(std::string in, command.get_string("input"));
   OREE_TRY_ASSIGN(std::string out, command.get_string("output"));
+  const bool several = command.find("samples") != nullptr;
+  const bool reals = command["reals"].as_bool(false);
+  int64_t count = 1;
+  if (several) {
+    OREE_TRY_ASSIGN(count, command.get_int("samples", 1, kSamplesPerCommandMax));
+  }
   OREE_TRY_ASSIGN(Bytes file, ports.files->read(in, kModelBytesMax));
   auto tensors = read_npz(file);
   if (!tensors.ok()) return tensors.error().within(in);
-  OREE_TRY_ASSIGN(NamedTensors results, session->run(*tensors));
-  if (command["reals"].as_bool(false)) make_real(results, session->outputs());
+  std::vector<NamedTensors> samples;
+  if (several) {
+    OREE_TRY_ASSIGN(samples, split_samples(std::move(*tensors), static_cast<size_t>(count)));
+  } else {
+    samples.push_back(std::move(*tensors));
+  }
+  NamedTensors results;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    OREE_TRY_ASSIGN(NamedTensors own, session->run(samples[i]));
+    if (reals) make_real(own, session->outputs());
+    for (NamedTensor& t : own) {
+      if (several) t.name = sample_name(i, t.name);
+      results.push_back(std::move(t));
+    }
+  }
   OREE_TRY_ASSIGN(Bytes written, write_npz(results));
   OREE_TRY_ASSIGN(auto target, ports.files->create(out));
   OREE_TRY(target->write(written));

@@ -5,6 +5,7 @@
 //   {"cmd":"input","npz":PATH|"","seed":N}                                          -> {}
 //   {"cmd":"run","warmup":K,"runs":N}                                               -> latency_us [N], rss, idle CPU
 //   {"cmd":"outputs","input":PATH,"output":PATH,"reals":true}                       -> {}
+//   {"cmd":"outputs", …, "samples":N}: N in one file, tensors named "0/x", "1/x" …, and so the outputs
 //   {"cmd":"runtimes"}                                                              -> runtimes: RuntimeInfo of each
 //
 // Every answer has "ok": true, or "error": {"code", "message"}. The end of its input ends it. The parent's end is

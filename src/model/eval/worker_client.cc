@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/eval/worker_client.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
+
 #include "model/eval/pipe_channel.h"
 
 namespace oree {
@@ -77,6 +81,32 @@ Status Worker::outputs(const std::string& input_npz, const std::string& output_n
   auto reply = ask(Json().set("cmd", "outputs").set("input", input_npz).set("output", output_npz).set("reals", reals),
                    settings_.run_timeout_ms);
   return reply.ok() ? Status() : Status(reply.error());
+}
+
+Status Worker::outputs_of(size_t samples, const std::string& input_npz, const std::string& output_npz, bool reals) {
+  const auto count = static_cast<int64_t>(samples);
+  const Json command =
+      Json().set("cmd", "outputs").set("input", input_npz).set("output", output_npz).set("reals", reals);
+  auto reply = ask(Json(command).set("samples", count), count * settings_.run_timeout_ms);
+  return reply.ok() ? Status() : Status(reply.error());
+}
+
+std::string sample_name(size_t index, std::string_view name) { return fmt::format("{}/{}", index, name); }
+
+Result<std::vector<NamedTensors>> split_samples(NamedTensors tensors, size_t count) {
+  std::vector<NamedTensors> samples(count);
+  for (NamedTensor& t : tensors) {
+    size_t index = count;
+    const char* end = t.name.data() + t.name.size();
+    auto [rest, error] = std::from_chars(t.name.data(), end, index);
+    if (error != std::errc() || rest == end || *rest != '/' || index >= count)
+      return Error(Code::kInvalid, fmt::format("expected tensors of samples 0 to {}, found '{}'", count - 1, t.name));
+    samples[index].push_back({std::string(rest + 1, end), std::move(t.tensor)});
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (samples[i].empty()) return Error(Code::kInvalid, fmt::format("sample {} of {} has no tensor", i, count));
+  }
+  return samples;
 }
 
 }  // namespace oree

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/io/ports.h"
@@ -59,6 +60,8 @@ class Worker {
   // One inference, inputs read from and outputs written to npz files.
   // `reals`: integers that stand for reals are written as float32.
   Status outputs(const std::string& input_npz, const std::string& output_npz, bool reals = false);
+  // `samples` inferences, of tensors that are named by sample_name(). All or none.
+  Status outputs_of(size_t samples, const std::string& input_npz, const std::string& output_npz, bool reals = false);
 
  private:
   Result<Json> ask(const Json& command, int64_t timeout_ms);
@@ -67,5 +70,11 @@ class Worker {
   WorkerSettings settings_;
 };
 inline constexpr int kTurnRunsMax = 2000;
+inline constexpr int64_t kSamplesPerCommandMax = 256;
+
+// Of tensor `name` of sample `index` of several in one npz: "3/images".
+std::string sample_name(size_t index, std::string_view name);
+// The tensors of each of `count` samples, by their own names again. kInvalid: one has none, or a name is of no sample.
+Result<std::vector<NamedTensors>> split_samples(NamedTensors tensors, size_t count);
 
 }  // namespace oree

@@ -11,7 +11,7 @@
 namespace oree {
 namespace {
 
-constexpr int kCacheFormat = 1;
+constexpr int kCacheFormat = 2;
 constexpr size_t kFiguresMax = 1 << 20;
 
 Json figures(const std::vector<double>& values) {
@@ -98,7 +98,8 @@ Json answers_record(const TuneAnswers& answers) {
   return Json()
       .set("agreement", agreement_to_json(answers.agreement))
       .set("counts", counts)
-      .set("complete", answers.complete);
+      .set("complete", answers.complete)
+      .set("lost", answers.lost);
 }
 
 Result<TuneAnswers> answers_from_record(const Json& json) {
@@ -116,6 +117,7 @@ Result<TuneAnswers> answers_from_record(const Json& json) {
   a.max_abs_error = ratio((*agreement)["max_abs_error"]);
   a.max_relative_error = ratio((*agreement)["max_relative_error"]);
   OREE_TRY_ASSIGN(answers.complete, json.get_bool("complete"));
+  OREE_TRY_ASSIGN(answers.lost, json.get_bool("lost"));
   OREE_TRY_ASSIGN(const std::vector<double> counts, figures_from(json, "counts"));
   if (counts.size() % 3 != 0) return member_error("counts", "must hold three numbers a sample");
   for (size_t i = 0; i < counts.size(); i += 3) {

@@ -73,6 +73,7 @@ TEST_CASE("a measurement and answers come back as they went; nonsense is refused
   answers.agreement = {"top1", 0.75, 0.5, 0.9, 4, 0, std::numeric_limits<double>::infinity(), 1, 0, 0};
   answers.counts = {{1, 0, 0}, {0, 1, 1}, {1, 0, 0}, {1, 0, 0}};
   answers.complete = false;
+  answers.lost = true;
   auto again = answers_from_record(answers_record(answers));
   REQUIRE(again.ok());
   CHECK(again->agreement.sqnr_db == std::numeric_limits<double>::infinity());
@@ -80,6 +81,7 @@ TEST_CASE("a measurement and answers come back as they went; nonsense is refused
   CHECK(again->counts.size() == 4);
   CHECK(again->counts[1].false_negatives == 1);
   CHECK_FALSE(again->complete);
+  CHECK(again->lost);
   CHECK_FALSE(answers_from_record(answers_record(answers).set("counts", Json().push(1))).ok());
   CHECK_FALSE(answers_from_record(answers_record(answers).set("agreement", 3)).ok());
 }

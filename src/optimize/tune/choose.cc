@@ -21,7 +21,8 @@ double joules_of(const TuneCandidate& c) {
 }
 
 // Why a measured candidate is out, "" when it is in; and by what share it misses, the worst bound counting.
-std::string out_of_bounds(const TuneResult& result, const TuneCandidate& c, double* miss) {
+// With `hoping`, accuracy is not a reason while nobody knows it.
+std::string out_of_bounds(const TuneResult& result, const TuneCandidate& c, double* miss, bool hoping = false) {
   const TuneRequest& request = result.request;
   std::vector<std::string> reasons;
   *miss = 0;
@@ -50,7 +51,7 @@ std::string out_of_bounds(const TuneResult& result, const TuneCandidate& c, doub
     }
   }
   // The accuracy of what is out anyway need not have been judged.
-  if (c.agreement || reasons.empty()) {
+  if ((c.agreement || reasons.empty()) && !(hoping && may_be_accurate_enough(result, c))) {
     if (std::string why = accuracy_shortfall(result, c, miss); !why.empty()) reasons.insert(reasons.begin(), why);
   }
   return fmt::format("{}", fmt::join(reasons, "; "));
@@ -138,6 +139,10 @@ double goal_value(TuneGoal goal, const TuneCandidate& c) {
 
 std::string accuracy_shortfall(const TuneResult& result, const TuneCandidate& c, double* miss) {
   if (!c.agreement) return "its agreement with the reference could not be measured";
+  if (c.as_float && c.glimpsed) return "";
+  if (c.glimpsed)
+    return fmt::format("its accuracy was looked at on {} of {} samples: others that are accurate enough are ahead",
+                       c.agreement->samples, result.samples);
   if (result.request.drop_max) {
     if (c.as_float) return "";
     if (!c.accuracy) return "its accuracy could not be measured";
@@ -154,6 +159,21 @@ std::string accuracy_shortfall(const TuneResult& result, const TuneCandidate& c,
 bool accurate_enough(const TuneResult& result, const TuneCandidate& c) {
   double miss = 0;
   return accuracy_shortfall(result, c, &miss).empty();
+}
+
+bool may_be_accurate_enough(const TuneResult& result, const TuneCandidate& c) {
+  return accurate_enough(result, c) || (c.agreement && c.glimpsed);
+}
+
+std::optional<size_t> front_runner(const TuneResult& result) {
+  std::optional<size_t> best;
+  for (size_t i = 0; i < result.candidates.size(); ++i) {
+    const TuneCandidate& c = result.candidates[i];
+    double miss = 0;
+    if (c.measurement.refused || !c.final_round || !out_of_bounds(result, c, &miss, true).empty()) continue;
+    if (!best || better(result.request.goal, c, result.candidates[*best])) best = i;
+  }
+  return best;
 }
 
 void add_note(TuneCandidate& c, const std::string& text) {

@@ -22,6 +22,11 @@ double goal_value(TuneGoal goal, const TuneCandidate& candidate);
 // Is its accuracy enough? "" when it is, else why not; `miss`: by what share, for the nearest misses.
 std::string accuracy_shortfall(const TuneResult& result, const TuneCandidate& candidate, double* miss);
 bool accurate_enough(const TuneResult& result, const TuneCandidate& candidate);
+// Or nobody knows: only its first samples were looked at.
+bool may_be_accurate_enough(const TuneResult& result, const TuneCandidate& candidate);
+
+// Who would be chosen if everybody were accurate enough who may be; none: nobody is within the other bounds.
+std::optional<size_t> front_runner(const TuneResult& result);
 
 void add_note(TuneCandidate& candidate, const std::string& text);  // behind what is there; nothing for ""
 

@@ -20,10 +20,13 @@ struct RoundRatio {
 };
 RoundRatio round_ratio(std::span<const double> first, std::span<const double> second, double confidence = 0.95);
 
+inline constexpr double kGlanceDoubt = 1.25;     // a glance may be off by so much: who is slower than that can't win
 inline constexpr double kTuneTie = 0.01;         // medians this near each other are a tie
 inline constexpr size_t kTuneRoundsMin = 6;      // before anything is dropped
 inline constexpr size_t kTuneRoundsEnough = 10;  // before the final may end
-inline constexpr double kTuneNarrow = 0.02;      // an engine's default needs no better interval than this, either way
+inline constexpr double kTuneNarrow = 0.05;      // an engine's default needs no better interval than this, either way
+
+inline constexpr double kTuneMemoryShare = 0.6;  // of the target's, for candidates that are open at the same time
 
 // Who runs in the final.
 struct FinalEntry {

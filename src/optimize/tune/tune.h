@@ -5,7 +5,8 @@
 // tune` and `oree ship`. Writes only into out_dir and the cache.
 //
 // How it spends its time: each candidate is opened and run briefly; fewer threads only where that may still win;
-// accuracy is judged from the fastest on, once for all thread counts; the final ends as soon as the answer is sure.
+// accuracy is judged from the fastest on, once for all thread counts, and to the end only of who would be chosen; the
+// final ends as soon as the answer is sure.
 #pragma once
 
 #include <functional>
@@ -81,6 +82,7 @@ struct TuneCandidate {
   std::optional<Agreement> agreement;   // with the reference
   std::optional<PairedTest> accuracy;   // with drop_max
   bool as_float = false;                // its outputs are the reference's to within rounding: there is no drop to prove
+  bool glimpsed = false;                // agreement and accuracy are of the first samples alone
   int64_t size_bytes = 0;               // of the model's files
   std::optional<double> drift_free_ms;  // median of the final, corrected for what slowed all (thermal.h)
   std::optional<EnergyEstimate> energy;                                           // of finalists, when it was asked for

@@ -14,7 +14,10 @@ Json candidate_record(const TuneCandidate& c) {
   json.set("measured", c.measurement.latency.count == 0 ? "no" : c.final_round ? "final" : "screening");
   if (c.drift_free_ms) json.set("drift_free_ms", *c.drift_free_ms);
   if (c.energy) json.set("energy", c.energy->to_json());
-  json.set("size_bytes", c.size_bytes).set("as_float", c.as_float).set("skipped", c.skipped);
+  json.set("size_bytes", c.size_bytes)
+      .set("as_float", c.as_float)
+      .set("glimpsed", c.glimpsed)
+      .set("skipped", c.skipped);
   json.set("remembered", c.remembered).set("engine_default", c.engine_default);
   return json.set("within_bounds", c.within_bounds).set("pareto", c.pareto).set("note", c.note);
 }

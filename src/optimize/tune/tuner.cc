@@ -50,6 +50,7 @@ Status Tuner::describe_target() {
   for (const RuntimeInfo& info : machine_.runtimes) {
     if (info.available) result_.engines[info.name] = info.version;
   }
+  open_ = OpenWorkers(static_cast<int64_t>(kTuneMemoryShare * static_cast<double>(target.machine.memory_total_bytes)));
   OREE_TRY_ASSIGN(const SystemReading reading, target_.read());
   result_.load_1min = reading.load_1min;
   return {};
@@ -107,10 +108,18 @@ Status Tuner::run_reference() {
   OREE_TRY_ASSIGN(auto worker, target_.start(request.worker));
   auto opened = worker->open(result_.reference);
   if (!opened.ok()) return opened.error().within("the reference, " + candidate_text(result_.reference, true));
-  TuneSamples::Settings settings{
-      request.data, result_.metric, request.score_min, request.iou_min, static_cast<size_t>(request.samples_max),
-      request.seed, request.recipe};
-  OREE_TRY_ASSIGN(samples_, TuneSamples::make(*ports_.files, settings, scratch_, *worker, *opened,
+  TuneSamples::Settings settings{request.data,
+                                 result_.metric,
+                                 request.score_min,
+                                 request.iou_min,
+                                 static_cast<size_t>(request.samples_max),
+                                 request.seed,
+                                 request.recipe,
+                                 {},
+                                 {}};
+  if (!request.exhaustive && request.drop_max) settings.drop_max = request.drop_max;
+  if (!request.exhaustive && !request.drop_max) settings.agreement_min = result_.min_agreement;
+  OREE_TRY_ASSIGN(samples_, TuneSamples::make(*ports_.files, *ports_.clock, settings, scratch_, *worker, *opened,
                                               [&](size_t done, size_t all) { say("reference", done, all); }));
   return {};
 }
@@ -183,7 +192,8 @@ Json Tuner::answers_key(const Candidate& c) const {
       .set("options", session_options_to_json(options))
       .set("reference", reference_digest_ + " " + result_.reference.runtime)
       .set("data", samples_->digest())
-      .set("drop_max", result_.request.drop_max);
+      .set("drop_max", result_.request.drop_max)
+      .set("agreement_min", result_.min_agreement);
 }
 
 std::optional<Json> Tuner::find_times(const Json& key) const {
@@ -215,12 +225,14 @@ Result<TuneResult> Tuner::run() {
   OREE_TRY(judge());
   const double judged = seconds();
   OREE_TRY(run_final());
-  result_.cost.screening_seconds = screened - start;
-  result_.cost.accuracy_seconds = judged - screened;
   const double raced = seconds();
+  OREE_TRY(settle());
+  result_.cost.screening_seconds = screened - start;
+  const double settled = seconds();
+  result_.cost.accuracy_seconds = judged - screened + settled - raced;
   result_.cost.final_seconds = raced - judged;
   measure_energy();
-  result_.cost.energy_seconds = seconds() - raced;
+  result_.cost.energy_seconds = seconds() - settled;
   choose_candidate(result_);
   OREE_TRY(write_results());
   return std::move(result_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tuner: one run of tune(), its state and its steps in their order. Files: tuner.cc what is known before anything runs,
-// tuner_screen.cc each candidate briefly and its accuracy, tuner_final.cc the finalists in turns.
+// tuner_screen.cc each candidate briefly, tuner_judge.cc its accuracy, tuner_final.cc the finalists in turns.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 
 #include "optimize/tune/cache.h"
 #include "optimize/tune/choose.h"
+#include "optimize/tune/open_workers.h"
 #include "optimize/tune/plan.h"
 #include "optimize/tune/search.h"
 
@@ -52,14 +53,30 @@ class Tuner {
   bool too_large(TuneCandidate& candidate) const;
   void same_computation(TuneCandidate& candidate, const std::string& precision);
   Status screen_fewer_threads();
-  Status judge();
-  Status judge_one(size_t index);
-  void use_answers(TuneCandidate& candidate, const TuneAnswers& answers) const;
+  void keep_open(size_t index, std::unique_ptr<Worker> worker);
   // Runs `attempt` for one candidate; when the target goes away meanwhile and comes back, once more. A failure of the
   // candidate's own refuses it; an Error ends the tune.
   Status tried(TuneCandidate& candidate, const std::function<Status()>& attempt);
   double best_latency() const;
   std::vector<size_t> by_goal() const;  // those with figures that may still win, the best by the goal first
+
+  // tuner_judge.cc
+  // How far the answers of one computation, whatever its threads, were looked at.
+  struct Judged {
+    std::optional<TuneJudging> way;                                                   // where it halted
+    std::optional<TuneAnswers> answers;                                               // of so far
+    bool settled() const { return answers && (answers->complete || answers->lost); }  // nothing is left to look at
+    size_t seen() const { return answers ? static_cast<size_t>(answers->agreement.samples) : 0; }
+  };
+  Status judge();
+  Status first_look(size_t index);
+  Status judge_whole(size_t index);
+  Status look(size_t index, size_t samples);
+  void recall(Judged& judged, const Candidate& candidate, const Json& key);
+  void use_answers(TuneCandidate& candidate, const Judged& judged) const;
+  bool accuracy_of_all() const;  // by this goal more than the fastest must be known
+  // After the final: whoever would be chosen is judged on all samples first.
+  Status settle();
 
   // tuner_final.cc
   std::vector<size_t> finalists() const;
@@ -81,8 +98,9 @@ class Tuner {
   std::unique_ptr<TuneSamples> samples_;
   std::optional<size_t> lost_in_final_;  // the candidate that failed first when the target went away and came back
   std::string reference_digest_;
-  std::map<std::string, int64_t> sizes_;         // of the models, by path
-  std::map<std::string, TuneAnswers> answers_;   // by answers_key
+  std::map<std::string, int64_t> sizes_;  // of the models, by path
+  std::map<std::string, Judged> judged_;  // by answers_key
+  OpenWorkers open_;
   std::map<std::string, std::string> computed_;  // precision that "default" means, by file, engine, provider
   std::map<std::string, std::vector<ThreadEvidence>> evidence_;  // by engine
 };

@@ -10,7 +10,15 @@ namespace oree {
 namespace {
 
 constexpr size_t kEnergyCandidates = 4;  // each takes a good quarter of a minute
-constexpr double kMemoryShare = 0.6;     // of the target's, for finalists that live at the same time
+
+// What stays of a screening when its worker goes on in the final: all but the times.
+Measurement measured_alone(const Measurement& screened) {
+  Measurement m = screened;
+  m.latency_ms.clear();
+  m.round_p50_ms.clear();
+  m.latency = {};
+  return m;
+}
 
 }  // namespace
 
@@ -23,14 +31,14 @@ std::vector<size_t> Tuner::finalists() const {
   };
   for (size_t i : by_goal()) {
     const TuneCandidate& c = result_.candidates[i];
-    if (!c.agreement || !accurate_enough(result_, c)) continue;
+    if (!c.agreement || !may_be_accurate_enough(result_, c)) continue;
     if (wanted.size() < static_cast<size_t>(request.finalists_max) || request.exhaustive) add(i);
   }
   for (size_t i = 0; i < result_.candidates.size(); ++i) {
     const TuneCandidate& c = result_.candidates[i];
     if (c.engine_default && !c.measurement.refused && c.agreement) add(i);
   }
-  double room = kMemoryShare * static_cast<double>(result_.machine.memory_total_bytes);
+  double room = kTuneMemoryShare * static_cast<double>(result_.machine.memory_total_bytes);
   for (size_t i : wanted) {
     room -= static_cast<double>(result_.candidates[i].measurement.rss_bytes_peak);
     if (room < 0 && result_.machine.memory_total_bytes > 0 && !chosen.empty()) break;
@@ -68,23 +76,31 @@ Status Tuner::measure_final(const std::vector<size_t>& indices) {
   for (size_t i : indices) {
     const TuneCandidate& c = result_.candidates[i];
     candidates.push_back(c.measurement.candidate);
-    entries.push_back({accurate_enough(result_, c), c.engine_default});
+    entries.push_back({may_be_accurate_enough(result_, c), c.engine_default});
     plan.runs_each.push_back(turn_runs(c.measurement.latency.p50));
   }
   plan.rounds = request.rounds;
+  plan.warmup = 3;
+  plan.warmup_per_round = 1;  // it fills the caches, which is what the others took away
   plan.seed = request.seed;
-  plan.input_npz = samples_->input_path(0);
+  plan.input_npz = samples_->input_path();
   // By another goal than speed who is slower may still be the best; all are wanted for a Pareto front.
   if (request.goal == TuneGoal::kLatency && !request.exhaustive) {
     plan.drop = [&](const std::vector<Measurement>& so_far, int) { return drop_from_final(so_far, entries); };
     plan.enough = [&](const std::vector<Measurement>& so_far) { return final_is_sure(so_far, entries); };
   }
+  plan.opened = [&](size_t k, Measurement& m) {
+    std::unique_ptr<Worker> worker = open_.take(indices[k]);
+    if (worker) m = measured_alone(result_.candidates[indices[k]].measurement);
+    return worker;
+  };
   std::optional<size_t> first_failed;
   plan.failed = [&](size_t k) { first_failed = first_failed.value_or(indices[k]); };
   plan.progress = [&](int done, int total) {
     say("final", static_cast<size_t>(done), static_cast<size_t>(total));
     if (auto reading = target_.read(); reading.ok()) result_.thermal.add(*reading, ports_.clock->monotonic_ns());
   };
+  open_.end_except(indices);
   std::vector<Measurement> measured = measure(target_, *ports_.clock, request.worker, candidates, plan);
   Json record = Json::array();
   bool whole = true;
@@ -93,6 +109,7 @@ Status Tuner::measure_final(const std::vector<size_t>& indices) {
     if (measured[k].refused && !dropped) {
       OREE_TRY_ASSIGN(const bool was_away, target_.recover(request.wait_ms));
       if (was_away) {
+        open_.end_all();
         lost_in_final_ = first_failed;
         return Error(Code::kUnavailable, "the target went away during the final: " + measured[k].refused->message());
       }
@@ -153,7 +170,7 @@ void Tuner::measure_energy() {
   for (size_t k = 0; k < order.size(); ++k) {
     TuneCandidate& c = result_.candidates[order[k]];
     say("energy of " + candidate_text(c.measurement.candidate), k, order.size());
-    c.energy = target_.energy(request.worker, c.measurement.candidate, samples_->input_path(0), request.seed,
+    c.energy = target_.energy(request.worker, c.measurement.candidate, samples_->input_path(), request.seed,
                               request.meter, {});
     if (c.energy->not_measurable) add_note(c, "energy not measurable: " + *c.energy->not_measurable);
   }

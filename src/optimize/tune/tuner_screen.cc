@@ -13,8 +13,6 @@ constexpr int kGlanceWarmup = 2;
 constexpr int kGlanceRunsFirst = 3;
 constexpr double kGlanceMs = 120;  // of computing, in all
 constexpr int kGlanceRunsMax = 15;
-constexpr double kGlanceDoubt = 1.25;  // a glance may be off by so much: who is slower than that can't win
-constexpr double kAsFloatDb = 80;      // float32 in another engine: 100 to 130 dB; bfloat16: 30 to 50
 
 std::string computed_key(const Candidate& c) { return c.model + "|" + c.runtime + "|" + c.options.provider; }
 
@@ -24,6 +22,7 @@ Status Tuner::tried(TuneCandidate& candidate, const std::function<Status()>& att
   Status status = attempt();
   for (int again = 0; !status.ok(); ++again) {
     OREE_TRY_ASSIGN(const bool was_away, target_.recover(result_.request.wait_ms));
+    if (was_away) open_.end_all();
     if (!was_away || again == 1) {
       const std::string away = was_away ? "the target went away twice while it ran; the last time: " : "";
       candidate.measurement.refused = Error(status.error().code(), away + status.error().message());
@@ -66,7 +65,7 @@ bool Tuner::remember_glance(TuneCandidate& c) {
 // Alone on the target: can it run at all, and roughly how fast?
 Status Tuner::glance(TuneCandidate& candidate, Worker& worker) {
   Measurement& m = candidate.measurement;
-  OREE_TRY(worker.set_input(samples_->input_path(0), result_.request.seed));
+  OREE_TRY(worker.set_input(samples_->input_path(), result_.request.seed));
   OREE_TRY_ASSIGN(Worker::Turn turn, worker.run(kGlanceWarmup, kGlanceRunsFirst));
   m.latency_ms = turn.latency_ms;
   const double each = summarize_latency(m.latency_ms).p50;
@@ -82,14 +81,26 @@ Status Tuner::glance(TuneCandidate& candidate, Worker& worker) {
   return {};
 }
 
+// For its accuracy and the final. What measures everything does so the plain way.
+void Tuner::keep_open(size_t index, std::unique_ptr<Worker> worker) {
+  const TuneCandidate& c = result_.candidates[index];
+  if (result_.request.exhaustive) return;
+  const bool by_latency = result_.request.goal == TuneGoal::kLatency;
+  const double best = best_latency() * kGlanceDoubt;
+  if (by_latency) open_.end_worse_than(best);
+  if (!by_latency || c.measurement.latency.p50 <= best)
+    open_.keep(index, std::move(worker), goal_value(result_.request.goal, c), c.measurement.rss_bytes_peak);
+}
+
 Status Tuner::screen_one(size_t index) {
   TuneCandidate& c = result_.candidates[index];
   Measurement& m = c.measurement;
   if (m.refused || too_large(c)) return {};
   if (!remember_glance(c)) {
     ++result_.cost.opened;
+    std::unique_ptr<Worker> worker;
     auto attempt = [&]() -> Status {
-      OREE_TRY_ASSIGN(auto worker, target_.start(result_.request.worker));
+      OREE_TRY_ASSIGN(worker, target_.start(result_.request.worker));
       OREE_TRY_ASSIGN(Worker::Opened opened, worker->open(m.candidate));
       m.load_ms = opened.load_ms;
       m.facts = opened.facts;
@@ -98,7 +109,10 @@ Status Tuner::screen_one(size_t index) {
       return glance(c, *worker);
     };
     OREE_TRY(tried(c, attempt));
-    if (!m.refused) keep_times(speed_key(m.candidate), measurement_record(m));
+    if (!m.refused) {
+      keep_times(speed_key(m.candidate), measurement_record(m));
+      keep_open(index, std::move(worker));
+    }
   }
   if (m.refused) return {};
   auto told = m.facts.find("precision");
@@ -130,7 +144,8 @@ Status Tuner::screen() {
     // The explicit one is what is shipped: it means the same on an engine of another mind. It takes the figures over.
     auto meant = computed_.find(computed_key(c.measurement.candidate));
     if (meant == computed_.end()) continue;
-    for (TuneCandidate& explicit_one : all) {
+    for (size_t i = 0; i < all.size(); ++i) {
+      TuneCandidate& explicit_one = all[i];
       Candidate wanted = c.measurement.candidate;
       wanted.options.precision = meant->second;
       if (!(explicit_one.measurement.candidate == wanted) || explicit_one.measurement.refused) continue;
@@ -143,6 +158,7 @@ Status Tuner::screen() {
       c.measurement.candidate.options.precision = "default";
       c.remembered = false;
       std::swap(c.engine_default, explicit_one.engine_default);
+      open_.rename(order[k], i);
       same_computation(c, meant->second);
     }
   }
@@ -228,75 +244,6 @@ std::vector<size_t> Tuner::by_goal() const {
     return u != v ? u < v : x.measurement.latency.p50 < y.measurement.latency.p50;
   });
   return order;
-}
-
-void Tuner::use_answers(TuneCandidate& c, const TuneAnswers& answers) const {
-  const TuneRequest& request = result_.request;
-  c.agreement = answers.agreement;
-  c.as_float = answers.complete && answers.agreement.sqnr_db >= kAsFloatDb;
-  if (!request.drop_max || answers.counts.empty()) return;
-  c.accuracy = paired_test(std::span(samples_->reference_counts()).first(answers.counts.size()), answers.counts,
-                           *request.drop_max, request.confidence, request.seed);
-}
-
-Status Tuner::judge_one(size_t index) {
-  TuneCandidate& c = result_.candidates[index];
-  const Json key = answers_key(c.measurement.candidate);
-  const std::string name = key.dump();
-  if (!answers_.contains(name)) {
-    if (std::optional<Json> record = cache_.find(key)) {
-      if (auto answers = answers_from_record(*record); answers.ok()) {
-        answers_.emplace(name, std::move(*answers));
-        ++result_.cost.remembered;
-      }
-    }
-  }
-  if (!answers_.contains(name)) {
-    ++result_.cost.judged;
-    const std::optional<double> bound = result_.request.exhaustive ? std::nullopt : result_.request.drop_max;
-    auto attempt = [&]() -> Status {
-      OREE_TRY_ASSIGN(auto worker, target_.start(result_.request.worker));
-      if (auto opened = worker->open(c.measurement.candidate); !opened.ok()) return opened.error();
-      auto answers = samples_->answers(*worker, bound);
-      if (!answers.ok()) return answers.error().within("its answers");
-      // What is not finite has no place in JSON; it is judged again next time.
-      if (answers->agreement.sqnr_db > -std::numeric_limits<double>::infinity())
-        cache_.put(key, answers_record(*answers));
-      answers_.emplace(name, std::move(*answers));
-      return {};
-    };
-    OREE_TRY(tried(c, attempt));
-  }
-  if (auto found = answers_.find(name); found != answers_.end()) use_answers(c, found->second);
-  return {};
-}
-
-// From the best by the goal on, until there are enough that may win, or the next are too slow to. Engines' own defaults
-// always: what is compared with them must be as accurate.
-Status Tuner::judge() {
-  const TuneRequest& request = result_.request;
-  const std::vector<size_t> order = by_goal();
-  size_t good = 0;
-  double best = std::numeric_limits<double>::infinity();  // by the goal, of those within the bound
-  for (size_t k = 0; k < order.size(); ++k) {
-    TuneCandidate& c = result_.candidates[order[k]];
-    const double value = goal_value(request.goal, c);
-    // The slower may take less energy, and belongs to a Pareto front.
-    const bool by_value = request.goal != TuneGoal::kPareto && request.goal != TuneGoal::kEnergy;
-    const bool late = good >= static_cast<size_t>(request.finalists_max) || (by_value && value > best * kGlanceDoubt);
-    if (late && !c.engine_default && !request.exhaustive &&
-        !answers_.contains(answers_key(c.measurement.candidate).dump())) {
-      c.skipped = true;
-      add_note(c, "its accuracy was not judged: others that are accurate enough are ahead");
-      continue;
-    }
-    say("accuracy of " + candidate_text(c.measurement.candidate), k, order.size());
-    OREE_TRY(judge_one(order[k]));
-    if (c.measurement.refused || !accurate_enough(result_, c)) continue;
-    ++good;
-    best = std::min(best, value);
-  }
-  return {};
 }
 
 }  // namespace oree
