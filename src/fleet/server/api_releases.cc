@@ -58,8 +58,7 @@ Result<Peek> peek_bundle(ReadFile& file, const Release& release) {
 
 ServerResponse post_release(Fleet& fleet, const Call& call) {
   OREE_ANSWER(Release release, call.read(release_from_json));
-  std::string id = release_id(release.model, release.version);
-  if (id.size() > static_cast<size_t>(kNameCharsMax)) {
+  if (release.model.size() + release.version.size() >= static_cast<size_t>(kNameCharsMax)) {
     return error_response(
         400, "invalid",
         "model and version: expected at most " + std::to_string(kNameCharsMax - 1) + " characters together");
@@ -77,10 +76,10 @@ ServerResponse post_release(Fleet& fleet, const Call& call) {
   OREE_ANSWER(Peek peek, peek_bundle(**file, release));
   OREE_CHECK(fleet.blobs.settle(release.digest));
   // `file` is held until the release is committed: the blob cannot be collected before.
-  OREE_ANSWER(bool fresh, fleet.releases.publish(release, peek.reference, fleet.clock.wall_ms()));
-  if (fresh) log_info("fleet", "published " + id + " (sha256:" + release.digest + ")");
-  OREE_ANSWER(StoredRelease stored, fleet.releases.get(id));
-  return json_response(fresh ? 201 : 200, stored_release_to_json(stored));
+  OREE_ANSWER(auto published, fleet.releases.publish(release, peek.reference, fleet.clock.wall_ms()));
+  const StoredRelease& stored = published.release;
+  if (published.fresh) log_info("fleet", "published " + stored.id + " (sha256:" + release.digest + ")");
+  return json_response(published.fresh ? 201 : 200, stored_release_to_json(stored));
 }
 
 ServerResponse list_releases(Fleet& fleet, const Call& call) {
@@ -111,12 +110,16 @@ void add_release_routes(Router& router) {
   router
       .add("POST", kPathReleases, Access::kOperator, post_release,
            {"postRelease",
-            "Publish a version of a model. Its blob must be here already. Again with the same content: 200.",
+            "Publish a version of a model, or its bundle for another class of devices. Its blob must be here already. "
+            "Again with "
+            "the same content: 200.",
             "releases"},
            {{200, "Was published already", "StoredRelease"},
             {201, "Published", "StoredRelease"},
             {400, "Malformed", "Error"},
-            {409, "The version has other bytes or types, or was withdrawn", "Error"},
+            {409,
+             "For one of these types the version has other bytes, or these bytes have other types, or it was withdrawn",
+             "Error"},
             {412, "The blob is not here", "Error"},
             {422, "Size, model or version differ from the blob's", "Error"},
             {507, "Too many releases", "Error"}})

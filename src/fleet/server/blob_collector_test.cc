@@ -211,12 +211,35 @@ TEST_CASE("a failure or a power cut at any step of a sweep loses no named blob a
   }
 }
 
-TEST_CASE("a database of the version before gets the table of unused blobs") {
+TEST_CASE("a database of an older version keeps its releases") {
   auto database = SqliteDatabase::open(":memory:");
   REQUIRE(migrate_fleet(**database).ok());
-  REQUIRE((*database)->script("DROP TABLE unused_blobs; DROP INDEX releases_by_digest; PRAGMA user_version = 1;").ok());
+  // As version 1 made it.
+  REQUIRE((*database)
+              ->script(R"sql(
+DROP TABLE unused_blobs; DROP INDEX releases_by_digest; DROP TABLE release_types; DROP TABLE releases;
+CREATE TABLE releases(
+  id TEXT PRIMARY KEY, model TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
+  device_types TEXT NOT NULL, notes TEXT NOT NULL, reference TEXT, created_ms INTEGER NOT NULL, withdrawn_ms INTEGER,
+  UNIQUE(model, version));
+CREATE TABLE release_types(
+  model TEXT NOT NULL, device_type TEXT NOT NULL, release_id TEXT NOT NULL REFERENCES releases(id),
+  PRIMARY KEY(model, device_type, release_id)) WITHOUT ROWID;
+INSERT INTO releases VALUES('m@1', 'm', '1', 'aa', 5, '["pi5"]', 'old', NULL, 7, NULL);
+INSERT INTO release_types VALUES('m', 'pi5', 'm@1');
+PRAGMA user_version = 1;)sql")
+              .ok());
   REQUIRE(migrate_fleet(**database).ok());
   CHECK((*database)->query("SELECT * FROM unused_blobs").ok());
+  ReleaseStore releases(**database);
+  auto old = releases.latest("m", "pi5");
+  REQUIRE(old.ok());
+  CHECK(old->id == "m@1");
+  CHECK(old->release.notes == "old");
+  auto second = releases.publish({"m", "1", "bb", 6, {"jetson"}, ""}, std::nullopt, 8);
+  REQUIRE(second.ok());
+  CHECK(second->release.id == "m@1@jetson");
+  CHECK(releases.latest("m", "jetson")->release.digest == "bb");
 }
 
 TEST_CASE("a release that comes while a sweep deletes others keeps its blob") {
@@ -273,7 +296,7 @@ TEST_CASE("a blob that was published under a sweeping server is there, whatever 
     OREE_TRY(releases.publish({"m", version, digest, 1, {"pi5"}, ""}, std::nullopt, 0));
     held.reset();
     if (!blobs.has(digest)) return Error(Code::kInternal, "gone under a release");
-    return releases.withdraw(release_id("m", version), 0);
+    return releases.withdraw("m@" + std::string(version), 0);
   };
   std::vector<std::thread> threads;
   for (int who = 0; who < kPublishers; ++who) {

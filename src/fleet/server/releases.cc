@@ -34,15 +34,22 @@ std::vector<std::string> sorted_types(std::vector<std::string> types) {
   return types;
 }
 
+std::string title(const Release& release) { return release.model + " " + release.version; }
+
 Status same_as_before(const StoredRelease& old, const Release& release) {
-  std::string what = release.model + " " + release.version;
-  if (old.release.digest != release.digest) {
-    return Error(Code::kConflict, what + " was published with sha256:" + old.release.digest +
-                                      ", not sha256:" + release.digest + ": give the new bytes a new version");
-  }
-  if (old.withdrawn_ms) return Error(Code::kConflict, what + " was withdrawn: publish a new version");
+  if (old.withdrawn_ms) return Error(Code::kConflict, title(release) + " was withdrawn: publish a new version");
   if (old.release.device_types != sorted_types(release.device_types)) {
-    return Error(Code::kConflict, what + " was published for other device types: publish a new version");
+    return Error(Code::kConflict, title(release) + " was published for other device types: publish a new version");
+  }
+  return {};
+}
+
+// Another bundle of the same version: its devices must be others.
+Status apart_from(const StoredRelease& old, const Release& release) {
+  for (const std::string& type : release.device_types) {
+    if (!std::binary_search(old.release.device_types.begin(), old.release.device_types.end(), type)) continue;
+    return Error(Code::kConflict, title(release) + " was published for " + type + " with sha256:" + old.release.digest +
+                                      ", not sha256:" + release.digest + ": give the new bytes a new version");
   }
   return {};
 }
@@ -56,22 +63,31 @@ Json stored_release_to_json(const StoredRelease& stored) {
   return json;
 }
 
-std::string release_id(const std::string& model, const std::string& version) { return model + "@" + version; }
-
-Result<bool> ReleaseStore::publish(const Release& release, const std::optional<DriftReference>& reference,
-                                   int64_t now_ms) {
-  bool fresh = false;
-  std::string id = release_id(release.model, release.version);
+Result<ReleaseStore::Published> ReleaseStore::publish(const Release& release,
+                                                      const std::optional<DriftReference>& reference, int64_t now_ms) {
+  Published published;
+  const std::vector<std::string> sorted = sorted_types(release.device_types);
   Status done = db_.transaction([&]() -> Status {
-    auto old = get(id);
-    if (old.ok()) return same_as_before(*old, release);
-    if (old.error().code() != Code::kNotFound) return old.error();
+    OREE_TRY_ASSIGN(auto rows, db_.query(std::string(kColumns) + "WHERE model = ? AND version = ?",
+                                         {release.model, release.version}));
+    for (const DbRow& row : rows) {
+      StoredRelease old = release_of(row);
+      if (old.release.digest != release.digest) {
+        OREE_TRY(apart_from(old, release));
+        continue;
+      }
+      OREE_TRY(same_as_before(old, release));
+      published.release = std::move(old);
+      return {};
+    }
+    std::string id = release.model + "@" + release.version;
+    if (!rows.empty()) id += "@" + sorted[0];
     OREE_TRY_ASSIGN(auto count, db_.query("SELECT count(*) FROM releases"));
     if (count[0].integer(0) >= kFleetReleasesMax) {
       return Error(Code::kExhausted, "expected at most " + std::to_string(kFleetReleasesMax) + " releases");
     }
     Json types = Json(Json::Array{});
-    for (const auto& type : sorted_types(release.device_types)) types.push(type);
+    for (const auto& type : sorted) types.push(type);
     DbValue kept = reference ? DbValue(drift_reference_to_json(*reference).dump()) : DbValue();
     OREE_TRY(db_.exec(
         "INSERT INTO releases(id, model, version, digest, size, device_types, notes, reference, created_ms)"
@@ -80,11 +96,12 @@ Result<bool> ReleaseStore::publish(const Release& release, const std::optional<D
     for (const Json& type : types.items()) {
       OREE_TRY(db_.exec("INSERT INTO release_types VALUES(?, ?, ?)", {release.model, type.as_string(), id}));
     }
-    fresh = true;
+    OREE_TRY_ASSIGN(published.release, get(id));
+    published.fresh = true;
     return {};
   });
   OREE_TRY(done);
-  return fresh;
+  return published;
 }
 
 Status ReleaseStore::withdraw(const std::string& id, int64_t now_ms) {
@@ -127,8 +144,10 @@ Result<std::vector<StoredRelease>> ReleaseStore::newest(int64_t limit) {
 }
 
 Result<std::optional<DriftReference>> ReleaseStore::reference(const std::string& model, const std::string& version) {
-  OREE_TRY_ASSIGN(auto rows, db_.query("SELECT reference FROM releases WHERE id = ?", {release_id(model, version)}));
-  if (rows.empty() || rows[0].is_null(0)) return std::optional<DriftReference>();
+  OREE_TRY_ASSIGN(auto rows, db_.query("SELECT reference FROM releases WHERE model = ? AND version = ?"
+                                       " AND reference IS NOT NULL ORDER BY created_ms, id LIMIT 1",
+                                       {model, version}));
+  if (rows.empty()) return std::optional<DriftReference>();
   OREE_TRY_ASSIGN(Json json, Json::parse(rows[0].text(0)));
   OREE_TRY_ASSIGN(DriftReference reference, drift_reference_from_json(json));
   return std::optional<DriftReference>(reference);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was published: one digest a model and version, for some device types, for ever. A release can be withdrawn but
-// its version is never given to other bytes, so that a version names the same model everywhere.
+// What was published: one digest a model, version and device type, for ever. A version may have a bundle for each class
+// of devices, with the settings that are best there. A release can be withdrawn but its version is never given to other
+// bytes for the same devices.
 #pragma once
 
 #include <optional>
@@ -15,20 +16,24 @@ namespace oree {
 
 struct StoredRelease {
   Release release;
-  std::string id;  // "model@version"
+  std::string id;  // "model@version"; of the version's further bundles with "@" and the first device type behind it
   int64_t created_ms = 0;
   std::optional<int64_t> withdrawn_ms;
 };
 
 Json stored_release_to_json(const StoredRelease& stored);
-std::string release_id(const std::string& model, const std::string& version);
 
 class ReleaseStore {
  public:
   explicit ReleaseStore(Database& database) : db_(database) {}
-  // true: new; false: the same was there already. kConflict: the version has another digest or other device types, or
-  // was withdrawn. `reference` is kept for drift.
-  Result<bool> publish(const Release& release, const std::optional<DriftReference>& reference, int64_t now_ms);
+  // The release, and whether it is new; the same may have been there already. kConflict: for one of these device types
+  // the version has another digest, or this digest is there for others, or it was withdrawn. `reference` is kept for
+  // drift.
+  struct Published {
+    StoredRelease release;
+    bool fresh = false;
+  };
+  Result<Published> publish(const Release& release, const std::optional<DriftReference>& reference, int64_t now_ms);
   Status withdraw(const std::string& id, int64_t now_ms);  // kNotFound; again is success
   // The highest version of a model for a device type. kNotFound says whether it is the model or the type.
   Result<StoredRelease> latest(const std::string& model, const std::string& device_type);

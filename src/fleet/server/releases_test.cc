@@ -53,6 +53,28 @@ TEST_CASE("a version names the same bytes for ever") {
   CHECK(f.as_operator("GET", "/api/v1/releases")["releases"].items().size() == 1);
 }
 
+TEST_CASE("a version may have a bundle for each class of devices") {
+  FleetFixture f;
+  CHECK(f.publish("detector", "1.0", "for the pi", {"pi5"}) == 201);
+  CHECK(f.publish("detector", "1.0", "for the jetson", {"orin", "jetson"}) == 201);
+  CHECK(f.publish("detector", "1.0", "for the jetson", {"jetson", "orin"}) == 200);
+  CHECK(f.publish("detector", "1.0", "another", {"nuc", "orin"}) == 409);
+  CHECK(f.publish("detector", "1.0", "for the pi", {"nuc"}) == 409);
+  auto digest = [&](const std::string& type) {
+    return f.json("GET", "/model/detector/latest?device_type=" + type)["checksum"].as_string();
+  };
+  CHECK(digest("pi5") == "sha256:" + digest_text(sha256(as_bytes("for the pi"))));
+  CHECK(digest("orin") == "sha256:" + digest_text(sha256(as_bytes("for the jetson"))));
+  Json list = f.as_operator("GET", "/api/v1/releases")["releases"];
+  REQUIRE(list.items().size() == 2);
+  CHECK(list.items()[0]["id"] == Json("detector@1.0"));
+  CHECK(list.items()[1]["id"] == Json("detector@1.0@jetson"));
+  CHECK(f.status("DELETE", "/api/v1/releases/detector@1.0@jetson", "", f.operator_token) == 200);
+  CHECK(f.status("GET", "/model/detector/latest?device_type=orin") == 404);
+  CHECK(f.status("GET", "/model/detector/latest?device_type=pi5") == 200);
+  CHECK(f.publish("detector", "1.0", "for the jetson", {"orin", "jetson"}) == 409);
+}
+
 TEST_CASE("a release needs its blob, of the size it says") {
   FleetFixture f;
   Release release{"detector", "1.0", std::string(64, '0'), 3, {"pi5"}, ""};

@@ -41,6 +41,25 @@ CREATE TABLE retrain_requests(
 CREATE TABLE unused_blobs(digest TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX releases_by_digest ON releases(digest);
 )sql",
+    // A version may have a bundle for each class of devices. SQLite takes a UNIQUE away with its table alone; what
+    // other tables refer to by name finds the new one.
+    R"sql(
+CREATE TABLE releases_by_class(
+  id TEXT PRIMARY KEY, model TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
+  device_types TEXT NOT NULL, notes TEXT NOT NULL, reference TEXT, created_ms INTEGER NOT NULL, withdrawn_ms INTEGER,
+  UNIQUE(model, version, digest));
+INSERT INTO releases_by_class SELECT id, model, version, digest, size, device_types, notes, reference, created_ms,
+  withdrawn_ms FROM releases;
+CREATE TABLE types_by_class(
+  model TEXT NOT NULL, device_type TEXT NOT NULL, release_id TEXT NOT NULL REFERENCES releases_by_class(id),
+  PRIMARY KEY(model, device_type, release_id)) WITHOUT ROWID;
+INSERT INTO types_by_class SELECT model, device_type, release_id FROM release_types;
+DROP TABLE release_types;
+DROP TABLE releases;
+ALTER TABLE releases_by_class RENAME TO releases;
+ALTER TABLE types_by_class RENAME TO release_types;
+CREATE INDEX releases_by_digest ON releases(digest);
+)sql",
 };
 static_assert(std::size(kSteps) == kFleetSchema);
 

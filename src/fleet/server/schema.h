@@ -6,7 +6,7 @@
 
 namespace oree {
 
-inline constexpr int64_t kFleetSchema = 2;
+inline constexpr int64_t kFleetSchema = 3;
 
 // Brings the database to kFleetSchema, each step in a transaction of its own. kUnsupported when a newer server wrote
 // it.
