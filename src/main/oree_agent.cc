@@ -30,6 +30,7 @@
 #include "os/http/beast_http_server.h"
 #include "os/posix/line_reader.h"
 #include "os/posix/link_file.h"
+#include "os/posix/linux_governor.h"
 #include "os/posix/posix_ports.h"
 
 namespace {
@@ -170,6 +171,8 @@ Status run(PosixPorts& posix, const Arguments& arguments) {
   mallopt(M_MMAP_THRESHOLD, 64 << 10);
   BeastHttpClient http;
   Ports ports = posix.ports(&http);
+  LinuxGovernor governor;
+  ports.governor = &governor;
   OREE_TRY_ASSIGN(AgentSetup setup, read_setup(*ports.files, arguments.config));
   OREE_TRY(lock_data(*ports.files, setup.config.data));
   if (arguments.until_idle) setup.config.measure.reset();  // nobody can count on a moment a day

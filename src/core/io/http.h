@@ -37,7 +37,7 @@ class HttpClient {
   // Without a sink the body is kept in the response.
   virtual Result<HttpResponse> send(const HttpRequest& request, const HttpHead& head = {},
                                     const HttpSink& sink = {}) = 0;
-  // PEM authorities that https trusts instead of the system's; before the first request.
+  // PEM authorities that https trusts instead of the system's; "": the system's. Between requests.
   virtual void set_ca_file(const std::string&) {}
 };
 

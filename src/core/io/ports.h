@@ -4,6 +4,7 @@
 
 #include "core/io/clock.h"
 #include "core/io/files.h"
+#include "core/io/governor.h"
 #include "core/io/http.h"
 #include "core/io/power.h"
 #include "core/io/process.h"
@@ -19,6 +20,7 @@ struct Ports {
   Processes* processes = nullptr;
   Sensors* sensors = nullptr;
   PowerMeters* power = nullptr;  // none: this program measures no energy
+  Governor* governor = nullptr;  // none: this program sets no frequencies
 };
 
 }  // namespace oree

@@ -21,6 +21,7 @@ struct ProcessSpec {
   bool output_pipe = false;                // standard output comes through read_output(), else inherited
   bool die_with_parent = true;             // killed by the kernel when we die
   int64_t memory_bytes_max = 0;            // address-space rlimit; 0 is no limit
+  int nice = 0;                            // -20 to 19, as far as the system lets us; 0: as we have
 };
 
 struct ProcessUsage {

@@ -104,6 +104,13 @@ Status check_members_present(const Manifest& manifest) {
 
 }  // namespace
 
+Status check_governor(std::string_view name) {
+  const bool word = !name.empty() && name.size() <= 32 &&
+                    std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+  if (word) return {};
+  return member_error("governor", "must be a word of lower-case letters");
+}
+
 std::string golden_input_path(int sample) { return fmt::format("golden/{}.input.npz", sample); }
 std::string golden_expected_path(int sample) { return fmt::format("golden/{}.expected.npz", sample); }
 
@@ -116,19 +123,22 @@ const BundleMember* find_member(const Manifest& manifest, std::string_view path)
 Json manifest_to_json(const Manifest& manifest) {
   Json types = Json::array();
   for (const std::string& type : manifest.device_types) types.push(type);
-  return Json()
-      .set("format", manifest.format)
-      .set("model", manifest.model)
-      .set("version", manifest.version)
-      .set("device_types", types)
-      .set("runtime", manifest.runtime)
-      .set("options", session_options_to_json(manifest.options))
-      .set("model_path", manifest.model_path)
-      .set("created", manifest.created)
-      .set("description", manifest.description)
-      .set("golden", golden_to_json(manifest.golden))
-      .set("probation_seconds", manifest.probation_seconds)
-      .set("members", members_to_json(manifest.members));
+  Json json = Json()
+                  .set("format", manifest.format)
+                  .set("model", manifest.model)
+                  .set("version", manifest.version)
+                  .set("device_types", types)
+                  .set("runtime", manifest.runtime)
+                  .set("options", session_options_to_json(manifest.options))
+                  .set("model_path", manifest.model_path)
+                  .set("created", manifest.created)
+                  .set("description", manifest.description)
+                  .set("golden", golden_to_json(manifest.golden))
+                  .set("probation_seconds", manifest.probation_seconds);
+  if (!(manifest.host == HostSettings{}))
+    json.set("host", Json().set("nice", manifest.host.nice).set("governor", manifest.host.governor));
+  if (!manifest.unmeasured_profile.empty()) json.set("unmeasured_profile", manifest.unmeasured_profile);
+  return json.set("members", members_to_json(manifest.members));
 }
 
 Result<Manifest> manifest_from_json(const Json& json) {
@@ -151,6 +161,15 @@ Result<Manifest> manifest_from_json(const Json& json) {
   OREE_TRY_ASSIGN(const Json* golden, json.get_object("golden"));
   OREE_TRY_ASSIGN(m.golden, golden_from_json(*golden));
   OREE_TRY_ASSIGN(m.probation_seconds, json.get_int("probation_seconds", 0, kProbationSecondsMax));
+  if (json.find("host") != nullptr) {
+    OREE_TRY_ASSIGN(const Json* host, json.get_object("host"));
+    OREE_TRY_ASSIGN(m.host.nice, host->get_int32("nice", kNiceMin, kNiceMax));
+    OREE_TRY_ASSIGN(m.host.governor, host->get_text("governor", 32));
+    if (!m.host.governor.empty()) OREE_TRY(check_governor(m.host.governor));
+  }
+  if (json.find("unmeasured_profile") != nullptr) {
+    OREE_TRY_ASSIGN(m.unmeasured_profile, json.get_name("unmeasured_profile", "'unmeasured_profile'"));
+  }
   OREE_TRY_ASSIGN(m.members, members_from_json(json));
   OREE_TRY(check_members_present(m));
   return m;

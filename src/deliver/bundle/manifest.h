@@ -47,6 +47,15 @@ struct GoldenRules {
   bool random_inputs = false;        // the inputs are noise: they prove the engine, not the preprocessing or the data
 };
 
+// What the device is set to while this model runs, where its own configuration allows that (docs/agent.md).
+struct HostSettings {
+  int nice = 0;          // of the application and of the proof: -20 first to 19 last
+  std::string governor;  // of the CPUs' frequency: "performance"; "": as it is
+  bool operator==(const HostSettings&) const = default;
+};
+inline constexpr int kNiceMin = -20, kNiceMax = 19;
+Status check_governor(std::string_view name);  // kInvalid: not a lower-case word
+
 struct Manifest {
   int format = kBundleFormat;
   std::string model;                      // check_name
@@ -58,7 +67,11 @@ struct Manifest {
   std::string created;     // RFC 3339; label only
   std::string description;
   GoldenRules golden;
-  int64_t probation_seconds = 60;     // watched on live data before commit
+  int64_t probation_seconds = 60;  // watched on live data before commit
+  HostSettings host;               // in the JSON form only when something is set
+  // The device profile that the choice of engine and options comes from, for want of a device: nothing was measured.
+  // "": they were measured, or given. In the JSON form only when set.
+  std::string unmeasured_profile;
   std::vector<BundleMember> members;  // every member but manifest.json and signatures.json
 };
 

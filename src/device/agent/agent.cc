@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/base/log.h"
+#include "deliver/bundle/bundle.h"
 
 namespace oree {
 namespace {
@@ -33,6 +34,7 @@ Agent::Agent(AgentSetup setup, const Ports& ports, Jobs& jobs)
       policy_(policy_of(config_)),
       journal_(*ports_.files, config_.data),
       supervisor_(*ports_.clock, *ports_.processes, config_),
+      host_(ports_.governor, config_.host),
       prover_(*ports_.clock, *ports_.processes, config_.prove_timeout_ms),
       measuring_(*ports_.clock, *ports_.processes, config_),
       looker_(*ports_.clock, *ports_.processes, config_.prove_timeout_ms) {}
@@ -145,7 +147,12 @@ void Agent::start_app() {
   // Counted before it happens: an application that takes the machine down with it is still counted.
   if (state_.update.phase == Phase::kProbation) apply(StartingEvent{});
   if (!supervisor_.wants_start()) return;
-  if (auto event = supervisor_.start()) on_app(*event);
+  if (auto event = supervisor_.start(set_host(supervisor_.target().folder))) on_app(*event);
+}
+
+int Agent::set_host(const std::string& folder) {
+  auto manifest = open_unpacked(*ports_.files, folder, false);
+  return host_.apply(manifest.ok() ? manifest->host : HostSettings{});
 }
 
 void Agent::on_app(const AppEvent& event) {
@@ -228,6 +235,7 @@ void Agent::shutdown() {
   while (supervisor_.has_child() && now_ms() < deadline) {
     for (const AppEvent& event : supervisor_.turn(50)) on_app(event);
   }
+  host_.restore();
   if (unsaved_) unsaved_ = !journal_.save(state_).ok();
   if (!recorder_) return;
   if (auto s = recorder_->close(moment()); !s.ok()) log_warn("telemetry", s.error().message());

@@ -77,6 +77,7 @@ class Agent {
   void save_late();
   void watch_app(int64_t wait_ms);
   void start_app();
+  int set_host(const std::string& folder);  // for the bundle there; the niceness of its process
   void on_app(const AppEvent& event);
   void judge(const std::optional<ProbationVerdict>& verdict);
   void follow_drift(const AppStats& stats);
@@ -128,6 +129,7 @@ class Agent {
   Journal journal_;
   AgentState state_;
   Supervisor supervisor_;
+  HostTuner host_;
   Prover prover_;
   Measuring measuring_;
   enum class Lent { kNo, kAppEnds, kYes } lent_ = Lent::kNo;  // the device, to whoever measures

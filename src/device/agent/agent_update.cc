@@ -139,7 +139,8 @@ void Agent::prove() {
   if (state_.update.phase != Phase::kInstalled) return;  // begun too often
   std::string folder = slot_folder(config_.data, state_.update.slot);
   auto manifest = open_unpacked(*ports_.files, folder, false);
-  prover_.start(folder, manifest.ok() ? manifest->golden.memory_bytes_max : 0);
+  // As it will run; what runs meanwhile has the governor, too.
+  prover_.start(folder, manifest.ok() ? manifest->golden.memory_bytes_max : 0, set_host(folder));
 }
 
 void Agent::look_at_proof() {
@@ -156,6 +157,7 @@ void Agent::look_at_proof() {
     written = apply(ProvedEvent{active_.drift.level == DriftLevel::kSevere});
   } else {
     written = apply(FailedEvent{proof->reason, proof->detail, true, proof->remedy});
+    set_host(supervisor_.target().folder);
   }
   if (!written) resume_later();
 }

@@ -182,6 +182,13 @@ Status read_watching(const Json& json, AgentConfig& c) {
   return l.finish();
 }
 
+Status read_host(const Json& json, AgentConfig& c) {
+  Table t(json, "host");
+  t.flag("governor", c.host.governor);
+  t.integer("nice_least", c.host.nice_least, kNiceMin, 0);
+  return t.finish();
+}
+
 Status read_measure(const Json& json, AgentConfig& c) {
   if (json.find("measure") == nullptr) return {};
   MeasureConfig& m = c.measure.emplace();
@@ -228,8 +235,8 @@ Status check(AgentConfig& c) {
 
 Result<AgentConfig> agent_config_from_json(const Json& json, const std::string& folder) {
   if (!json.is_object()) return Error(Code::kUsage, "agent configuration: a table is expected");
-  static constexpr const char* kTables[] = {"server",    "device", "model",  "app",    "probation",
-                                            "telemetry", "drift",  "limits", "measure"};
+  static constexpr const char* kTables[] = {"server",    "device", "model",  "app",  "probation",
+                                            "telemetry", "drift",  "limits", "host", "measure"};
   AgentConfig config;
   Json top = Json::object();  // without the tables, which are checked one by one
   for (const auto& [key, value] : json.members()) {
@@ -244,6 +251,7 @@ Result<AgentConfig> agent_config_from_json(const Json& json, const std::string& 
   OREE_TRY(read_model(json, config));
   OREE_TRY(read_app(json, config));
   OREE_TRY(read_watching(json, config));
+  OREE_TRY(read_host(json, config));
   OREE_TRY(read_measure(json, config));
   OREE_TRY(check(config));
   anchor(config.data, folder);

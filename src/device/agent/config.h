@@ -9,6 +9,7 @@
 
 #include "core/base/result.h"
 #include "core/codec/json.h"
+#include "device/agent/host.h"
 #include "device/measure/measure_options.h"
 
 namespace oree {
@@ -55,6 +56,8 @@ struct AgentConfig {
   int64_t download_bytes_max = 512 << 20;
   int64_t reserve_bytes = 32 << 20;   // of free disk that an update never touches
   int64_t bandwidth_bytes_per_s = 0;  // 0: no limit
+
+  HostLimits host;
 
   std::optional<MeasureConfig> measure;  // without the table nothing listens
 };

@@ -67,6 +67,8 @@ TEST_CASE("the values that the example comments out are the defaults") {
   CHECK(all->drift_windows == plain->drift_windows);
   CHECK(all->download_bytes_max == plain->download_bytes_max);
   CHECK(all->reserve_bytes == plain->reserve_bytes);
+  CHECK(all->host.governor == plain->host.governor);
+  CHECK(all->host.nice_least == plain->host.nice_least);
   MeasureConfig defaults;
   REQUIRE(all->measure);
   CHECK(!plain->measure);  // nothing listens by itself

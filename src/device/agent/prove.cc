@@ -158,14 +158,17 @@ Proof look_at_runtime(const FindBackend& find, const std::string& name) {
   return proof;
 }
 
-void Prover::start(const std::string& folder, int64_t memory_bytes_max) { spawn("--slot", folder, memory_bytes_max); }
-void Prover::start_look(const std::string& runtime) { spawn("--runtime", runtime, 0); }
+void Prover::start(const std::string& folder, int64_t memory_bytes_max, int nice) {
+  spawn("--slot", folder, memory_bytes_max, nice);
+}
+void Prover::start_look(const std::string& runtime) { spawn("--runtime", runtime, 0, 0); }
 
-void Prover::spawn(const std::string& option, const std::string& value, int64_t memory_bytes_max) {
+void Prover::spawn(const std::string& option, const std::string& value, int64_t memory_bytes_max, int nice) {
   cancel();
   ProcessSpec spec;
   spec.argv = {processes_.own_path(), "prove", option, value, "--json"};
   spec.output_pipe = true;
+  spec.nice = nice;
   memory_bytes_max_ = memory_bytes_max;
   started_ns_ = clock_.monotonic_ns();
   auto child = processes_.spawn(spec);

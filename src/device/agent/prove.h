@@ -46,15 +46,15 @@ class Prover {
  public:
   Prover(Clock& clock, Processes& processes, int64_t timeout_ms)
       : clock_(clock), processes_(processes), timeout_ms_(timeout_ms) {}
-  void start(const std::string& folder, int64_t memory_bytes_max);  // ends a proof that runs
-  void start_look(const std::string& runtime);                      // look_at_runtime() in a child
+  void start(const std::string& folder, int64_t memory_bytes_max, int nice);  // ends a proof that runs
+  void start_look(const std::string& runtime);                                // look_at_runtime() in a child
   bool running() const { return child_ != nullptr || early_.has_value(); }
   void cancel();
   // A verdict once, when there is one. Never waits.
   std::optional<Proof> poll();
 
  private:
-  void spawn(const std::string& option, const std::string& value, int64_t memory_bytes_max);
+  void spawn(const std::string& option, const std::string& value, int64_t memory_bytes_max, int nice);
   Clock& clock_;
   Processes& processes_;
   int64_t timeout_ms_;

@@ -35,11 +35,12 @@ void Supervisor::run(const RunTarget& target) {
 
 bool Supervisor::wants_start() { return child_ == nullptr && want_ == Want::kStart && now_ms() >= start_due_ms_; }
 
-std::optional<AppEvent> Supervisor::start() {
+std::optional<AppEvent> Supervisor::start(int nice) {
   ProcessSpec spec;
   spec.argv = config_.app_command;
   spec.env["OREE_BUNDLE_DIR"] = target_.folder;
   spec.message_pipe = true;
+  spec.nice = nice;
   running_ = target_;
   auto child = processes_.spawn(spec);
   if (!child.ok()) {

@@ -39,7 +39,8 @@ class Supervisor {
 
   // The application should be started now. The caller may write its journal first, and then calls start().
   bool wants_start();
-  std::optional<AppEvent> start();
+  const RunTarget& target() const { return target_; }  // what start() would start
+  std::optional<AppEvent> start(int nice = 0);
 
   // Reads messages, waiting up to wait_ms for the first when a child runs; then looks after exits and deadlines.
   std::vector<AppEvent> turn(int64_t wait_ms);

@@ -117,6 +117,7 @@ TestBundle World::make_bundle(const std::string& version, const std::string& mod
   manifest.golden.latency_ms_p95_max = 20;
   manifest.golden.memory_bytes_max = int64_t{100} << 20;
   manifest.probation_seconds = 20;
+  if (auto set = host.find(version); set != host.end()) manifest.host = set->second;
   Bytes weights(3000);
   FakeRandom noise(std::hash<std::string>()(version));
   for (uint8_t& byte : weights) byte = static_cast<uint8_t>(noise.next_u64());
@@ -158,7 +159,7 @@ void World::boot() {
   setup.config = config;
   setup.token = "token";
   setup.trusted = {public_key(key)};
-  Ports ports{&clock, &random, &files, &http, &processes, &sensors};
+  Ports ports{&clock, &random, &files, &http, &processes, &sensors, nullptr, &governor};
   jobs = std::make_unique<InlineJobs>();
   agent = std::make_unique<Agent>(setup, ports, *jobs);
   bool opened = agent->open().ok();  // outside of the macro, which would catch a PowerCut

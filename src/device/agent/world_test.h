@@ -12,6 +12,7 @@
 
 #include "core/io/fake/fake_clock.h"
 #include "core/io/fake/fake_files.h"
+#include "core/io/fake/fake_governor.h"
 #include "core/io/fake/fake_http.h"
 #include "core/io/fake/fake_processes.h"
 #include "core/io/fake/fake_sensors.h"
@@ -119,6 +120,7 @@ struct World {
   FakeHttp http;
   FakeProcesses processes;
   FakeSensors sensors;
+  FakeGovernor governor;
   AgentConfig config;
   SecretKey key, stranger;
   std::unique_ptr<InlineJobs> jobs;
@@ -126,6 +128,7 @@ struct World {
 
   std::optional<Latest> latest;
   std::map<std::string, std::string> blobs;                    // digest -> what the server gives
+  std::map<std::string, HostSettings> host;                    // of bundles that are made, by version
   std::string engine = "1.20";                                 // what is found of it; "absent"
   bool ranges = true;                                          // the server knows ranges
   std::map<std::string, Behaviour> behaviour;                  // by version

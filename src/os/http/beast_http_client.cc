@@ -244,7 +244,13 @@ struct BeastHttpClient::Impl {
 
 BeastHttpClient::BeastHttpClient() : impl_(std::make_unique<Impl>()) {}
 BeastHttpClient::~BeastHttpClient() = default;
-void BeastHttpClient::set_ca_file(const std::string& path) { impl_->ca_file = path; }
+void BeastHttpClient::set_ca_file(const std::string& path) {
+  std::lock_guard lock(impl_->mutex);
+  if (impl_->ca_file == path) return;
+  impl_->ca_file = path;
+  impl_->tls.reset();  // a connection that is open holds on to its own
+  impl_->idle.clear();
+}
 
 Result<HttpResponse> BeastHttpClient::send(const HttpRequest& request, const HttpHead& head, const HttpSink& sink) {
   OREE_TRY_ASSIGN(Url url, parse_url(request.url));

@@ -18,8 +18,7 @@ class BeastHttpClient : public HttpClient {
  public:
   BeastHttpClient();
   ~BeastHttpClient() override;
-  void set_ca_file(
-      const std::string& path) override;  // trusted instead of the system's roots; before the first request
+  void set_ca_file(const std::string& path) override;
   Result<HttpResponse> send(const HttpRequest& request, const HttpHead& head = {}, const HttpSink& sink = {}) override;
 
  private:

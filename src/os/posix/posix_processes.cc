@@ -120,6 +120,7 @@ struct Launch {
   int error = -1;
   bool die_with_parent = true;
   rlim_t memory_max = 0;
+  int nice = 0;
   pid_t parent = 0;
   int fd_max = 0;
 };
@@ -165,6 +166,8 @@ struct Launch {
     rlimit limit{l.memory_max, l.memory_max};
     if (setrlimit(RLIMIT_AS, &limit) != 0) fail_child(l);
   }
+  // Below what it may be, it stays as it is: a model that runs at the wrong priority is better than none.
+  if (l.nice != 0) (void)setpriority(PRIO_PROCESS, 0, l.nice);
   if (l.working_dir && chdir(l.working_dir) != 0) fail_child(l);
   execve(l.program.c_str(), l.argv.data(), l.envp.data());
   fail_child(l);
@@ -336,6 +339,7 @@ Result<std::unique_ptr<Process>> PosixProcesses::spawn(const ProcessSpec& spec) 
   fill_environment(spec, l);
   if (!spec.working_dir.empty()) l.working_dir = spec.working_dir.c_str();
   l.die_with_parent = spec.die_with_parent;
+  l.nice = spec.nice;
   l.memory_max = static_cast<rlim_t>(std::max<int64_t>(spec.memory_bytes_max, 0));
   l.parent = getpid();
   l.fd_max = static_cast<int>(std::min<long>(std::max<long>(sysconf(_SC_OPEN_MAX), 1024), 65536));

@@ -12,7 +12,9 @@
 #include "core/base/limits.h"
 #include "os/posix/line_reader.h"
 #include "os/posix/link_file.h"
+#include "os/posix/linux_governor.h"
 #include "os/posix/posix_ports.h"
+#include "os/posix/sysfs.h"
 #include "os/posix/test_folder.h"
 
 using namespace oree;
@@ -237,6 +239,40 @@ TEST_CASE("usage and the memory limit are the kernel's") {
   auto limited = shell("ulimit -v", spec).value();
   CHECK(all_output(*limited) == std::vector<std::string>{"65536"});
   CHECK(PosixProcesses().own_path().ends_with("/test_os_posix"));
+}
+
+TEST_CASE("a child has the niceness that it was given, and runs all the same where it may not have it") {
+  ProcessSpec spec{.output_pipe = true};
+  const auto plain = all_output(*shell("nice", spec).value());
+  spec.nice = 11;
+  CHECK(all_output(*shell("nice", spec).value()) == std::vector<std::string>{"11"});
+  spec.nice = -3;
+  const auto better = all_output(*shell("nice", spec).value());
+  CHECK((better == plain || better == std::vector<std::string>{"-3"}));
+}
+
+TEST_CASE("a governor is set on all policies or on none") {
+  TestFolder root;
+  const std::string cpufreq = root / "sys/devices/system/cpu/cpufreq";
+  auto put = [](const std::string& path, std::string_view text) {
+    REQUIRE(PosixFiles().make_dirs(path_parent(path)).ok());
+    REQUIRE(PosixFiles().write_atomic(path, as_bytes(text)).ok());
+  };
+  LinuxGovernor governor(root.path);
+  CHECK(governor.get().empty());
+  CHECK(governor.set("performance").error().message() == "the kernel has no governors on this machine");
+  for (const char* policy : {"/policy0", "/policy4"}) {
+    put(cpufreq + policy + "/scaling_available_governors", "performance schedutil \n");
+    put(cpufreq + policy + "/scaling_governor", "schedutil\n");
+  }
+  CHECK(governor.get() == "schedutil");
+  CHECK(governor.set("power").error().message() == "no governor 'power' here; there are: performance schedutil");
+  REQUIRE(governor.set("performance").ok());
+  CHECK(sysfs_text(cpufreq + "/policy4/scaling_governor").starts_with("performance"));
+  REQUIRE(PosixFiles().remove(cpufreq + "/policy4/scaling_governor").ok());
+  put(cpufreq + "/policy0/scaling_governor", "schedutil");
+  CHECK_FALSE(governor.set("performance").ok());
+  CHECK(sysfs_text(cpufreq + "/policy0/scaling_governor") == "schedutil");
 }
 
 TEST_CASE("a line that is too long is cut, and the next one is whole") {
