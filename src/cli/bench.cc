@@ -161,7 +161,7 @@ Status bench(Context& context, const BenchOptions& options) {
   OREE_TRY(check_energy_options(options.energy));
   if (options.energy.wanted && options.device.remote())
     return Error(Code::kUsage, "--energy: power is read on this machine alone, not on a device");
-  OREE_TRY_ASSIGN(std::unique_ptr<Target> target, open_target(context, options.device));
+  OREE_TRY_ASSIGN(std::unique_ptr<Target> target, open_target(context.ports, options.device));
   OREE_TRY_ASSIGN(TargetDescription description, target->describe());
   OREE_TRY_ASSIGN(auto candidates, candidates_of(options, description));
   if (!options.input.empty()) {

@@ -33,27 +33,25 @@ void DeviceOptions::add(CLI::App& command) {
   command.add_option("--device-ca", ca_file, "Authority that signed its certificate (PEM); default: the system's");
 }
 
-Result<std::unique_ptr<Target>> open_target(Context& context, const DeviceOptions& options) {
+Result<std::unique_ptr<Target>> open_target(const Ports& ports, const DeviceOptions& options) {
   if (!options.remote()) {
     if (!options.token_file.empty() || !options.ca_file.empty())
       return Error(Code::kUsage, "--device-token-file and --device-ca need --device URL");
-    return std::unique_ptr<Target>(std::make_unique<LocalTarget>(context.ports));
+    return std::unique_ptr<Target>(std::make_unique<LocalTarget>(ports));
   }
   if (auto url = parse_url(options.url); !url.ok())
     return Error(Code::kUsage, fmt::format("--device: {}", url.error().message()));
   RemoteSettings settings;
   settings.url = options.url;
   settings.by = who();
-  OREE_TRY_ASSIGN(settings.token, find_token(*context.ports.files, "", options.token_file, kTokenVariable));
+  OREE_TRY_ASSIGN(settings.token, find_token(*ports.files, "", options.token_file, kTokenVariable));
   if (settings.token.empty()) {
     return Error(Code::kUsage,
                  fmt::format("--device: its token is needed, by --device-token-file or {}", kTokenVariable));
   }
-  if (!options.ca_file.empty()) {
-    OREE_TRY(context.ports.files->info(options.ca_file));
-    context.ports.http->set_ca_file(options.ca_file);
-  }
-  return std::unique_ptr<Target>(std::make_unique<RemoteTarget>(context.ports, std::move(settings)));
+  if (!options.ca_file.empty()) OREE_TRY(ports.files->info(options.ca_file));
+  ports.http->set_ca_file(options.ca_file);
+  return std::unique_ptr<Target>(std::make_unique<RemoteTarget>(ports, std::move(settings)));
 }
 
 std::string target_text(const TargetDescription& description) {

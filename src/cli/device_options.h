@@ -5,8 +5,13 @@
 #include <memory>
 #include <string>
 
-#include "cli/context.h"
+#include "core/codec/json.h"
+#include "core/io/ports.h"
 #include "model/eval/target.h"
+
+namespace CLI {
+class App;
+}
 
 namespace oree::cli {
 
@@ -19,8 +24,8 @@ struct DeviceOptions {
   bool remote() const { return !url.empty(); }
 };
 
-// This machine, or the device. Nothing is asked of a device yet. Borrows the context's ports.
-Result<std::unique_ptr<Target>> open_target(Context& context, const DeviceOptions& options);
+// This machine, or the device. Nothing is asked of a device yet. Borrows the ports.
+Result<std::unique_ptr<Target>> open_target(const Ports& ports, const DeviceOptions& options);
 
 // A target's sensors for who reads some. A reading that did not come is one that tells nothing.
 class TargetSensors : public Sensors {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <type_traits>
 
 #include "cli/measure_options.h"
 #include "core/base/limits.h"
@@ -20,8 +22,12 @@ constexpr size_t kListMax = 64;
 // keys that nobody asked for: a misspelt bound must not be a missing one.
 class Table {
  public:
-  Table(const Json& root, std::string section) : section_(std::move(section)), json_(root.find(section_)) {
-    if (json_ && !json_->is_object()) fail("", "must be a table");
+  Table(const Json& root, std::string section) : Table(root.find(section), "[" + section + "]") {}
+  Table(const Json* table, std::string place) : place_(std::move(place)), json_(table) {
+    if (json_ && !json_->is_object()) {
+      fail("", "must be a table");
+      json_ = nullptr;
+    }
   }
   bool present() const { return json_ != nullptr; }
 
@@ -96,8 +102,7 @@ class Table {
     if (value.empty()) fail(key, "is missing");
   }
   void fail(std::string_view key, std::string_view why) {
-    if (status_.ok())
-      status_ = Error(Code::kUsage, fmt::format("[{}] {}{}{}", section_, key, key.empty() ? "" : " ", why));
+    if (status_.ok()) status_ = Error(Code::kUsage, fmt::format("{} {}{}{}", place_, key, key.empty() ? "" : " ", why));
   }
   Status finish() {
     if (!json_) return status_;
@@ -112,7 +117,7 @@ class Table {
     return path.empty() || path[0] == '/' || folder == "." ? path : path_join(folder, path);
   }
 
-  std::string section_;
+  std::string place_;
   const Json* json_;
   std::vector<std::string> known_;
   Status status_;
@@ -204,14 +209,27 @@ Status read_quantize(const Json& root, Product& p) {
   return t.finish();
 }
 
+// What [tune] and a [[target]] may both say of candidates and bounds.
+void read_candidates(Table& t, ProductTune& tune) {
+  auto instead = [](auto& own, auto read) {  // a list takes the place of the one before, it is not added to it
+    std::decay_t<decltype(own)> given;
+    read(given);
+    if (!given.empty()) own = std::move(given);
+  };
+  instead(tune.runtimes, [&](auto& list) { t.texts("runtimes", list); });
+  instead(tune.threads, [&](auto& list) { t.integers("threads", list, 1, kSessionThreadsMax); });
+  instead(tune.precisions, [&](auto& list) { t.texts("precisions", list); });
+  instead(tune.providers, [&](auto& list) { t.texts("providers", list); });
+  t.number("latency_ms_max", tune.latency_ms_max, 0, 1e9);
+  t.integer("memory_bytes_max", tune.memory_bytes_max, 0, INT64_MAX);
+  t.integer("size_bytes_max", tune.size_bytes_max, 0, INT64_MAX);
+}
+
 Status read_tune(const Json& root, Product& p) {
   Table t(root, "tune");
   if (!t.present()) return {};
   ProductTune tune;
-  t.texts("runtimes", tune.runtimes);
-  t.integers("threads", tune.threads, 1, kSessionThreadsMax);
-  t.texts("precisions", tune.precisions);
-  t.texts("providers", tune.providers);
+  read_candidates(t, tune);
   t.text("metric", tune.metric);
   std::string goal = tune_goal_name(tune.goal);
   t.text("goal", goal);
@@ -225,20 +243,26 @@ Status read_tune(const Json& root, Product& p) {
   if (tune.drop_max_percent && tune.min_agreement) t.fail("min_agreement", "and drop_max_percent exclude each other");
   t.number("score_min", tune.score_min, 0, 1);
   t.number("iou_min", tune.iou_min, 0, 1);
-  t.number("latency_ms_max", tune.latency_ms_max, 0, 1e9);
-  t.integer("memory_bytes_max", tune.memory_bytes_max, 0, INT64_MAX);
-  t.integer("size_bytes_max", tune.size_bytes_max, 0, INT64_MAX);
   t.integer("samples_max", tune.samples_max, 1, 100'000);
   t.integer("rounds", tune.rounds, 2, 10'000);
   p.tune = std::move(tune);
   return t.finish();
 }
 
+void read_host(Table& t, HostSettings& host) {
+  t.integer("nice", host.nice, kNiceMin, kNiceMax);
+  t.text("governor", host.governor);
+  if (!host.governor.empty() && !check_governor(host.governor).ok())
+    t.fail("governor", "must be a word of lower-case letters");
+}
+
 Status read_bundle(const Json& root, Product& p) {
   Table t(root, "bundle");
   Manifest& m = p.manifest;
   t.texts("device_types", m.device_types);
-  if (m.device_types.empty()) t.fail("device_types", "is missing");
+  if (root.find("target") == nullptr && m.device_types.empty()) t.fail("device_types", "is missing");
+  if (root.find("target") != nullptr && !m.device_types.empty()) t.fail("device_types", "are those of each [[target]]");
+  read_host(t, m.host);
   t.text("runtime", m.runtime);
   t.integer("threads", m.options.threads, 1, kSessionThreadsMax);
   t.text("provider", m.options.provider);
@@ -284,12 +308,76 @@ Status read_publish(const Json& root, Product& p) {
   t.texts("device_types", publish.device_types);
   p.publish = std::move(publish);
   if (!p.sign) t.fail("", "needs a [sign]: devices refuse what is not signed");
+  if (!p.publish->device_types.empty() && root.find("target") != nullptr)
+    t.fail("device_types", "are those of each [[target]]");
   return t.finish();
 }
 
+Result<ProductTarget> read_target(const Json& json, size_t number, const Product& p) {
+  ProductTarget target;
+  if (p.tune) target.tune = *p.tune;
+  target.host = p.manifest.host;
+  target.latency_ms_max = p.manifest.golden.latency_ms_p95_max;
+  target.memory_bytes_max = p.manifest.golden.memory_bytes_max;
+  Table t(&json, fmt::format("[[target]] {}", number));
+  t.text("name", target.name);
+  t.need("name", target.name);
+  if (!target.name.empty() && !check_name(target.name, "").ok()) t.fail("name", "must be a name");
+  t.texts("device_types", target.device_types);
+  if (target.device_types.empty()) t.fail("device_types", "is missing");
+  t.text("device", target.device.url);
+  t.path("device_token_file", p.folder, target.device.token_file);
+  t.path("device_ca", p.folder, target.device.ca_file);
+  if (target.device.url.empty() && (!target.device.token_file.empty() || !target.device.ca_file.empty()))
+    t.fail("device", "is missing");
+  t.text("profile", target.profile);
+  if (!target.profile.empty() && !target.device.url.empty())
+    t.fail("profile", "is for devices that are not at hand: give it or a device");
+  read_candidates(t, target.tune);
+  t.number("device_latency_ms_max", target.latency_ms_max, 0, 1e9);
+  t.integer("device_memory_bytes_max", target.memory_bytes_max, 0, INT64_MAX);
+  read_host(t, target.host);
+  OREE_TRY(t.finish());
+  return target;
+}
+
+Status read_targets(const Json& root, Product& p) {
+  const Json* list = root.find("target");
+  if (list == nullptr) {
+    const GoldenRules& rules = p.manifest.golden;
+    p.targets.push_back({"",
+                         p.manifest.device_types,
+                         {},
+                         "",
+                         p.tune.value_or(ProductTune{}),
+                         p.manifest.host,
+                         rules.latency_ms_p95_max,
+                         rules.memory_bytes_max});
+    return {};
+  }
+  if (!list->is_array() || list->items().empty() || list->items().size() > kListMax)
+    return Error(Code::kUsage, fmt::format("[[target]]: expected 1 to {} tables", kListMax));
+  if (!p.tune) return Error(Code::kUsage, "[[target]] needs a [tune], which chooses for each");
+  std::map<std::string, std::string> taken;  // device type -> target
+  for (const Json& json : list->items()) {
+    OREE_TRY_ASSIGN(ProductTarget target, read_target(json, p.targets.size() + 1, p));
+    for (const ProductTarget& other : p.targets) {
+      if (other.name == target.name) return Error(Code::kUsage, fmt::format("[[target]] {}: comes twice", target.name));
+    }
+    for (const std::string& type : target.device_types) {
+      auto [at, fresh] = taken.emplace(type, target.name);
+      if (!fresh)
+        return Error(Code::kUsage,
+                     fmt::format("[[target]] {}: device type {} is {}'s already", target.name, type, at->second));
+    }
+    p.targets.push_back(std::move(target));
+  }
+  return {};
+}
+
 Status read_all(Files& files, const Json& root, Product& p) {
-  constexpr std::string_view kSections[] = {"product", "model",  "recipe", "data",   "quantize",
-                                            "tune",    "bundle", "sign",   "publish"};
+  constexpr std::string_view kSections[] = {"product", "model",  "recipe", "data",    "quantize",
+                                            "tune",    "bundle", "sign",   "publish", "target"};
   for (const auto& [key, value] : root.members()) {
     if (std::find(std::begin(kSections), std::end(kSections), key) == std::end(kSections)) {
       return Error(Code::kUsage, fmt::format("[{}] is not a known table", key));
@@ -301,14 +389,18 @@ Status read_all(Files& files, const Json& root, Product& p) {
   OREE_TRY(read_quantize(root, p));
   OREE_TRY(read_tune(root, p));
   OREE_TRY(read_bundle(root, p));
+  OREE_TRY(read_targets(root, p));
   OREE_TRY(read_sign(root, p));
   OREE_TRY(read_publish(root, p));
   for (auto [text, what] :
        {std::pair(&p.manifest.model, "the model's name"), std::pair(&p.manifest.version, "the version")}) {
     if (Status good = check_name(*text, what); !good.ok()) return Error(Code::kUsage, good.error().message());
   }
-  for (const std::string& type : p.manifest.device_types) {
-    if (Status good = check_name(type, "a device type"); !good.ok()) return Error(Code::kUsage, good.error().message());
+  for (const ProductTarget& target : p.targets) {
+    for (const std::string& type : target.device_types) {
+      if (Status good = check_name(type, "a device type"); !good.ok())
+        return Error(Code::kUsage, good.error().message());
+    }
   }
   return read_recipe(files, root, p);
 }

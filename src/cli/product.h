@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/device_options.h"
 #include "core/codec/json.h"
 #include "core/io/files.h"
 #include "deliver/bundle/manifest.h"
@@ -52,6 +53,18 @@ struct ProductPublish {
   std::vector<std::string> device_types;  // empty: the bundle's
 };
 
+// A class of devices, which gets a bundle of its own: the winner there, with its settings.
+struct ProductTarget {
+  std::string name;                       // "" when oree.toml has no [[target]]: all devices are as this machine
+  std::vector<std::string> device_types;  // the bundle's
+  DeviceOptions device;                   // candidates are measured there; none: here, unless there is a profile
+  std::string profile;                    // of a device that is not at hand: chosen by it, not measured
+  ProductTune tune;                       // [tune], with what the target says otherwise
+  HostSettings host;
+  double latency_ms_max = 0;     // what the device holds the model to; 0: no bound
+  int64_t memory_bytes_max = 0;  // the same
+};
+
 struct Product {
   std::string file, folder;
   std::string state_folder;  // what the steps make and remember
@@ -64,9 +77,10 @@ struct Product {
   int golden_max = 4, golden_random = 0;
   std::string reference;
   int64_t reference_samples_min = 100;
-  Manifest manifest;  // model, version, device types, rules …; runtime and options when not tuned
+  Manifest manifest;  // model, version, rules …; runtime and options when not tuned; the rest is the targets'
   std::optional<ProductQuantize> quantize;
-  std::optional<ProductTune> tune;  // absent: manifest.runtime and options are given
+  std::optional<ProductTune> tune;     // absent: manifest.runtime and options are given
+  std::vector<ProductTarget> targets;  // one at least
   std::optional<ProductSign> sign;
   std::optional<ProductPublish> publish;
 };

@@ -143,6 +143,69 @@ TEST_CASE("what is wrong is said by table and key") {
   CHECK(load(kSmall + "[recipe]\nfile = \"absent.json\"\n").error().code() == Code::kNotFound);
 }
 
+TEST_CASE("a [[target]] has what [tune] and [bundle] say, but for what it says itself") {
+  FakeFiles files;
+  const std::string head =
+      "[product]\nname = \"a\"\nversion = \"1\"\n[model]\nfile = \"m.onnx\"\n[data]\ngolden_random = 1\n";
+  const std::string tune = "[tune]\nthreads = [1, 2]\nlatency_ms_max = 40\n[bundle]\nnice = 4\nlatency_ms_max = 60\n";
+  auto load = [&](const std::string& text) {
+    files.put("p/oree.toml", text);
+    return load_product(files, "p/oree.toml");
+  };
+  auto product = load(head + tune + R"(
+[[target]]
+name = "pi5"
+device_types = ["pi5", "pi5-8g"]
+profile = "raspberry-pi-5"
+threads = [4]
+[[target]]
+name = "nuc"
+device_types = ["nuc"]
+device = "https://nuc:8733"
+device_token_file = "nuc.token"
+latency_ms_max = 9
+device_latency_ms_max = 12
+nice = -2
+governor = "performance"
+)");
+  REQUIRE_MESSAGE(product.ok(), product.error().message());
+  REQUIRE(product->targets.size() == 2);
+  const ProductTarget &pi = product->targets[0], &nuc = product->targets[1];
+  CHECK(pi.profile == "raspberry-pi-5");
+  CHECK_FALSE(pi.device.remote());
+  CHECK(pi.tune.threads == std::vector<int>{4});
+  CHECK(pi.tune.latency_ms_max == 40);
+  CHECK(pi.host == HostSettings{4, ""});
+  CHECK(pi.latency_ms_max == 60);
+  CHECK(nuc.tune.threads == std::vector<int>{1, 2});
+  CHECK(nuc.tune.latency_ms_max == 9);
+  CHECK(nuc.latency_ms_max == 12);
+  CHECK(nuc.device.token_file == "p/nuc.token");
+  CHECK(nuc.host == HostSettings{-2, "performance"});
+  const std::string one = "[[target]]\nname = \"x\"\ndevice_types = [\"t\"]\n";
+  struct Case {
+    std::string text, named;
+  };
+  for (const auto& [text, named] :
+       {Case{tune + one + one, "comes twice"},
+        Case{tune + one + "[[target]]\nname = \"y\"\ndevice_types = [\"t\"]\n", "is x's already"},
+        Case{tune + one + "speed = 1\n", "[[target]] 1 speed is not a known key"},
+        Case{tune + one + "device = \"http://d\"\nprofile = \"p\"\n", "give it or a device"},
+        Case{tune + one + "device_ca = \"ca\"\n", "device is missing"},
+        Case{tune + one + "governor = \"no way\"\n", "governor must be"},
+        Case{tune + one + "nice = 20\n", "nice must be"},
+        Case{"[tune]\n[bundle]\ndevice_types = [\"a\"]\n" + one, "are those of each [[target]]"},
+        Case{"[bundle]\nruntime = \"tflite\"\n" + one, "needs a [tune]"},
+        Case{"[tune]\n[bundle]\n[target]\nname = \"x\"\n", "expected 1 to"},
+        Case{tune + std::string("[[target]]\ndevice_types = [\"t\"]\n"), "name is missing"}}) {
+    CAPTURE(text);
+    auto refused = load(head + text);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code() == Code::kUsage);
+    CHECK(refused.error().message().find(named) != std::string::npos);
+  }
+}
+
 TEST_CASE("the example in examples/camera is a product") {
   FakeFiles files;
   for (const char* name : {"oree.toml", "recipe.json"}) {

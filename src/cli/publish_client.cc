@@ -113,7 +113,7 @@ Result<PublishResult> publish_bundle(const Ports& ports, const PublishPlan& plan
   release.size = result.info.size;
   release.notes = plan.notes;
   OREE_TRY_ASSIGN(release.device_types, device_types_of(plan, manifest));
-  if (!plan.ca_file.empty()) ports.http->set_ca_file(plan.ca_file);
+  ports.http->set_ca_file(plan.ca_file);
   Client client(ports, plan);
   OREE_TRY_ASSIGN(bool there, client.has_blob(result.info));
   if (!there) OREE_TRY(client.put_blob(result.info));

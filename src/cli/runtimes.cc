@@ -23,7 +23,7 @@ std::string join(const std::vector<std::string>& words) {
 }
 
 Status runtimes(Context& context, const DeviceOptions& device) {
-  OREE_TRY_ASSIGN(std::unique_ptr<Target> target, open_target(context, device));
+  OREE_TRY_ASSIGN(std::unique_ptr<Target> target, open_target(context.ports, device));
   OREE_TRY_ASSIGN(TargetDescription description, target->describe());
   TextTable table{{"engine", "version", "from", "providers", "reads", "precisions"}, {}, {}};
   std::string libraries, missing;

@@ -23,22 +23,25 @@ struct Options {
 Status ship(const Context& context, const Options& options) {
   OREE_TRY_ASSIGN(Product loaded, load_product(*context.ports.files, options.product));
   auto product = std::make_shared<const Product>(std::move(loaded));
-  ShipPaths paths(*product);
   StepsReport report;
   {
     Progress progress("ship", 0);
     int64_t step = 0;
-    report = run_steps(context.ports, paths.state, ship_steps(context.ports, product, open_model()), options.steps,
-                       [&](const std::string& name) { progress.update(++step, name); });
+    report = run_steps(context.ports, ship_state(*product), ship_steps(context.ports, product, open_model()),
+                       options.steps, [&](const std::string& name) { progress.update(++step, name); });
   }
   if (report.steps.empty()) return report.status;
-  std::string bundle = product->sign ? paths.bundle : paths.unsigned_bundle;
+  Json bundles = Json::object();
+  for (const ProductTarget& target : product->targets) {
+    if (!target.name.empty()) bundles.set(target.name, shipped_bundle(*product, target));
+  }
   Json document = Json()
                       .set("product", product->name)
                       .set("model", product->manifest.model)
                       .set("version", product->manifest.version)
-                      .set("bundle", bundle)
+                      .set("bundle", shipped_bundle(*product, product->targets[0]))
                       .set("steps", steps_to_json(report.steps));
+  if (!bundles.members().empty()) document.set("bundles", bundles);
   print_result(context, document,
                fmt::format("{} {}\n\n{}", product->name, product->manifest.version, steps_text(report.steps)));
   return report.status;
@@ -51,8 +54,9 @@ void add_ship(CLI::App& app, Context& context) {
   CLI::App* command = add_command(app, context, "ship", "Take a product from model file to fleet, by its oree.toml",
                                   kExamples, [&context, o] { return ship(context, *o); });
   command->add_option("--product", o->product, "The product's file")->capture_default_str();
-  command->add_option("--only", o->steps.only,
-                      "This step alone: inspect, quantize, tune, bundle, sign, verify or publish");
+  command->add_option(
+      "--only", o->steps.only,
+      "This step alone: inspect, quantize, tune, bundle, sign, verify or publish; \"tune pi5\" for one target");
   command->add_flag("--force", o->steps.force, "Also what is up to date");
   command->add_flag("--dry-run", o->steps.dry_run, "Say what would be done, do nothing");
 }

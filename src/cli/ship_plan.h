@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps that a product needs: inspect, quantize, tune, bundle, sign, verify, publish. Those that oree.toml does not
-// ask for (no [quantize], no [tune], no [sign], no [publish]) are not there.
+// The steps that a product needs: inspect, quantize, and for each target tune, bundle, sign, verify, publish. Those
+// that oree.toml does not ask for (no [quantize], no [tune], no [sign], no [publish]) are not there. A target's steps
+// end in its name: "tune pi5".
 #pragma once
 
 #include <memory>
@@ -13,14 +14,17 @@
 
 namespace oree::cli {
 
-// Where the steps leave what they make, below the product's state folder.
+// Where the steps of a target leave what they make, below the product's state folder.
 struct ShipPaths {
-  explicit ShipPaths(const Product& product);
-  std::string state;  // ship.json
-  std::string tune;   // folder; tune.json and report.html lie in it
+  ShipPaths(const Product& product, const ProductTarget& target);
+  std::string tune;  // folder; tune.json and report.html lie in it
   std::string tune_json;
-  std::string unsigned_bundle, bundle;  // NAME-VERSION.unsigned.oree, NAME-VERSION.oree
+  std::string choice;                   // of a target that was not measured
+  std::string unsigned_bundle, bundle;  // NAME-VERSION-TARGET.unsigned.oree, NAME-VERSION-TARGET.oree
 };
+
+std::string ship_state(const Product& product);                              // ship.json
+std::string shipped_bundle(const Product& product, const ProductTarget& t);  // the signed one, where it is signed
 
 // The steps keep the product, not the ports (which must outlive them).
 std::vector<Step> ship_steps(const Ports& ports, std::shared_ptr<const Product> product, const OpenModel& open);

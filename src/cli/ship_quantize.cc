@@ -97,13 +97,13 @@ Step quantize_step(const Ports& ports, std::shared_ptr<const Product> product) {
   return {"quantize", fingerprint, [ports, product] { return make_variants(ports, *product); }};
 }
 
-std::vector<std::string> quantized_variants(Files& files, const Product& product) {
-  std::vector<std::string> found;
+std::vector<QuantizedVariant> quantized_variants(Files& files, const Product& product) {
+  std::vector<QuantizedVariant> found;
   if (!product.quantize) return found;
   for (const std::string& engine : engines_of(product)) {
     for (const char* kind : {"int8", "mixed"}) {
       std::string path = quantized_path(folder_of(product), product.manifest.model, engine, kind);
-      if (files.info(path).ok()) found.push_back(path);
+      if (files.info(path).ok()) found.push_back({path, runtime_of_dialect(engine)});
     }
   }
   return found;

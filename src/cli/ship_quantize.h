@@ -12,6 +12,9 @@ namespace oree::cli {
 Step quantize_step(const Ports& ports, std::shared_ptr<const Product> product);
 
 // Those that the step made and that still stand.
-std::vector<std::string> quantized_variants(Files& files, const Product& product);
+struct QuantizedVariant {
+  std::string path, runtime;  // the backend that opens files of its dialect
+};
+std::vector<QuantizedVariant> quantized_variants(Files& files, const Product& product);
 
 }  // namespace oree::cli

@@ -84,8 +84,12 @@ StepsReport run_steps(const Ports& ports, const std::string& state_file, const s
   StepsReport report;
   bool known = options.only.empty();
   std::string names;
+  // "tune" is every target's, "tune pi5" is one's.
+  auto wanted = [&](const Step& step) {
+    return options.only.empty() || step.name == options.only || step.name.starts_with(options.only + " ");
+  };
   for (const Step& step : steps) {
-    known = known || step.name == options.only;
+    known = known || wanted(step);
     names += (names.empty() ? "" : ", ") + step.name;
     report.steps.push_back({step.name, "not reached", 0, {}});
   }
@@ -97,7 +101,7 @@ StepsReport run_steps(const Ports& ports, const std::string& state_file, const s
   bool pending = false;  // a dry run passed a step that would run: what follows it would too
   for (size_t i = 0; i < steps.size(); ++i) {
     StepReport& line = report.steps[i];
-    if (!options.only.empty() && steps[i].name != options.only) {
+    if (!wanted(steps[i])) {
       line.status = "left out";
       continue;
     }

@@ -38,7 +38,7 @@ struct StepReport {
 };
 
 struct StepOptions {
-  std::string only;      // this step alone; "" all
+  std::string only;      // this step alone, or all whose name begins with this word; "" all
   bool force = false;    // also when up to date
   bool dry_run = false;  // says, does not do
 };

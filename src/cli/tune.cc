@@ -140,7 +140,7 @@ Result<TuneLock> read_lock(Files& files, const std::string& path) {
 }
 
 Result<TuneResult> tune_with_bar(Context& context, const DeviceOptions& device, const TuneRequest& request) {
-  OREE_TRY_ASSIGN(std::unique_ptr<Target> target, open_target(context, device));
+  OREE_TRY_ASSIGN(std::unique_ptr<Target> target, open_target(context.ports, device));
   Progress bar("tune", 0);
   return tune(context.ports, *target, request, [&](std::string_view stage, int64_t done, int64_t total) {
     bar.update(done, fmt::format("of {}: {}", total, stage));

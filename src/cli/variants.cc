@@ -33,6 +33,11 @@ std::vector<std::string> dialects_here(const std::vector<std::string>& wanted) {
   return engines;
 }
 
+std::string runtime_of_dialect(const std::string& dialect) {
+  if (dialect == "edgetpu" || dialect == "tflm") return "tflite";
+  return dialect == "tensorrt" ? "onnxruntime" : dialect;
+}
+
 std::string quantized_path(const std::string& folder, const std::string& name, const std::string& engine,
                            const std::string& kind) {
   Result<Dialect> dialect = dialect_for(engine);

@@ -15,6 +15,9 @@ namespace oree::cli {
 // Engines of this machine that int8 files can be made for; of `wanted` alone when that is not empty.
 std::vector<std::string> dialects_here(const std::vector<std::string>& wanted);
 
+// The backend that opens files of a dialect: "edgetpu" and "tflm" are TFLite's, "tensorrt" is ONNX Runtime's.
+std::string runtime_of_dialect(const std::string& dialect);
+
 // FOLDER/NAME-ENGINE-KIND.onnx or .tflite, as that engine takes it. `kind`: "int8", or "mixed".
 std::string quantized_path(const std::string& folder, const std::string& name, const std::string& engine,
                            const std::string& kind);
