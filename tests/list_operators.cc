@@ -4,6 +4,7 @@
 //   tflite CONV_2D options raised
 #include <fmt/format.h>
 
+#include "model/ncnn/ncnn_graph.h"
 #include "model/onnx/onnx_versions.h"
 #include "model/ops/op_def.h"
 #include "model/reference/kernel.h"
@@ -12,9 +13,9 @@
 
 int main() {
   for (std::string_view op : oree::onnx_operators()) {
-    fmt::print("onnx {}{}{}{}{}\n", op, oree::find_op("", op) ? " graph" : "",
+    fmt::print("onnx {}{}{}{}{}{}\n", op, oree::find_op("", op) ? " graph" : "",
                oree::find_kernel("", op) ? " reference" : "", oree::has_quantized_kernel(op) ? " quantized" : "",
-               oree::lowers_to_tflite(op) ? " lowered" : "");
+               oree::lowers_to_tflite(op) ? " lowered" : "", oree::lowers_to_ncnn(op) ? " ncnn" : "");
   }
   for (int code = 0;; ++code) {
     const char* name = oree::tflite_builtin_name(code);

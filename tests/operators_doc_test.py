@@ -62,9 +62,12 @@ file can be written to one again, but not run, inferred or converted.
 - **graph**: types and shapes are inferred, costs counted.
 - **reference**: computed by the reference interpreter; **q**: on TFLite's quantized values, too.
 - **to TFLite**, **from TFLite**: written there, directly or as several of TFLite's; made of what is read there.
+- **to ncnn**: written there, in float and for one item of a batch ([what else it asks](adr/0010-ncnn.md)).
 
-| operator | graph | reference | to TFLite | from TFLite | why not |
-|---|---|---|---|---|---|
+The last column says why an operator is not in the graph, the reference or TFLite.
+
+| operator | graph | reference | to TFLite | from TFLite | to ncnn | why not |
+|---|---|---|---|---|---|---|
 """
 
 MIDDLE = """
@@ -108,7 +111,7 @@ def onnx_rows(onnx, stale):
     reasons = [by_name(NOT_IN_GRAPH), by_name(NOT_COMPUTED), by_name(NOT_LOWERED)]
     for name, words in onnx.items():
         if name == "Constant":
-            yield f"| {name} | yes | yes | yes | yes | becomes a constant value |"
+            yield f"| {name} | yes | yes | yes | yes | yes | becomes a constant value |"
             continue
         there = ["graph" in words, "reference" in words, "lowered" in words]
         why = ""
@@ -118,7 +121,7 @@ def onnx_rows(onnx, stale):
             if not flag and not why:
                 why = known.get(name, "not yet")
         reference = ("yes, q" if "quantized" in words else "yes") if there[1] else ""
-        yield f"| {name} | {yes(there[0])} | {reference} | {yes(there[2])} | {yes(name in raised)} | {why} |"
+        yield f"| {name} | {yes(there[0])} | {reference} | {yes(there[2])} | {yes(name in raised)} | {yes('ncnn' in words)} | {why} |"
 
 
 def tflite_rows(tflite, stale):

@@ -78,11 +78,12 @@ def workspace():
         yield work
 
 
-def run_client(command, work):
+def run_client(command, work, **environment):
     """Runs a client in the workspace; its own words on stderr become the reason why a file is missing."""
     home = work / "home"
     env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
     env |= {"HOME": str(home), "TMPDIR": str(work), "PYTHONDONTWRITEBYTECODE": "1", "npm_config_update_notifier": "false"}
+    env |= environment
     if os.geteuid() == 0:
         for path in (work, *work.rglob("*")):
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
@@ -101,10 +102,44 @@ def run_client(command, work):
         raise Missing("\n    ".join(lines[-3:]) or f"exit status {done.returncode}")
 
 
+# pip wants to know a source package's name and version before it keeps it, and would run the package's own setup for
+# that. It asks this instead, so that nothing of the package runs before its digest was checked.
+STAND_IN = '''import os
+from pathlib import Path
+
+
+def get_requires_for_build_wheel(config_settings=None):
+    return []
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    name, version = os.environ["OREE_SOURCE_PACKAGE"].split("==")
+    folder = Path(metadata_directory) / f"{name}-{version}.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
+    return folder.name
+'''
+
+
+def fetch_source(dep, file, work, interpreter):
+    wanted = f"{dep['package']}=={dep['version']}"
+    backend = work / "stand-in" / "setuptools"
+    backend.mkdir(parents=True)
+    (backend / "__init__.py").write_text("")
+    (backend / "build_meta.py").write_text(STAND_IN)
+    (work / "wanted.txt").write_text(f"{wanted} --hash=sha256:{file['sha256']}\n")
+    run_client([interpreter, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--retries=2",
+                "--disable-pip-version-check", f"--no-binary={dep['package']}", "--no-build-isolation", f"--dest={work}",
+                "-r", str(work / "wanted.txt")], work, PYTHONPATH=str(backend.parent), OREE_SOURCE_PACKAGE=wanted)
+    return work / file["file"]
+
+
 def fetch_pip(dep, file, work, _deps, _host):
+    interpreter = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
+    if file["file"].endswith(".tar.gz"):
+        return fetch_source(dep, file, work, interpreter)
     # The wheel's own name says for whom it was made: name-version[-build]-python-abi-platform.whl
     python, abi, plat = file["file"].removesuffix(".whl").split("-")[-3:]
-    interpreter = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
     command = [interpreter, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--retries=2",
                "--disable-pip-version-check", "--only-binary=:all:", "--python-version=3.11", f"--dest={work}"]
     if plat != "any":
@@ -173,12 +208,12 @@ def cached(dep, arch, deps, host):
 
 @contextmanager
 def archive(path):
-    """Yields (names, read): the regular files of a wheel, a tgz, or of a plain file (which holds just itself)."""
+    """Yields (names, read): the regular files of a wheel, a tgz, a tar.gz, or of a plain file (which holds just itself)."""
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as z:
             files = {i.filename: i for i in z.infolist() if not i.is_dir()}
             yield files, lambda name: (z.open(files[name]), files[name].file_size, files[name].external_attr >> 16)
-    elif path.suffix == ".tgz":
+    elif path.name.endswith((".tgz", ".tar.gz")):
         with tarfile.open(path) as t:
             files = {m.name: m for m in t if m.isfile()}
             yield files, lambda name: (t.extractfile(files[name]), files[name].size, files[name].mode)

@@ -131,7 +131,7 @@ void add_bundle(CLI::App& app, Context& context) {
       ->allow_extra_args(false);
   command->add_option("--tune", o->tune,
                       "tune.json of oree tune: runtime, threads, provider and precision of its choice");
-  command->add_option("--runtime", m.runtime, "onnxruntime, openvino or tflite; else the format's own");
+  command->add_option("--runtime", m.runtime, "onnxruntime, openvino, tflite or ncnn; else the format's own");
   command->add_option("--threads", m.options.threads, "Threads of the engine")
       ->check(CLI::Range(1, kSessionThreadsMax));
   command->add_option("--provider", m.options.provider, "The engine's provider or delegate");

@@ -22,6 +22,7 @@ namespace {
 constexpr char kExamples[] =
     "  oree convert detector.tflite detector.onnx\n"
     "  oree convert net.onnx net.tflite --shape image=1,3,320,320\n"
+    "  oree convert net.onnx net.ncnn.param --dim batch=1\n"
     "  oree convert net.onnx net-fp16.onnx --fp16 --dim batch=1 --check-input samples.npz --report";
 
 struct Options {
@@ -190,7 +191,9 @@ void add_convert(CLI::App& app, Context& context) {
   CLI::App* command = add_command(app, context, "convert", "Convert a model, and prove that it computes the same",
                                   kExamples, [&context, options] { return convert(context, *options); });
   command->add_option("source", options->source, "ONNX or TFLite file")->required();
-  command->add_option("result", options->result, "ONNX or TFLite file (.onnx, .tflite); replaced atomically")
+  command
+      ->add_option("result", options->result,
+                   "ONNX, TFLite or ncnn file (.onnx, .tflite, .ncnn.param with its .bin); replaced atomically")
       ->required();
   command->add_option("--opset", options->convert.opset,
                       "Opset of an ONNX result; 17, or the lowest above that the model needs");

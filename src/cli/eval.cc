@@ -126,7 +126,7 @@ void add_eval(CLI::App& app, Context& context) {
                   "  oree eval detector.tflite --runtime openvino --precision default --reference detector.tflite \\\n"
                   "    --data frames/ --recipe recipe.json --min f1=0.98",
                   [&context, options] { return eval(context, *options); });
-  command->add_option("model", options->model, "ONNX, TFLite or OpenVINO IR file")->required();
+  command->add_option("model", options->model, "ONNX, TFLite, OpenVINO IR or ncnn file")->required();
   command
       ->add_option("--data", options->data,
                    "Folder of images or of npz, folder of one folder a class, npz, npy, or COCO json")
@@ -136,7 +136,8 @@ void add_eval(CLI::App& app, Context& context) {
   command->add_option("--metric", options->metric, "auto; f1, map, top1, topk; with a reference f1, top1, cosine, sqnr")
       ->capture_default_str();
   command->add_option("--min", options->min, "METRIC=VALUE[,…]: exit status 1 when a figure is below");
-  command->add_option("--runtime", options->runtime, "onnxruntime, openvino or tflite; default: by the file's format");
+  command->add_option("--runtime", options->runtime,
+                      "onnxruntime, openvino, tflite or ncnn; default: by the file's format");
   command->add_option("--threads", options->threads, "Threads")->capture_default_str()->check(CLI::Range(1, 256));
   command->add_option("--precision", options->precision, "f32, default (the engine's own choice), bf16, f16")
       ->capture_default_str();

@@ -118,7 +118,7 @@ void add_infer(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   CLI::App* command = add_command(app, context, "infer", "Run a model on tensors from a file", kExamples,
                                   [&context, options] { return infer(context, *options); });
-  command->add_option("model", options->model, "ONNX, TFLite or OpenVINO IR file")->required();
+  command->add_option("model", options->model, "ONNX, TFLite, OpenVINO IR or ncnn file")->required();
   command->add_option("--runtime", options->runtime, "Engine; the one that suits the format when not given")
       ->check(CLI::IsMember(backend_names()));
   command->add_option("--threads", options->session.threads, "Threads of the engine")->capture_default_str();

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/variants.h"
 #include "core/base/limits.h"
 #include "core/io/inner_path.h"
@@ -71,13 +73,14 @@ Result<std::string> variants_fingerprint(Files& files, const VariantSource& sour
   OREE_TRY(add_model(print, source.model));
   print.add("oree", OREE_VERSION).add_path("calibration", source.calibration.path);
   print.add_json("recipe", source.recipe ? recipe_to_json(*source.recipe) : Json());
+  print.add("engine", "ncnn").add("version", backend("ncnn").info().version);
   for (const std::string& engine : engines) print.add("engine", engine).add("version", backend(engine).info().version);
   return print.finish();
 }
 
 }  // namespace
 
-// The float model in the other format and with float16 weights; in integers for each engine that is here.
+// The float model in the other format, for ncnn and with float16 weights; in integers for each engine that is here.
 Result<TuneVariants> make_tune_variants(const Ports& ports, const VariantSource& source,
                                         const std::function<void(size_t, size_t, const std::string&)>& progress) {
   Files& files = *ports.files;
@@ -97,6 +100,13 @@ Result<TuneVariants> make_tune_variants(const Ports& ports, const VariantSource&
       variants.notes.push_back(fmt::format("{}: {}", what, made.refused));
     else
       (float16 ? variants.others : variants.floats).push_back(made.path);
+  }
+  if (source.runtimes.empty() || std::ranges::count(source.runtimes, "ncnn") > 0) {
+    const FloatVariant made = ncnn_variant(files, model, folder, name);
+    if (made.path.empty())
+      variants.notes.push_back("for ncnn: " + made.refused);
+    else
+      variants.floats.push_back(made.path);
   }
   QuantizeRequest request;
   request.source = model;

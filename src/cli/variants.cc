@@ -85,4 +85,19 @@ FloatVariant convert_variant(Files& files, const std::string& model, const std::
   return path.ok() ? FloatVariant{*path, ""} : FloatVariant{"", path.error().message()};
 }
 
+FloatVariant ncnn_variant(Files& files, const std::string& model, const std::string& folder, const std::string& name) {
+  const RuntimeInfo& ncnn = backend("ncnn").info();
+  if (!ncnn.available) return {"", ncnn.absent.at("ncnn")};
+  auto make = [&]() -> Result<std::string> {
+    const std::string path = path_join(folder, name + "-float.ncnn.param");
+    OREE_TRY_ASSIGN(Model graph, load_model(model));
+    Result<ConvertSteps> steps = prepare(graph, {});
+    if (!steps.ok()) return steps.error();
+    OREE_TRY(write_model(files, graph, path, {}));
+    return path;
+  };
+  auto path = make();
+  return path.ok() ? FloatVariant{*path, ""} : FloatVariant{"", path.error().message()};
+}
+
 }  // namespace oree::cli

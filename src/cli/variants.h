@@ -41,5 +41,7 @@ struct FloatVariant {
 // The model in the other of the two formats, or (float16) in its own with float16 weights.
 FloatVariant convert_variant(Files& files, const std::string& model, const std::string& folder, const std::string& name,
                              bool float16);
+// The float model for ncnn. Refused too where ncnn is not on this machine: nothing could be tried.
+FloatVariant ncnn_variant(Files& files, const std::string& model, const std::string& folder, const std::string& name);
 
 }  // namespace oree::cli

@@ -52,6 +52,24 @@ class Convert(unittest.TestCase):
         self.assertTrue(back["agrees"])
         self.assertIn("onnxruntime", [e["runtime"] for e in back["engines"] if e.get("agrees")])
 
+    def test_the_detector_runs_in_ncnn(self):
+        runtimes = json.loads(subprocess.run([OREE, "runtimes", "--json"], capture_output=True, text=True, timeout=60).stdout)
+        if not next(r for r in runtimes["runtimes"] if r["name"] == "ncnn")["available"]:
+            self.skipTest("ncnn is not here: ./dev setup --ncnn")
+        param = self.out.with_name("detector.ncnn.param")
+        for options in ([], ["--fp16"]):
+            check = convert(MODELS / "detector.tflite", param, *options)["check"]
+            self.assertTrue(check["agrees"])
+            self.assertEqual(["ncnn"], [e["runtime"] for e in check["engines"]])
+        self.assertEqual({param, self.out.with_name("detector.ncnn.bin")}, set(param.parent.iterdir()))
+        seen = json.loads(subprocess.run([OREE, "inspect", param, "--json"], capture_output=True, text=True, timeout=60).stdout)
+        self.assertEqual("ncnn", seen["format"])
+
+    def test_what_ncnn_lacks_leaves_no_file(self):
+        message = convert(MODELS / "okay_nabu.tflite", self.out.with_name("nabu.ncnn.param"), status=5)
+        self.assertIn("ncnn", message)
+        self.assertEqual([], list(self.out.parent.iterdir()))
+
     def test_kernels_that_saturate_are_told_apart_from_a_wrong_conversion(self):
         # For a CPU with VNNI: without it ONNX Runtime's sums of its products leave 16 bits, and only they.
         source = self.out.with_name("int8.onnx")
@@ -72,7 +90,7 @@ class Convert(unittest.TestCase):
             self.assertEqual([0] * len(own["outputs"]), [o["max_abs_error"] for o in own["outputs"]], name)
 
     def test_a_name_of_another_format_is_refused_before_anything_is_read(self):
-        self.assertIn(".onnx or .tflite", convert(MODELS / "nmp.onnx", self.out.with_suffix(".pb"), status=2))
+        self.assertIn(".onnx, .tflite or .ncnn.param", convert(MODELS / "nmp.onnx", self.out.with_suffix(".pb"), status=2))
 
     def test_float16_weights_halve_the_file(self):
         self.agrees("nmp.onnx")

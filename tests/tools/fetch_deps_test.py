@@ -2,6 +2,7 @@
 """What the fetch script does with what it is given, without a network: the cache already holds a small archive."""
 import hashlib
 import io
+import os
 import sys
 import tarfile
 import tempfile
@@ -9,6 +10,7 @@ import unittest
 import zipfile
 from contextlib import redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -64,6 +66,36 @@ class FetchDepsTest(unittest.TestCase):
     def test_a_tgz_is_unpacked_like_a_wheel(self):
         self.install(self.dep([{"from": "package/m", "to": "models/"}], {"package/m": b"model"}, "thing-1.tgz"))
         self.assertEqual((self.dest / "models/m").read_bytes(), b"model")
+
+    def test_a_source_package_is_unpacked_too(self):
+        self.install(self.dep([{"from": "thing-1/src/**", "to": "source/"}], {"thing-1/src/a/b.h": b"b"}, "thing-1.tar.gz"))
+        self.assertEqual((self.dest / "source/a/b.h").read_bytes(), b"b")
+
+    def test_pip_is_told_a_source_packages_version_instead_of_running_it(self):
+        """What pip calls in place of the package's own setup, as pip calls it."""
+        asked = {}
+
+        def client(command, work, **environment):
+            asked["command"] = command
+            sys.path.insert(0, environment["PYTHONPATH"])
+            kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "setuptools"}
+            with mock.patch.dict(os.environ, environment):
+                import setuptools.build_meta as backend
+                self.assertEqual(backend.get_requires_for_build_wheel(), [])
+                folder = backend.prepare_metadata_for_build_wheel(str(work))
+            sys.path.remove(environment["PYTHONPATH"])
+            for name in [n for n in sys.modules if n.split(".")[0] == "setuptools"]:
+                del sys.modules[name]
+            sys.modules.update(kept)
+            asked["metadata"] = (work / folder / "METADATA").read_text()
+
+        work = Path(tempfile.mkdtemp(dir=self.dest.parent))
+        with mock.patch.object(fetch_deps, "run_client", client):
+            fetch_deps.fetch_source({"package": "thing", "version": "1.2"}, {"file": "thing-1.2.tar.gz", "sha256": "0" * 64}, work,
+                                    "python3")
+        self.assertIn("Name: thing\nVersion: 1.2\n", asked["metadata"])
+        self.assertEqual((work / "wanted.txt").read_text(), f"thing==1.2 --hash=sha256:{'0' * 64}\n")
+        self.assertIn("--no-build-isolation", asked["command"])
 
     def test_the_second_run_does_nothing_until_a_file_is_lost(self):
         dep = self.dep([{"from": "a", "to": "x/"}], {"a": b"a"})

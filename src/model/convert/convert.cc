@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "model/ncnn/ncnn_file.h"
+#include "model/ncnn/ncnn_graph.h"
 #include "model/onnx/onnx_graph.h"
 #include "model/passes/passes.h"
 #include "model/tflite/tflite_graph.h"
@@ -13,6 +15,7 @@
 namespace oree {
 namespace {
 
+constexpr std::string_view kNcnnEnd = ".ncnn.param";
 constexpr int64_t kInlineBytesMax = int64_t{1} << 30;  // protobuf ends at 2 GiB
 
 int64_t constant_bytes(const Graph& graph) {
@@ -85,6 +88,27 @@ Status write_tflite(Files& files, const Model& model, const std::string& path) {
   return written;
 }
 
+// Two files that belong together: the weights first, since a text is what is opened.
+Status write_ncnn(Files& files, const Model& model, const std::string& path) {
+  const std::string weights_path = ncnn_weights_path(path);
+  OREE_TRY_ASSIGN(Replacement param, Replacement::begin(files, path));
+  Result<Replacement> weights = Replacement::begin(files, weights_path);
+  if (!weights.ok()) {
+    param.give_up();
+    return weights.error();
+  }
+  NcnnSinks sinks;
+  sinks.param = [&](ByteView bytes) { return param.write(bytes); };
+  sinks.weights = [&](ByteView bytes) { return weights->write(bytes); };
+  Status written = write_ncnn_model(model, sinks);
+  if (written.ok()) written = weights->finish();
+  if (written.ok()) written = param.finish();
+  if (written.ok()) return {};
+  param.give_up();
+  weights->give_up();
+  return written;
+}
+
 }  // namespace
 
 Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options) {
@@ -116,13 +140,14 @@ bool is_quantized(const Graph& graph) {
 
 Status check_result_name(const std::string& path) {
   const std::string extension = path_extension(path);
-  if (extension == ".onnx" || extension == ".tflite") return {};
-  return Error(Code::kUsage,
-               fmt::format("{}: the name must end in .onnx or .tflite, the formats that are written", path));
+  if (extension == ".onnx" || extension == ".tflite" || path.ends_with(kNcnnEnd)) return {};
+  return Error(Code::kUsage, fmt::format("{}: the name must end in .onnx, .tflite or {}, the formats that are written",
+                                         path, kNcnnEnd));
 }
 
 Status write_model(Files& files, const Model& model, const std::string& path, const ConvertOptions& options) {
   OREE_TRY(check_result_name(path));
+  if (path.ends_with(kNcnnEnd)) return write_ncnn(files, model, path);
   return path_extension(path) == ".onnx" ? write_onnx(files, model, path, options) : write_tflite(files, model, path);
 }
 

@@ -32,11 +32,11 @@ Result<ConvertSteps> prepare(Model& model, const ConvertOptions& options);
 // Some of its integers stand for reals: engines then differ by a step or two.
 bool is_quantized(const Graph& graph);
 
-// kUsage for a name that ends in neither .onnx nor .tflite.
+// kUsage for a name that ends in neither .onnx, .tflite nor .ncnn.param.
 Status check_result_name(const std::string& path);
 
 // In the format that the name says. Replaced atomically. ONNX constants of more than 1 GiB in all go to `path`.data
-// beside it.
+// beside it, the weights of NAME.ncnn.param to NAME.ncnn.bin.
 Status write_model(Files& files, const Model& model, const std::string& path, const ConvertOptions& options);
 
 }  // namespace oree

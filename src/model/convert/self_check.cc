@@ -215,6 +215,7 @@ class Checking {
       check_.engines.push_back(std::move(engine));
     }
     if (std::ranges::all_of(check_.engines, [](const EngineCheck& e) { return e.refused.has_value(); })) {
+      if (check_.engines.empty()) reasons = "; `oree runtimes` says how to get one (--no-check converts without)";
       return Error(Code::kUnsupported, fmt::format("no engine here runs {}{}", plan_.result, reasons));
     }
     return std::move(check_);

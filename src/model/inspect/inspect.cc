@@ -5,6 +5,7 @@
 
 #include "model/inspect/summary_parts.h"
 #include "model/load/load.h"
+#include "model/ncnn/ncnn_file.h"
 #include "model/ops/costs.h"
 #include "model/ops/inference.h"
 #include "model/passes/passes.h"
@@ -13,6 +14,11 @@
 
 namespace oree {
 namespace {
+
+void note_beside(const std::string& weights_path, int64_t bytes, ModelSummary& summary) {
+  summary.external_files = {weights_path.substr(weights_path.rfind('/') + 1)};
+  summary.external_bytes = bytes;
+}
 
 Status summarise_file(const std::string& path, ModelSummary& summary) {
   OREE_TRY_ASSIGN(MappedFile file, MappedFile::open(path));
@@ -25,15 +31,17 @@ Status summarise_file(const std::string& path, ModelSummary& summary) {
     case ModelFormat::kOpenvino: {
       int64_t weights = openvino_weights_size(path);
       read = summarise_openvino(file.bytes(), weights, summary);
-      if (weights >= 0) {
-        std::string weights_path = openvino_weights_path(path);
-        summary.external_files = {weights_path.substr(weights_path.rfind('/') + 1)};
-        summary.external_bytes = weights;
-      }
+      if (weights >= 0) note_beside(openvino_weights_path(path), weights, summary);
+      break;
+    }
+    case ModelFormat::kNcnn: {
+      const int64_t weights = ncnn_weights_size(path);
+      read = summarise_ncnn(file.bytes(), weights, summary);
+      if (weights >= 0) note_beside(ncnn_weights_path(path), weights, summary);
       break;
     }
     case ModelFormat::kUnknown:
-      return Error(Code::kInvalid, path + ": not a model: neither ONNX, TFLite nor OpenVINO IR");
+      return Error(Code::kInvalid, path + ": not a model: neither ONNX, TFLite, OpenVINO IR nor ncnn");
   }
   return read.ok() ? read : Status(read.error().within(path));
 }
@@ -91,8 +99,9 @@ Result<Inspection> inspect(const std::string& path, const InspectOptions& option
   ModelSummary& summary = out.summary;
   OREE_TRY(summarise_file(path, summary));
   const bool frozen = !options.symbols.empty() || !options.inputs.empty();
-  if (summary.format == ModelFormat::kOpenvino) {
-    summary.graph_refused = "OpenVINO IR has no reader that makes a graph";
+  if (summary.format == ModelFormat::kOpenvino || summary.format == ModelFormat::kNcnn) {
+    const bool ir = summary.format == ModelFormat::kOpenvino;
+    summary.graph_refused = fmt::format("{} has no reader that makes a graph", ir ? "OpenVINO IR" : "ncnn's format");
     if (frozen) return Error(Code::kUnsupported, fmt::format("{}: {}", path, summary.graph_refused));
     return out;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the raw readers of the three formats say, and what the graph adds. Internal to model/inspect.
+// What the raw readers of the formats say, and what the graph adds. Internal to model/inspect.
 #pragma once
 
 #include "core/base/bytes.h"
@@ -10,6 +10,7 @@ namespace oree {
 Status summarise_onnx(ByteView file, ModelSummary& summary);
 Status summarise_tflite(ByteView file, ModelSummary& summary);
 Status summarise_openvino(ByteView file, int64_t weights_size, ModelSummary& summary);
+Status summarise_ncnn(ByteView param, int64_t weights_size, ModelSummary& summary);
 
 // A free outermost dimension of an input is the batch in every exporter's habit; one item is what a run on a device
 // has. Sizes are inferred anew.

@@ -18,10 +18,11 @@ struct Entry {
   Backend* backend = nullptr;
 };
 
-std::array<Entry, 3>& entries() {
-  static std::array<Entry, 3>& all = *new std::array<Entry, 3>{{{"onnxruntime", &make_onnxruntime_backend, {}},
+std::array<Entry, 4>& entries() {
+  static std::array<Entry, 4>& all = *new std::array<Entry, 4>{{{"onnxruntime", &make_onnxruntime_backend, {}},
                                                                 {"openvino", &make_openvino_backend, {}},
-                                                                {"tflite", &make_tflite_backend, {}}}};
+                                                                {"tflite", &make_tflite_backend, {}},
+                                                                {"ncnn", &make_ncnn_backend, {}}}};
   return all;
 }
 
@@ -53,12 +54,13 @@ Backend& backend(const std::string& name) {
 
 Result<std::string> default_backend(ModelFormat format) {
   if (format == ModelFormat::kUnknown) {
-    return Error(Code::kInvalid, "not a model: neither ONNX, TFLite nor OpenVINO IR");
+    return Error(Code::kInvalid, "not a model: neither ONNX, TFLite, OpenVINO IR nor ncnn");
   }
   std::vector<std::string> order;
   if (format == ModelFormat::kOnnx) order = {"onnxruntime", "openvino"};
   if (format == ModelFormat::kTflite) order = {"tflite", "openvino"};
   if (format == ModelFormat::kOpenvino) order = {"openvino"};
+  if (format == ModelFormat::kNcnn) order = {"ncnn"};
   for (const std::string& name : order) {
     if (backend(name).info().available) return name;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which engines this machine has. An engine's library is looked for in this order: the environment variable
-// (OREE_ONNXRUNTIME_LIBRARY, OREE_OPENVINO_LIBRARY, OREE_TFLITE_LIBRARY), the system's loader path, then our pinned
-// copy under OREE_DEPS or `<folder of the program>/../../.deps`.
+// (OREE_ONNXRUNTIME_LIBRARY, OREE_OPENVINO_LIBRARY, OREE_TFLITE_LIBRARY, OREE_NCNN_LIBRARY), the system's loader path,
+// then our pinned copy under OREE_DEPS or `<folder of the program>/../../.deps`.
 #pragma once
 
 #include <memory>
@@ -12,19 +12,20 @@
 
 namespace oree {
 
-enum class ModelFormat { kOnnx, kTflite, kOpenvino, kUnknown };
-// By content first (a flatbuffer's "TFL3", an IR's XML root, an ONNX ModelProto), by extension only when empty of
-// clues.
+enum class ModelFormat { kOnnx, kTflite, kOpenvino, kNcnn, kUnknown };
+// By content first (a flatbuffer's "TFL3", an IR's XML root, ncnn's first line, an ONNX ModelProto), by extension only
+// when empty of clues.
 Result<ModelFormat> detect_format(const std::string& model_path);
-const char* format_name(ModelFormat format);  // "onnx", "tflite", "openvino", "unknown"
+const char* format_name(ModelFormat format);  // "onnx", "tflite", "openvino", "ncnn", "unknown"
 
 // Opened once, on first use, and kept for the life of the process. Thread-safe. Never nullptr: an engine that is not
 // here gives a Backend whose info().available is false and whose open() says how to get it.
 Backend& backend(const std::string& name);        // asserts on a name that is not in backend_names()
-const std::vector<std::string>& backend_names();  // "onnxruntime", "openvino", "tflite"
+const std::vector<std::string>& backend_names();  // "onnxruntime", "openvino", "tflite", "ncnn"
 
 // The available engine that suits the format best when the user names none: onnx -> onnxruntime, tflite -> tflite,
-// openvino -> openvino; another that can read it when that one is absent; kUnavailable when there is none.
+// openvino -> openvino, ncnn -> ncnn; another that can read it when that one is absent; kUnavailable when there is
+// none.
 Result<std::string> default_backend(ModelFormat format);
 
 }  // namespace oree

@@ -59,7 +59,8 @@ Status Tuner::describe_target() {
 Status Tuner::describe_models() {
   for (const std::string& model : result_.request.models) {
     OREE_TRY_ASSIGN(ModelFormat format, detect_format(model));
-    if (format == ModelFormat::kUnknown) return Error(Code::kInvalid, model + ": neither ONNX, TFLite nor OpenVINO IR");
+    if (format == ModelFormat::kUnknown)
+      return Error(Code::kInvalid, model + ": neither ONNX, TFLite, OpenVINO IR nor ncnn");
     machine_.formats.push_back(format);
     if (result_.models.contains(model)) return Error(Code::kUsage, model + ": was given twice");
     OREE_TRY_ASSIGN(result_.models[model], model_digest(*ports_.files, model));

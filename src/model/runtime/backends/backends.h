@@ -12,5 +12,6 @@ namespace oree {
 std::unique_ptr<Backend> make_onnxruntime_backend();
 std::unique_ptr<Backend> make_openvino_backend();
 std::unique_ptr<Backend> make_tflite_backend();
+std::unique_ptr<Backend> make_ncnn_backend();
 
 }  // namespace oree

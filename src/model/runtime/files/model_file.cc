@@ -14,6 +14,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/text.h"
+#include "model/ncnn/ncnn_file.h"
 #include "model/onnx/onnx_file.h"
 #include "model/runtime/files/openvino_file.h"
 #include "model/tflite/tflite_file.h"
@@ -25,6 +26,7 @@ const char* format_name(ModelFormat format) {
     case ModelFormat::kOnnx: return "onnx";
     case ModelFormat::kTflite: return "tflite";
     case ModelFormat::kOpenvino: return "openvino";
+    case ModelFormat::kNcnn: return "ncnn";
     case ModelFormat::kUnknown: break;
   }
   return "unknown";
@@ -76,6 +78,7 @@ MappedFile::~MappedFile() {
 ModelFormat format_of(ByteView file, const std::string& path) {
   if (file.size() >= 8 && std::memcmp(file.data() + 4, "TFL3", 4) == 0) return ModelFormat::kTflite;
   if (looks_like_openvino_xml(file)) return ModelFormat::kOpenvino;
+  if (looks_like_ncnn(file)) return ModelFormat::kNcnn;
   if (looks_like_onnx(file)) return ModelFormat::kOnnx;
   // The name is asked last: only so that a broken file is called a broken model of its kind.
   std::string name = path;
@@ -84,6 +87,7 @@ ModelFormat format_of(ByteView file, const std::string& path) {
   if (name.ends_with(".onnx")) return ModelFormat::kOnnx;
   if (name.ends_with(".tflite")) return ModelFormat::kTflite;
   if (name.ends_with(".xml")) return ModelFormat::kOpenvino;
+  if (name.ends_with(".param")) return ModelFormat::kNcnn;
   return ModelFormat::kUnknown;
 }
 
@@ -91,7 +95,7 @@ Status check_model_file(const std::string& path, const std::vector<ModelFormat>&
   OREE_TRY_ASSIGN(MappedFile file, MappedFile::open(path));
   ModelFormat format = format_of(file.bytes(), path);
   if (format == ModelFormat::kUnknown) {
-    return Error(Code::kInvalid, "not a model: neither ONNX, TFLite nor OpenVINO IR");
+    return Error(Code::kInvalid, "not a model: neither ONNX, TFLite, OpenVINO IR nor ncnn");
   }
   if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
     return Error(Code::kUnsupported, fmt::format("{} does not read {} files", engine, format_name(format)));
@@ -107,6 +111,10 @@ Status check_model_file(const std::string& path, const std::vector<ModelFormat>&
     }
     case ModelFormat::kOpenvino: {
       Result<OpenvinoFile> parsed = read_openvino(file.bytes(), openvino_weights_size(path));
+      return parsed.ok() ? Status() : Status(parsed.error());
+    }
+    case ModelFormat::kNcnn: {
+      Result<NcnnFile> parsed = read_ncnn(file.bytes(), ncnn_weights_size(path));
       return parsed.ok() ? Status() : Status(parsed.error());
     }
     case ModelFormat::kUnknown: break;
