@@ -101,15 +101,18 @@ TEST_CASE("functions of two operands broadcast as ONNX says") {
       check_same("(float[" + a + "] x, float[" + b + "] v) => (float y) { y = " + op + " (v, x) }", {0.5F, 2});
     }
   }
-  check_same("(float[1,5,6] x, float[6] v) => (float y) { y = Pow (x, v) }", {0.5F, 2});
-  for (const char* number : {"2.0", "0.5", "3.0", "-1.5"}) {
+  for (const char* number : {"2.0", "3.0", "4.0", "1.0", "-1.0", "-2.0"})
+    check_same("(float[1,5,6] x) => (float y) < float n = {" + std::string(number) + "} > { y = Pow (x, n) }");
+  for (const char* number : {"0.5", "-0.5"})
     check_same("(float[1,5,6] x) => (float y) < float n = {" + std::string(number) + "} > { y = Pow (x, n) }",
                {0.5F, 2});
-    check_same("(float[1,5,6] x) => (float y) < float n = {" + std::string(number) + "} > { y = Sub (n, x) }");
-    check_same("(float[1,5,6] x) => (float y) < float[1,1,1,1] n = {" + std::string(number) + "} > { y = Div (n, x) }",
+  check_same("(float[1,5,6] x, float[6] v) => (float y) { y = Pow (v, x) }");
+  check_same("(float[1,5,6] x) => (float y) < float n = {2.5} > { y = Pow (n, x) }");
+  for (const char* shape : {"", "[1,1,1,1]"}) {
+    check_same("(float[1,5,6] x) => (float y) < float" + std::string(shape) + " n = {-1.5} > { y = Sub (n, x) }");
+    check_same("(float[1,5,6] x) => (float y) < float" + std::string(shape) + " n = {-1.5} > { y = Div (n, x) }",
                {0.5F, 2});
   }
-  check_same("(float[1,5,6] x) => (float y) < float n = {2.0} > { y = Pow (x, n) }");
   check_same("(float[1,5,6] x) => (float y) { y = Mul (x, x) }");
   check_same("(float[1,5,6] x, float[5,1] w) => (float y) { y = Max (x, w, x) }");
 }

@@ -154,11 +154,30 @@ Status div(NcnnNode& n) { return binary(n, kDiv); }
 Status max(NcnnNode& n) { return binary(n, kMax); }
 Status min(NcnnNode& n) { return binary(n, kMin); }
 
+// ncnn's kernels take powers by logarithms, which are wrong at zero and below: those that products and roots can make
+// are made so, and others are taken of constants above zero alone.
 Status pow(NcnnNode& n) {
+  constexpr int kSquare = 4, kRoot = 5, kReciprocalRoot = 6, kReciprocal = 15;
   const std::optional<float> exponent = n.number(1);
-  if (exponent == 2) return with_params(n, "UnaryOp", NcnnParams().set(0, 4));  // SQUARE, right below zero too
-  if (exponent == 0.5F) return with_params(n, "UnaryOp", NcnnParams().set(0, 5));
-  return binary(n, kPow);
+  if (std::optional<Constant> base = n.floats(0)) {
+    const std::vector<double> values = base->to_doubles();
+    if (std::ranges::all_of(values, [](double v) { return v > 0; })) return binary(n, kPow);
+  }
+  if (!exponent || n.shape(1).size() > n.shape(0).size())
+    return n.unsupported("a power of numbers that may be zero or less, to no constant");
+  OREE_TRY_ASSIGN(NcnnBlob x, n.operand(0));
+  const Shape mat = n.net().mat(x);
+  auto function = [&](NcnnBlob of, int number) { return n.layer("UnaryOp", {of}, mat, NcnnParams().set(0, number)); };
+  NcnnBlob result = x;
+  if (*exponent == 2 || *exponent == 4 || *exponent == -2 || *exponent == 3) result = function(x, kSquare);
+  if (*exponent == 4) result = function(result, kSquare);
+  if (*exponent == 3) result = n.layer("BinaryOp", {result, x}, mat, NcnnParams().set(0, kMul));
+  if (*exponent == -2 || *exponent == -1) result = function(result, kReciprocal);
+  if (*exponent == 0.5F) result = function(x, kRoot);
+  if (*exponent == -0.5F) result = function(x, kReciprocalRoot);
+  if (result == x && *exponent != 1) return n.unsupported(fmt::format("the power of {}", *exponent));
+  n.finish_with(result);
+  return {};
 }
 
 // One slope, or one for each place of the first dimension; else of what is above zero and what is below.

@@ -131,6 +131,8 @@ TEST_CASE("what ncnn cannot express is refused by operator, node and reason") {
       "(float[1,1,4,4] x) => (float y) < float[4] s = {1.0, 1.0, 0.5, 0.5} >"
       "{ y = Resize <mode = \"nearest\", nearest_mode = \"ceil\"> (x, \"\", s) }",
       "points of 'half_pixel'");
+  refuses("(float[1,3] x) => (float y) < float n = {1.5} > { y = Pow (x, n) }", "the power of 1.5");
+  refuses("(float[1,3] x) => (float y) { y = Pow (x, x) }", "a power of numbers that may be zero or less");
   refuses("(float[1,3] x) => (float y) { y = Softmax <axis = 0> (x) }", "over the one item of a batch");
 }
 
