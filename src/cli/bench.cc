@@ -160,8 +160,8 @@ Status bench(Context& context, const BenchOptions& options) {
     return Error(Code::kUsage, fmt::format("--rounds, --runs and --warmup: expected 1 to {} runs", kTurnRunsMax));
   }
   OREE_TRY(check_energy_options(options.energy));
-  if (options.energy.wanted && options.device.remote())
-    return Error(Code::kUsage, "--energy: power is read on this machine alone, not on a device");
+  EnergyOptions energy = options.energy;
+  if (!options.device.remote()) energy.power_meter = named_power_meter(energy.power_meter);
   OREE_TRY_ASSIGN(std::unique_ptr<Target> target, open_target(context.ports, options.device));
   OREE_TRY_ASSIGN(TargetDescription description, target->describe());
   OREE_TRY_ASSIGN(auto candidates, candidates_of(options, description));
@@ -191,7 +191,7 @@ Status bench(Context& context, const BenchOptions& options) {
   results.sorted = sorted_by_median(measure(*target, *context.ports.clock, {}, candidates, plan));
   results.drift = drift_of(results.sorted);
   bar.update(0);
-  if (options.energy.wanted) results.energies = measure_energies(context, options.energy, results.sorted, plan, watch);
+  if (options.energy.wanted) results.energies = measure_energies(*target, energy, results.sorted, plan, watch);
   Json document = Json::object();
   document.set("target", target_to_json(description));
   document.set("input", options.input.empty() ? "seeded noise" : options.input)
@@ -218,7 +218,7 @@ void add_bench(CLI::App& app, Context& context) {
   CLI::App* command = add_command(
       app, context, "bench", "Measure latency, memory and load time of models in every engine",
       "  oree bench detector.tflite --threads 1,2 --precision f32,default\n"
-      "  oree bench detector.tflite --energy   # and joules an inference, where this machine can tell\n"
+      "  oree bench detector.tflite --energy   # and joules an inference, where the machine can tell\n"
       "  oree bench detector.tflite --device https://camera-1.local:8733 --device-token-file camera-1.token \\\n"
       "    --device-ca ca.pem",
       [&context, options] {
@@ -226,7 +226,7 @@ void add_bench(CLI::App& app, Context& context) {
         return bench(context, *options);
       });
   command->add_option("models", options->models, "ONNX, TFLite, OpenVINO IR or ncnn files")->required();
-  command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite")
+  command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite,ncnn")
       ->capture_default_str();
   command->add_option("--threads", options->threads, "Thread counts, such as 1,2,4; default: every core");
   command->add_option("--precision", options->precisions, "f32, default (the engine's own choice), bf16, f16, or all")

@@ -45,12 +45,11 @@ Status check_energy_options(const EnergyOptions& options) {
                fmt::format("--energy-seconds: expected 0.2 to {}, found {}", kWindowSecondsMax, options.seconds));
 }
 
-std::vector<EnergyEstimate> measure_energies(const Context& context, const EnergyOptions& options,
+std::vector<EnergyEstimate> measure_energies(Target& target, const EnergyOptions& options,
                                              const std::vector<Measurement>& results, const MeasurePlan& plan,
                                              ThermalWatch& watch) {
-  std::string name = named_power_meter(options.power_meter);
-  Result<std::unique_ptr<PowerMeter>> meter = Error(Code::kUnsupported, "this program reads no power meter");
-  if (context.ports.power != nullptr) meter = context.ports.power->open(name);
+  const std::string& name = options.power_meter;
+  const Result<std::string> meter = target.meter(name);
   EnergyPlan windows;
   windows.load_seconds = windows.idle_seconds = options.seconds;
   windows.loaded = [&] { watch.look(); };
@@ -65,8 +64,7 @@ std::vector<EnergyEstimate> measure_energies(const Context& context, const Energ
       energies.push_back(energy_not_measurable(meter.error().message() +
                                                (name.empty() ? "; --power-meter names an external meter" : "")));
     } else {
-      energies.push_back(
-          measure_candidate_energy(context.ports, {}, m.candidate, plan.input_npz, plan.seed, **meter, windows));
+      energies.push_back(target.energy({}, m.candidate, plan.input_npz, plan.seed, name, windows));
     }
     before += windows.pairs;
   }

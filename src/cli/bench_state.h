@@ -9,6 +9,7 @@
 #include "cli/context.h"
 #include "model/eval/energy.h"
 #include "model/eval/measure.h"
+#include "model/eval/target.h"
 #include "model/eval/thermal.h"
 
 namespace oree::cli {
@@ -35,12 +36,12 @@ bool drifted(const std::vector<Measurement>& results, const DriftCorrection& dri
 
 struct EnergyOptions {
   bool wanted = false;
-  std::string power_meter;
-  double seconds = 2;  // of a window
+  std::string power_meter;  // "": the target's own
+  double seconds = 2;       // of a window
 };
 Status check_energy_options(const EnergyOptions& options);
 // One estimate a measurement, in their order; a refused one has "not measurable" too.
-std::vector<EnergyEstimate> measure_energies(const Context& context, const EnergyOptions& options,
+std::vector<EnergyEstimate> measure_energies(Target& target, const EnergyOptions& options,
                                              const std::vector<Measurement>& results, const MeasurePlan& plan,
                                              ThermalWatch& watch);
 // What stands below the table: the method and what it covers, and why some could not be measured.

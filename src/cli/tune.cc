@@ -225,7 +225,7 @@ void add_tune(CLI::App& app, Context& context) {
   command->add_option("--max-drop", options->max_drop,
                       "Accuracy that may be lost, such as 1%; what is not proven to lose less is out");
   command->add_option("--confidence", options->confidence, "Of that proof")->capture_default_str();
-  command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite")
+  command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite,ncnn")
       ->capture_default_str();
   command->add_option("--threads", options->threads, "all (1, 2, 4 … cores), or a list")->capture_default_str();
   command->add_option("--precisions", options->precisions, "all, or a list: f32,default,bf16,f16")

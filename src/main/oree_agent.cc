@@ -31,6 +31,7 @@
 #include "os/posix/line_reader.h"
 #include "os/posix/link_file.h"
 #include "os/posix/linux_governor.h"
+#include "os/posix/linux_power.h"
 #include "os/posix/posix_ports.h"
 
 namespace {
@@ -54,7 +55,7 @@ constexpr char kUsage[] =
     "  oree-agent measure --listen HOST:PORT --token-file FILE --data DIR [--certificate FILE --key FILE]\n"
     "      Lend this machine to oree bench and oree tune, by hand and without an application. An agent whose "
     "configuration\n"
-    "      has a [measure] table starts this by itself. Also: --plain-http, --name, --disk-bytes-max, "
+    "      has a [measure] table starts this by itself. Also: --plain-http, --name, --power-meter, --disk-bytes-max, "
     "--reserve-bytes,\n"
     "      --memory-bytes-max, --job-ms-max, --lease-ms, --worker PROGRAM. Example:\n"
     "        openssl rand -hex 32 > token\n"
@@ -329,7 +330,10 @@ int main(int argc, char** argv) {
   }
   if (argc == 2 && std::strcmp(argv[1], "worker") == 0) {
     PosixPorts posix;
-    return worker_main(posix.ports());
+    Ports ports = posix.ports();
+    LinuxPower power(ports.processes, ports.clock);
+    ports.power = &power;
+    return worker_main(ports);
   }
   bool lends = argc > 1 && std::strcmp(argv[1], "measure") == 0;
   auto arguments = lends ? Result<Arguments>(Arguments{}) : parse(argc, argv);

@@ -20,15 +20,16 @@ import json, os, time
 def parent(pid):
     return int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1])
 oree = os.getppid()
-while not os.readlink(f"/proc/{oree}/exe").endswith("/oree"):
+while not os.readlink(f"/proc/{oree}/exe").endswith(("/oree", "/oree-agent")):
     oree = parent(oree)
+itself = os.readlink(f"/proc/{oree}/exe").endswith("/oree-agent")  # a lent device's worker
 used = {}
 start = time.monotonic()
 while True:
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
-            if int(fields[1]) == oree and int(pid) != os.getpid():
+            if int(pid) == oree if itself else int(fields[1]) == oree and int(pid) != os.getpid():
                 used[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         except OSError:
             pass
@@ -102,6 +103,28 @@ class Energy(unittest.TestCase):
         # An inference of one thread computes all the time that it takes on a free CPU.
         self.assertAlmostEqual(energy["joules_per_inference"], 3 * candidate["latency_ms"]["min"] / 1000,
                                delta=0.5 * energy["joules_per_inference"])
+
+    @unittest.skipUnless(MODEL.exists(), "the model is not fetched")
+    def test_a_device_measures_itself_with_its_own_meter(self):
+        (self.dir / "token").write_text("0123456789abcdef" * 2)
+        agent = subprocess.Popen([OREE.parent / "oree-agent", "measure", "--listen", "127.0.0.1:0", "--token-file", "token", "--data", "device",
+                                  "--power-meter", self.script(METER)], cwd=self.dir, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(agent.communicate)
+        self.addCleanup(agent.kill)
+        device = ["--device", agent.stdout.readline().split()[2], "--device-token-file", self.dir / "token"]
+        bench = ["bench", MODEL, "--json", "--runtimes", "tflite", "--threads", 1, "--rounds", 2, "--energy-seconds", 1, *device]
+        candidate = json.loads(run(*bench, "--energy"))["candidates"][0]
+        if "refused" in candidate:
+            self.skipTest(candidate["refused"]["message"])
+        energy = candidate["energy"]
+        self.assertNotIn("not_measurable", energy)
+        self.assertEqual(energy["method"], "external: simulated")
+        self.assertAlmostEqual(energy["idle_watts"], 2, delta=0.2)
+        self.assertGreater(energy["load_watts"], 2.5)
+        # Nobody runs a program there by naming it as a meter.
+        named = json.loads(run(*bench, "--power-meter", f"touch {self.dir}/was-here"))["candidates"][0]["energy"]
+        self.assertIn("no meter of this machine's own", named["not_measurable"])
+        self.assertFalse((self.dir / "was-here").exists())
 
     @unittest.skipUnless(MODEL.exists(), "the model is not fetched")
     def test_without_a_meter_there_is_no_figure(self):

@@ -199,6 +199,7 @@ Status read_measure(const Json& json, AgentConfig& c) {
   t.text("certificate_file", o.certificate_file);
   t.text("key_file", o.key_file);
   t.flag("plain_http", o.plain_http);
+  t.text("power_meter", o.power_meter);
   t.flag("pause_app", m.pause_app);
   t.integer("disk_bytes_max", o.disk_bytes_max, 1 << 20, int64_t{1} << 50);
   t.integer("memory_bytes_max", o.memory_bytes_max, 0, int64_t{1} << 50);

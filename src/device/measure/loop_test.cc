@@ -148,6 +148,8 @@ std::optional<std::vector<std::string>> Loop::reply(const std::string& line) {
     Json latencies = Json::array();
     for (int i = 0; i < (*json)["runs"].as_int(); ++i) latencies.push(1000 + i);
     out.set("latency_us", latencies).set("rss_bytes_peak", 5);
+  } else if (name == "meter") {
+    out.set("method", "meter " + (*json)["meter"].as_string() + ((*json)["named"].as_bool(false) ? ", named" : ""));
   } else if (name == "outputs") {
     device.put((*json)["output"].as_string(), "outputs of " + device.text((*json)["input"].as_string()));
   }

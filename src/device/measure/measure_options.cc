@@ -22,7 +22,8 @@ constexpr TextOption kTexts[] = {{"--listen", &MeasureOptions::listen},
                                  {"--key", &MeasureOptions::key_file},
                                  {"--data", &MeasureOptions::data},
                                  {"--worker", &MeasureOptions::worker_program},
-                                 {"--name", &MeasureOptions::name}};
+                                 {"--name", &MeasureOptions::name},
+                                 {"--power-meter", &MeasureOptions::power_meter}};
 
 struct NumberOption {
   const char* name;

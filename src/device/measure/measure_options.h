@@ -18,6 +18,7 @@ struct MeasureOptions {
   std::string data;                        // folder of the files that were sent
   std::string worker_program;              // that is started as a worker; "": this one
   std::string name;                        // the device's own, for reports; "": its host name
+  std::string power_meter;  // the command line of a plug-in that measures this device's energy; "": its own sensors
   int64_t disk_bytes_max = int64_t{1} << 30;
   int64_t reserve_bytes = 32 << 20;  // of free disk that measuring never touches
   int64_t memory_bytes_max = 0;      // of all workers together; 0: three quarters of the machine's

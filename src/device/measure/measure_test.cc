@@ -96,6 +96,18 @@ TEST_CASE("a file is sent once, whatever measures, and is still there for the ne
   CHECK(loop.http.count("PUT", digest_of("<net/> ")) == 1);
 }
 
+TEST_CASE("who measures names one of the device's own meters, never a program to run there") {
+  Loop loop;
+  auto target = loop.target();
+  CHECK(*target->meter("ina3221 VDD_IN") == "meter ina3221 VDD_IN, named");
+  CHECK(*target->meter("") == "meter , named");
+  loop.options.power_meter = "python3 /opt/meter.py";
+  loop.start_server();
+  auto again = loop.target();
+  CHECK(*again->meter("") == "meter python3 /opt/meter.py");
+  CHECK(*again->meter("rm -rf /") == "meter rm -rf /, named");
+}
+
 TEST_CASE("without the token every path is 401, and the target says so") {
   Loop loop;
   auto target = loop.target("another-token-another-token-anoth");

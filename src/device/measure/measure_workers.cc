@@ -143,6 +143,11 @@ Result<Json> MeasureServer::prepare(Job& job, int64_t worker, const RemoteComman
     ready.set("model", path_join(models, command.model.front().name));
   } else if (name == "input") {
     ready.set("npz", command.input.empty() ? "" : cache_.path(command.input));
+  } else if (name == "meter" || name == "energy") {
+    // The device's own words: whoever measures must not name a program to run here.
+    const bool own = ready["meter"].as_string().empty() && !options_.power_meter.empty();
+    ready.set("named", !own);
+    if (own) ready.set("meter", options_.power_meter);
   } else if (name == "outputs") {
     OREE_TRY(ports_.files->make_dirs(folder));
     OREE_TRY(cache_.make_room(kOutputBytesExpected));

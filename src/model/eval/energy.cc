@@ -55,6 +55,72 @@ Json EnergyEstimate::to_json() const {
   return json.set("pairs", list);
 }
 
+namespace {
+
+Result<EnergyPair> pair_from_json(const Json& json) {
+  EnergyPair pair;
+  OREE_TRY_ASSIGN(pair.load_watts, json.get_double("load_watts"));
+  OREE_TRY_ASSIGN(pair.idle_watts, json.get_double("idle_watts"));
+  OREE_TRY_ASSIGN(pair.inferences_per_s, json.get_double("inferences_per_s"));
+  return pair;
+}
+
+constexpr double kWindowSecondsMax = 600;
+constexpr size_t kTextMax = 4096;
+
+}  // namespace
+
+Result<EnergyEstimate> EnergyEstimate::from_json(const Json& json) {
+  EnergyEstimate e;
+  if (json.find("method") != nullptr) {
+    OREE_TRY_ASSIGN(e.method, json.get_text("method", kTextMax));
+    OREE_TRY_ASSIGN(e.covers, json.get_text("covers", kTextMax));
+  }
+  if (json.find("not_measurable") != nullptr) {
+    OREE_TRY_ASSIGN(e.not_measurable, json.get_text("not_measurable", kTextMax));
+    return e;
+  }
+  OREE_TRY_ASSIGN(e.joules_per_inference, json.get_double("joules_per_inference"));
+  OREE_TRY_ASSIGN(e.low, json.get_double("low"));
+  OREE_TRY_ASSIGN(e.high, json.get_double("high"));
+  OREE_TRY_ASSIGN(e.load_watts, json.get_double("load_watts"));
+  OREE_TRY_ASSIGN(e.idle_watts, json.get_double("idle_watts"));
+  OREE_TRY_ASSIGN(e.inferences, json.get_int("inferences", 1, INT64_MAX));
+  OREE_TRY_ASSIGN(const Json* list, json.get_array("pairs"));
+  if (list->items().size() > static_cast<size_t>(kEnergyPairsMax)) return member_error("pairs", "are too many");
+  for (const Json& item : list->items()) {
+    OREE_TRY_ASSIGN(EnergyPair pair, pair_from_json(item));
+    e.pairs.push_back(pair);
+  }
+  return e;
+}
+
+Json energy_plan_to_json(const EnergyPlan& plan) {
+  return Json()
+      .set("pairs", plan.pairs)
+      .set("load_seconds", plan.load_seconds)
+      .set("idle_seconds", plan.idle_seconds)
+      .set("settle_seconds", plan.settle_seconds);
+}
+
+Result<EnergyPlan> energy_plan_from_json(const Json& json) {
+  EnergyPlan plan;
+  OREE_TRY_ASSIGN(plan.pairs, json.get_int32("pairs", kEnergyPairsMin, kEnergyPairsMax));
+  for (auto [key, member] :
+       {std::pair{"load_seconds", &plan.load_seconds}, std::pair{"idle_seconds", &plan.idle_seconds},
+        std::pair{"settle_seconds", &plan.settle_seconds}}) {
+    OREE_TRY_ASSIGN(*member, json.get_double(key));
+    if (!(*member >= 0 && *member <= kWindowSecondsMax)) return member_error(key, "is out of bounds");
+  }
+  if (!(plan.load_seconds > 0) || !(plan.idle_seconds > 0)) return member_error("load_seconds", "must be over 0");
+  return plan;
+}
+
+double energy_plan_seconds(const EnergyPlan& plan) {
+  const double settle = std::max(plan.settle_seconds, 1.0);
+  return plan.pairs * (plan.load_seconds + plan.idle_seconds + 2 * settle);
+}
+
 EnergyEstimate estimate_energy(const PowerMeterInfo& meter, std::span<const EnergyPair> pairs) {
   EnergyEstimate e;
   e.method = meter.method;

@@ -37,6 +37,7 @@ struct EnergyEstimate {
   int64_t inferences = 0;  // in all load windows
   std::vector<EnergyPair> pairs;
   Json to_json() const;
+  static Result<EnergyEstimate> from_json(const Json& json);  // kInvalid names the key
 };
 EnergyEstimate energy_not_measurable(std::string why);
 
@@ -67,6 +68,12 @@ EnergyEstimate measure_energy(Clock& clock, PowerMeter& meter, const EnergyLoad&
 EnergyEstimate measure_candidate_energy(const Ports& ports, const WorkerSettings& settings, const Candidate& candidate,
                                         const std::string& input_npz, uint64_t seed, PowerMeter& meter,
                                         const EnergyPlan& plan);
+
+// As one command, for a device that measures itself (worker.h): the load then runs in the worker's own process.
+// `progress` and `loaded` do not travel.
+Json energy_plan_to_json(const EnergyPlan& plan);
+Result<EnergyPlan> energy_plan_from_json(const Json& json);
+double energy_plan_seconds(const EnergyPlan& plan);  // about so long it takes, with a sensor of half a second
 
 std::string energy_text(double joules);  // "12.3 mJ"
 

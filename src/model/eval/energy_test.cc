@@ -223,4 +223,29 @@ TEST_CASE("joules are written in their size") {
   CHECK(energy_text(-0.0123456) == "-12.35 mJ");
 }
 
+TEST_CASE("an estimate and a plan come back as they went; nonsense is refused") {
+  EnergyPlan plan;
+  plan.pairs = 7;
+  plan.load_seconds = 0.5;
+  auto again = energy_plan_from_json(energy_plan_to_json(plan));
+  REQUIRE(again.ok());
+  CHECK(again->pairs == 7);
+  CHECK(again->load_seconds == 0.5);
+  CHECK(energy_plan_seconds(plan) == doctest::Approx(7 * (0.5 + 2 + 2)));
+  for (auto [key, value] : {std::pair{"pairs", Json(1)}, std::pair{"load_seconds", Json(0)},
+                            std::pair{"idle_seconds", Json(1e9)}, std::pair{"settle_seconds", Json(-1)}}) {
+    CAPTURE(key);
+    CHECK_FALSE(energy_plan_from_json(energy_plan_to_json(plan).set(key, value)).ok());
+  }
+  std::vector<EnergyPair> pairs(4, EnergyPair{5, 3, 100, 10, 200});
+  const EnergyEstimate e = estimate_energy({"fake", "all"}, pairs);
+  REQUIRE_FALSE(e.not_measurable);
+  auto back = EnergyEstimate::from_json(e.to_json());
+  REQUIRE(back.ok());
+  CHECK(back->to_json() == e.to_json());
+  const EnergyEstimate none = energy_not_measurable("no meter");
+  CHECK(*EnergyEstimate::from_json(none.to_json())->not_measurable == "no meter");
+  CHECK_FALSE(EnergyEstimate::from_json(e.to_json().set("inferences", "many")).ok());
+  CHECK_FALSE(EnergyEstimate::from_json(Json::array()).ok());
+}
 }  // namespace oree

@@ -12,6 +12,7 @@
 #include "core/base/limits.h"
 #include "core/codec/npy.h"
 #include "model/eval/candidate.h"
+#include "model/eval/energy.h"
 #include "model/eval/measure.h"
 #include "model/eval/noise.h"
 #include "model/eval/worker_client.h"
@@ -58,6 +59,12 @@ struct WorkerCore::State {
   Result<Json> set_input(const Json& command);
   Result<Json> run(const Json& command);
   Result<Json> outputs(const Json& command);
+  Result<Json> energy(const Json& command);
+  Result<Json> meter_name(const Json& command) {
+    OREE_TRY_ASSIGN(std::unique_ptr<PowerMeter> power, meter(command));
+    return Json().set("method", power->info().method);
+  }
+  Result<std::unique_ptr<PowerMeter>> meter(const Json& command);
   Status bind();
   Status infer_timed(int64_t* ns);
   void mark_idle();
@@ -215,6 +222,38 @@ Result<Json> WorkerCore::State::outputs(const Json& command) {
   return Json::object();
 }
 
+Result<std::unique_ptr<PowerMeter>> WorkerCore::State::meter(const Json& command) {
+  if (ports.power == nullptr) return Error(Code::kUnsupported, "this program measures no energy");
+  OREE_TRY_ASSIGN(const std::string name, command.get_text("meter", 4096));
+  if (command["named"].as_bool(false) && !name.empty()) {
+    bool known = false;
+    for (const PowerSource& source : ports.power->sources()) known = known || source.info.method == name;
+    if (!known) return Error(Code::kRefused, fmt::format("'{}' is no meter of this machine's own", name));
+  }
+  return ports.power->open(name);
+}
+
+// The load runs here, so that no pipe and no network stands in its windows.
+Result<Json> WorkerCore::State::energy(const Json& command) {
+  if (!session) return Error(Code::kUsage, "no model is open");
+  if (inputs.empty()) return Error(Code::kUsage, "no input is set");
+  OREE_TRY_ASSIGN(const Json* asked, command.get_object("plan"));
+  OREE_TRY_ASSIGN(const EnergyPlan plan, energy_plan_from_json(*asked));
+  OREE_TRY_ASSIGN(std::unique_ptr<PowerMeter> power, meter(command));
+  const EnergyLoad load = [this](double seconds) -> Result<int64_t> {
+    const int64_t end = ports.clock->monotonic_ns() + static_cast<int64_t>(seconds * 1e9);
+    int64_t done = 0, ns = 0;
+    while (ports.clock->monotonic_ns() < end) {
+      OREE_TRY(infer_timed(&ns));
+      ++done;
+    }
+    return done;
+  };
+  Json reply = Json().set("energy", measure_energy(*ports.clock, *power, load, plan).to_json());
+  mark_idle();
+  return reply;
+}
+
 WorkerCore::WorkerCore(const Ports& ports) : state_(std::make_unique<State>(ports)) {}
 WorkerCore::~WorkerCore() = default;
 
@@ -224,6 +263,8 @@ Json WorkerCore::answer(const Json& command) {
                        : name == "input"    ? state_->set_input(command)
                        : name == "run"      ? state_->run(command)
                        : name == "outputs"  ? state_->outputs(command)
+                       : name == "energy"   ? state_->energy(command)
+                       : name == "meter"    ? state_->meter_name(command)
                        : name == "runtimes" ? Result<Json>(Json().set("runtimes", runtimes_to_json(runtimes_here())))
                                             : Error(Code::kUsage, fmt::format("worker: unknown command '{}'", name));
   if (reply.ok()) return reply->set("ok", true);

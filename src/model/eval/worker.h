@@ -6,6 +6,9 @@
 //   {"cmd":"run","warmup":K,"runs":N}                                               -> latency_us [N], rss, idle CPU
 //   {"cmd":"outputs","input":PATH,"output":PATH,"reals":true}                       -> {}
 //   {"cmd":"outputs", …, "samples":N}: N in one file, tensors named "0/x", "1/x" …, and so the outputs
+//   {"cmd":"meter","meter":NAME}                                                    -> method
+//   {"cmd":"energy","meter":NAME,"plan":{…}}: of the model and input that are there  -> energy (EnergyEstimate)
+//   With "named":true a meter must be one that the machine itself has, not the command line of a plug-in.
 //   {"cmd":"runtimes"}                                                              -> runtimes: RuntimeInfo of each
 //
 // Every answer has "ok": true, or "error": {"code", "message"}. The end of its input ends it. The parent's end is

@@ -84,11 +84,20 @@ Status Worker::outputs(const std::string& input_npz, const std::string& output_n
 }
 
 Status Worker::outputs_of(size_t samples, const std::string& input_npz, const std::string& output_npz, bool reals) {
-  const auto count = static_cast<int64_t>(samples);
-  const Json command =
-      Json().set("cmd", "outputs").set("input", input_npz).set("output", output_npz).set("reals", reals);
-  auto reply = ask(Json(command).set("samples", count), count * settings_.run_timeout_ms);
+  Json command = Json().set("cmd", "outputs").set("input", input_npz).set("output", output_npz);
+  command.set("reals", reals).set("samples", static_cast<int64_t>(samples));
+  auto reply = ask(command, settings_.run_timeout_ms);
   return reply.ok() ? Status() : Status(reply.error());
+}
+
+Result<std::string> Worker::meter(const std::string& name) {
+  OREE_TRY_ASSIGN(Json reply, ask(Json().set("cmd", "meter").set("meter", name), settings_.run_timeout_ms));
+  return reply.get_string("method");
+}
+
+Result<Json> Worker::energy(const std::string& meter, const Json& plan, int64_t timeout_ms) {
+  OREE_TRY_ASSIGN(Json reply, ask(Json().set("cmd", "energy").set("meter", meter).set("plan", plan), timeout_ms));
+  return reply["energy"];
 }
 
 std::string sample_name(size_t index, std::string_view name) { return fmt::format("{}/{}", index, name); }

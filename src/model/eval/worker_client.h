@@ -18,7 +18,7 @@ namespace oree {
 struct WorkerSettings {
   std::vector<std::string> argv;  // of a child on this machine; empty: this program's own file and "worker"
   int64_t open_timeout_ms = 120'000;
-  int64_t run_timeout_ms = 60'000;  // for one command: a turn of a round, or one sample
+  int64_t run_timeout_ms = 60'000;  // for one command: a turn of a round, or some samples
   int64_t memory_bytes_max = 0;     // address-space limit of the child; 0: none
 };
 
@@ -62,6 +62,11 @@ class Worker {
   Status outputs(const std::string& input_npz, const std::string& output_npz, bool reals = false);
   // `samples` inferences, of tensors that are named by sample_name(). All or none.
   Status outputs_of(size_t samples, const std::string& input_npz, const std::string& output_npz, bool reals = false);
+
+  // How the child's machine measures energy, and joules of an inference of what is open with the input that is set: the
+  // forms of energy.h, which knows this class.
+  Result<std::string> meter(const std::string& name);
+  Result<Json> energy(const std::string& meter, const Json& plan, int64_t timeout_ms);
 
  private:
   Result<Json> ask(const Json& command, int64_t timeout_ms);

@@ -243,8 +243,8 @@ Result<RemoteCommand> remote_command_from_json(const Json& json) {
     OREE_TRY_ASSIGN(out.model, model_from_json(*model));
   } else if (name == "outputs" || (name == "input" && json.find("input") != nullptr)) {
     OREE_TRY_ASSIGN(out.input, read_digest(json, "input"));
-  } else if (name != "input" && name != "run") {
-    return member_error("cmd", "must be open, input, run or outputs");
+  } else if (name != "input" && name != "run" && name != "meter" && name != "energy") {
+    return member_error("cmd", "must be open, input, run, outputs, meter or energy");
   }
   OREE_TRY_ASSIGN(out.timeout_ms, json.get_int("timeout_ms", 1, kMeasureCommandMsMax));
   OREE_TRY_ASSIGN(out.wait_ms, json.get_int("wait_ms", 0, kMeasureWaitMsMax));

@@ -11,8 +11,8 @@
 namespace oree {
 namespace {
 
-constexpr int64_t kDescribeMs = 120'000;  // a slow device loads each of its engines once for it
-constexpr char kNoEnergy[] = "a device's energy is not measured through its agent";
+constexpr int64_t kDescribeMs = 120'000;    // a slow device loads each of its engines once for it
+constexpr int64_t kEnergyGraceMs = 60'000;  // over what the plan takes
 constexpr int64_t kPauseMs = 1'000, kPauseMsMax = 30'000;
 
 }  // namespace
@@ -53,11 +53,28 @@ Result<std::unique_ptr<Worker>> RemoteTarget::start(const WorkerSettings& settin
   return std::make_unique<Worker>(remote_channel(session_, number), settings);
 }
 
-Result<std::string> RemoteTarget::meter(const std::string&) { return Error(Code::kUnsupported, kNoEnergy); }
+Result<std::string> RemoteTarget::meter(const std::string& name) {
+  OREE_TRY_ASSIGN(auto worker, start({}));
+  return worker->meter(name);
+}
 
-EnergyEstimate RemoteTarget::energy(const WorkerSettings&, const Candidate&, const std::string&, uint64_t,
-                                    const std::string&, const EnergyPlan&) {
-  return energy_not_measurable(kNoEnergy);
+EnergyEstimate RemoteTarget::energy(const WorkerSettings& settings, const Candidate& candidate,
+                                    const std::string& input_npz, uint64_t seed, const std::string& meter,
+                                    const EnergyPlan& plan) {
+  constexpr int kWarmup = 5;
+  auto measured = [&]() -> Result<EnergyEstimate> {
+    OREE_TRY_ASSIGN(auto worker, start(settings));
+    if (auto opened = worker->open(candidate); !opened.ok()) return opened.error();
+    OREE_TRY(worker->set_input(input_npz, seed));
+    if (auto warm = worker->run(kWarmup, 1); !warm.ok()) return warm.error();
+    const auto takes_ms = static_cast<int64_t>(1000 * energy_plan_seconds(plan));
+    OREE_TRY_ASSIGN(Json json, worker->energy(meter, energy_plan_to_json(plan), takes_ms + kEnergyGraceMs));
+    return EnergyEstimate::from_json(json);
+  };
+  auto estimate = measured();
+  if (!estimate.ok()) return energy_not_measurable(estimate.error().message());
+  if (plan.progress) plan.progress(plan.pairs, plan.pairs);
+  return *estimate;
 }
 
 Result<bool> RemoteTarget::recover(int64_t wait_ms) {

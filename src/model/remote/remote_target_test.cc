@@ -162,12 +162,32 @@ TEST_CASE("nonsense from the device is an error, never more") {
   }
 }
 
-TEST_CASE("energy is not measurable, and the device is not asked") {
-  Bench bench;
-  auto target = bench.target();
-  CHECK(target.meter("").error().code() == Code::kUnsupported);
-  CHECK(target.energy({}, {}, "", 1, "", {}).not_measurable.has_value());
-  CHECK(bench.http.requests.empty());
+TEST_CASE("a device's energy is what its worker says, or why it says none") {
+  struct Case {
+    std::string body, part;
+  };
+  const std::string head = R"({"answer":{"ok":true,"energy":{"method":"rapl package-0","covers":"CPU package",)";
+  for (const Case& c :
+       {Case{head + R"("not_measurable":"the counter did not move under load"}}})", "did not move"},
+        Case{head + R"("joules_per_inference":"much"}}})", "joules_per_inference"},
+        Case{R"({"answer":{"error":{"code":"unsupported","message":"no power sensor on this machine"}}})",
+             "no power sensor"},
+        Case{R"({"dead":{"code":"unsupported","message":"crashed during 'energy'"}})", "crashed"}}) {
+    Bench bench;
+    bench.files.put("m.onnx", "model");
+    bench.measure([&](const HttpRequest& r) {
+      if (r.body.find("\"energy\"") != std::string::npos) return HttpResponse{200, {}, c.body};
+      if (r.body.find("\"run\"") != std::string::npos)
+        return HttpResponse{200, {}, R"({"answer":{"ok":true,"latency_us":[1000],"rss_bytes_peak":1}})"};
+      return HttpResponse{200, {}, R"({"answer":{"ok":true,"load_ms":1,"inputs":[],"outputs":[],"method":"m"}})"};
+    });
+    auto target = bench.target();
+    CHECK(*target.meter("") == "m");
+    const EnergyEstimate e = target.energy({}, {"m.onnx", "onnxruntime", {}}, "", 1, "", {});
+    REQUIRE(e.not_measurable);
+    INFO(*e.not_measurable);
+    CHECK(e.not_measurable->find(c.part) != std::string::npos);
+  }
 }
 
 TEST_CASE("outputs that came otherwise than announced are refused") {
