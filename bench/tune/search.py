@@ -47,6 +47,11 @@ def finals(result):
     return {name_of(c): c for c in result["candidates"] if c["measured"] == "final"}
 
 
+def median(candidate):
+    """Without what slowed all of its rounds: what candidates are compared by."""
+    return candidate.get("drift_free_ms") or candidate["latency_ms"]["p50"]
+
+
 def compare(name, out):
     model, options = MODELS[name](out, DEPS)
     folder = out / name
@@ -54,15 +59,15 @@ def compare(name, out):
     (out / f"{name}-exhaustive.json").write_text(json.dumps(full, indent=1))
     quick = tune(model, options, folder)
     (out / f"{name}-search.json").write_text(json.dumps(quick, indent=1))
-    good = {k: c["latency_ms"]["p50"] for k, c in finals(full).items() if c["within_bounds"]}
+    good = {k: median(c) for k, c in finals(full).items() if c["within_bounds"]}
     best = min(good, key=good.get)
     if not quick["chosen"]:
         return f"| {name} | nothing chosen: {quick['verdict']} |"
     chosen = name_of(quick["chosen"])
     slower = f"{100 * (good[chosen] / good[best] - 1):.1f} %" if chosen in good else "not in the exhaustive final"
     cost = quick["cost"]["seconds"] / full["cost"]["seconds"]
-    p50 = quick["chosen"]["latency_ms_p50"]
-    defaults = ", ".join(f"{c['runtime']} {c['latency_ms']['p50'] / p50:.2f}" for c in finals(quick).values() if c["engine_default"])
+    p50 = median(finals(quick)[chosen])
+    defaults = ", ".join(f"{c['runtime']} {median(c) / p50:.2f}" for c in finals(quick).values() if c["engine_default"])
     measured = sum(c["measured"] != "no" for c in full["candidates"])
     return (f"| {name} | {measured} | {chosen} | {slower} | {quick['cost']['seconds']:.0f} of {full['cost']['seconds']:.0f} s | "
             f"{cost:.2f} | {defaults} |")
@@ -81,7 +86,7 @@ def repeat(name, out, times, busy):
     for result in runs:  # the most frequent choice over this run's, where both were in its final
         usual, at = finals(result).get(chosen.most_common(1)[0][0]), result["chosen"]
         if usual and at:
-            apart.append(usual["latency_ms"]["p50"] / at["latency_ms_p50"])
+            apart.append(median(usual) / median(finals(result)[name_of(at)]))
     rows = "; ".join(f"{count} x {text}" for text, count in chosen.most_common())
     return f"| {name}{', busy' if busy else ''} | {rows} | {max(apart, default=float('nan')):.3f} |"
 

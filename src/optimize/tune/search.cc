@@ -91,7 +91,7 @@ bool final_is_sure(const std::vector<Measurement>& so_far, const std::vector<Fin
   for (size_t i = 0; i < so_far.size(); ++i) {
     if (i == *leader || so_far[i].refused) continue;
     const RoundRatio r = round_ratio(so_far[*leader].round_p50_ms, so_far[i].round_p50_ms);
-    if (entries[i].eligible ? r.low < 1 - kTuneTie : r.high > r.ratio * (1 + kTuneNarrow)) return false;
+    if (entries[i].eligible ? r.low < 1 - kTuneGain : r.high > r.ratio * (1 + kTuneNarrow)) return false;
   }
   return true;
 }

@@ -21,6 +21,7 @@ struct RoundRatio {
 RoundRatio round_ratio(std::span<const double> first, std::span<const double> second, double confidence = 0.95);
 
 inline constexpr double kGlanceDoubt = 1.25;     // a glance may be off by so much: who is slower than that can't win
+inline constexpr double kTuneGain = 0.03;        // the final ends when nobody can be faster than the leader by more
 inline constexpr double kTuneTie = 0.01;         // medians this near each other are a tie
 inline constexpr size_t kTuneRoundsMin = 6;      // before anything is dropped
 inline constexpr size_t kTuneRoundsEnough = 10;  // before the final may end
@@ -39,7 +40,7 @@ struct FinalEntry {
 // to tell: an empty message).
 std::vector<std::pair<size_t, Error>> drop_from_final(const std::vector<Measurement>& so_far,
                                                       const std::vector<FinalEntry>& entries);
-// No eligible one that still runs can be over kTuneTie faster than the leader, after kTuneRoundsEnough rounds; and
+// No eligible one that still runs can be over kTuneGain faster than the leader, after kTuneRoundsEnough rounds; and
 // those that are only shown are known to kTuneNarrow.
 bool final_is_sure(const std::vector<Measurement>& so_far, const std::vector<FinalEntry>& entries);
 

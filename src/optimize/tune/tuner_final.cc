@@ -31,7 +31,7 @@ std::vector<size_t> Tuner::finalists() const {
   };
   for (size_t i : by_goal()) {
     const TuneCandidate& c = result_.candidates[i];
-    if (!c.agreement || !may_be_accurate_enough(result_, c)) continue;
+    if (c.skipped || !c.agreement || !may_be_accurate_enough(result_, c)) continue;
     if (wanted.size() < static_cast<size_t>(request.finalists_max) || request.exhaustive) add(i);
   }
   for (size_t i = 0; i < result_.candidates.size(); ++i) {

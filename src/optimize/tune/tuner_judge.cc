@@ -127,10 +127,14 @@ Status Tuner::judge() {
     TuneCandidate& c = result_.candidates[order[k]];
     const double value = goal_value(request.goal, c);
     const bool late = good >= static_cast<size_t>(request.finalists_max) || (by_value && value > best * kGlanceDoubt);
-    if (late && !c.engine_default && !request.exhaustive &&
-        !judged_.contains(answers_key(c.measurement.candidate).dump())) {
+    if (late && !c.engine_default && !request.exhaustive) {
       c.skipped = true;
-      add_note(c, "its accuracy was not judged: others that are accurate enough are ahead");
+      if (judged_.contains(answers_key(c.measurement.candidate).dump())) {  // with other threads: known without running
+        OREE_TRY(look(order[k], 0));
+        add_note(c, "not in the final: others that are accurate enough are ahead");
+      } else {
+        add_note(c, "its accuracy was not judged: others that are accurate enough are ahead");
+      }
       continue;
     }
     say("accuracy of " + candidate_text(c.measurement.candidate), k, order.size());

@@ -95,7 +95,7 @@ void Tuner::keep_open(size_t index, std::unique_ptr<Worker> worker) {
 Status Tuner::screen_one(size_t index) {
   TuneCandidate& c = result_.candidates[index];
   Measurement& m = c.measurement;
-  if (m.refused || too_large(c)) return {};
+  if (m.refused || m.latency.count > 0 || too_large(c)) return {};  // what was measured under another name
   if (!remember_glance(c)) {
     ++result_.cost.opened;
     std::unique_ptr<Worker> worker;
