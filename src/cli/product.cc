@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "cli/measure_options.h"
+#include "cli/product_table.h"
 #include "core/base/limits.h"
 #include "core/base/text.h"
 #include "model/runtime/session_options.h"
@@ -16,115 +17,8 @@
 namespace oree::cli {
 namespace {
 
-constexpr size_t kListMax = 64;
-
-// One table of the file. Keeps the first error, so that the readers below stay lists of keys; finish() also refuses
-// keys that nobody asked for: a misspelt bound must not be a missing one.
-class Table {
- public:
-  Table(const Json& root, std::string section) : Table(root.find(section), "[" + section + "]") {}
-  Table(const Json* table, std::string place) : place_(std::move(place)), json_(table) {
-    if (json_ && !json_->is_object()) {
-      fail("", "must be a table");
-      json_ = nullptr;
-    }
-  }
-  bool present() const { return json_ != nullptr; }
-
-  bool text(const char* key, std::string& out) {
-    const Json* v = take(key);
-    if (!v) return false;
-    if (!v->is_string() || v->as_string().size() > static_cast<size_t>(kTarPathMax)) {
-      fail(key, "must be a text");
-      return false;
-    }
-    out = v->as_string();
-    return true;
-  }
-  void path(const char* key, const std::string& folder, std::string& out) {
-    if (text(key, out)) out = joined(folder, out);
-  }
-  void texts(const char* key, std::vector<std::string>& out) {
-    const Json* v = take(key);
-    if (!v) return;
-    Json one = Json::array();
-    if (v->is_string()) one.push(*v);  // a single text stands for a list of one
-    const Json& list = v->is_string() ? one : *v;
-    if (!list.is_array() || list.items().size() > kListMax) return fail(key, "must be a list of texts");
-    for (const Json& item : list.items()) {
-      if (!item.is_string()) return fail(key, "must be a list of texts");
-      out.push_back(item.as_string());
-    }
-  }
-  void paths(const char* key, const std::string& folder, std::vector<std::string>& out) {
-    texts(key, out);
-    for (std::string& path : out) path = joined(folder, path);
-  }
-  void integers(const char* key, std::vector<int>& out, int min, int max) {
-    const Json* v = take(key);
-    if (!v) return;
-    if (!v->is_array() || v->items().size() > kListMax) return fail(key, "must be a list of whole numbers");
-    for (const Json& item : v->items()) {
-      if (!item.is_int() || item.as_int() < min || item.as_int() > max) {
-        return fail(key, fmt::format("must hold whole numbers from {} to {}", min, max));
-      }
-      out.push_back(static_cast<int>(item.as_int()));
-    }
-  }
-  template <typename Integer>
-  void integer(const char* key, Integer& out, int64_t min, int64_t max) {
-    const Json* v = take(key);
-    if (!v) return;
-    if (!v->is_int() || v->as_int() < min || v->as_int() > max) {
-      return fail(key, fmt::format("must be a whole number from {} to {}", min, max));
-    }
-    out = static_cast<Integer>(v->as_int());
-  }
-  void number(const char* key, double& out, double min, double max) {
-    const Json* v = take(key);
-    if (!v) return;
-    if (!v->is_number() || !(v->as_double() >= min && v->as_double() <= max)) {
-      return fail(key, fmt::format("must be a number from {} to {}", min, max));
-    }
-    out = v->as_double();
-  }
-  void number(const char* key, std::optional<double>& out, double min, double max) {
-    double value = 0;
-    if (!json_ || !json_->find(key)) return;
-    number(key, value, min, max);
-    out = value;
-  }
-  const Json* take(const char* key) {
-    known_.emplace_back(key);
-    return json_ ? json_->find(key) : nullptr;
-  }
-  void need(const char* key, const std::string& value) {
-    if (value.empty()) fail(key, "is missing");
-  }
-  void fail(std::string_view key, std::string_view why) {
-    if (status_.ok()) status_ = Error(Code::kUsage, fmt::format("{} {}{}{}", place_, key, key.empty() ? "" : " ", why));
-  }
-  Status finish() {
-    if (!json_) return status_;
-    for (const auto& [key, value] : json_->members()) {
-      if (std::find(known_.begin(), known_.end(), key) == known_.end()) fail(key, "is not a known key");
-    }
-    return status_;
-  }
-
- private:
-  static std::string joined(const std::string& folder, const std::string& path) {
-    return path.empty() || path[0] == '/' || folder == "." ? path : path_join(folder, path);
-  }
-
-  std::string place_;
-  const Json* json_;
-  std::vector<std::string> known_;
-  Status status_;
-};
-
 Status read_product(const Json& root, Product& p) {
-  Table t(root, "product");
+  ProductTable t(root, "product");
   t.text("name", p.name);
   t.need("name", p.name);
   t.text("version", p.manifest.version);
@@ -136,7 +30,7 @@ Status read_product(const Json& root, Product& p) {
 }
 
 Status read_model(const Json& root, Product& p) {
-  Table t(root, "model");
+  ProductTable t(root, "model");
   t.path("file", p.folder, p.model);
   t.need("file", p.model);
   t.paths("variants", p.folder, p.variants);
@@ -155,7 +49,7 @@ Status load_labels(Files& files, const std::string& path, Recipe& recipe) {
 
 // Either `file`, or the recipe's own tables; `labels` is a file's name, or the list itself.
 Status read_recipe(Files& files, const Json& root, Product& p) {
-  Table t(root, "recipe");
+  ProductTable t(root, "recipe");
   if (!t.present()) return {};
   std::string file, labels;
   t.path("file", p.folder, file);
@@ -178,7 +72,7 @@ Status read_recipe(Files& files, const Json& root, Product& p) {
 }
 
 Status read_data(const Json& root, Product& p) {
-  Table t(root, "data");
+  ProductTable t(root, "data");
   t.paths("golden", p.folder, p.golden);
   t.integer("golden_max", p.golden_max, 1, 100);
   t.integer("golden_random", p.golden_random, 1, 100);
@@ -191,7 +85,7 @@ Status read_data(const Json& root, Product& p) {
 }
 
 Status read_quantize(const Json& root, Product& p) {
-  Table t(root, "quantize");
+  ProductTable t(root, "quantize");
   if (!t.present()) return {};
   ProductQuantize quantize;
   t.texts("engines", quantize.engines);
@@ -210,7 +104,7 @@ Status read_quantize(const Json& root, Product& p) {
 }
 
 // What [tune] and a [[target]] may both say of candidates and bounds.
-void read_candidates(Table& t, ProductTune& tune) {
+void read_candidates(ProductTable& t, ProductTune& tune) {
   auto instead = [](auto& own, auto read) {  // a list takes the place of the one before, it is not added to it
     std::decay_t<decltype(own)> given;
     read(given);
@@ -226,7 +120,7 @@ void read_candidates(Table& t, ProductTune& tune) {
 }
 
 Status read_tune(const Json& root, Product& p) {
-  Table t(root, "tune");
+  ProductTable t(root, "tune");
   if (!t.present()) return {};
   ProductTune tune;
   read_candidates(t, tune);
@@ -249,7 +143,7 @@ Status read_tune(const Json& root, Product& p) {
   return t.finish();
 }
 
-void read_host(Table& t, HostSettings& host) {
+void read_host(ProductTable& t, HostSettings& host) {
   t.integer("nice", host.nice, kNiceMin, kNiceMax);
   t.text("governor", host.governor);
   if (!host.governor.empty() && !check_governor(host.governor).ok())
@@ -257,7 +151,7 @@ void read_host(Table& t, HostSettings& host) {
 }
 
 Status read_bundle(const Json& root, Product& p) {
-  Table t(root, "bundle");
+  ProductTable t(root, "bundle");
   Manifest& m = p.manifest;
   t.texts("device_types", m.device_types);
   if (root.find("target") == nullptr && m.device_types.empty()) t.fail("device_types", "is missing");
@@ -284,7 +178,7 @@ Status read_bundle(const Json& root, Product& p) {
 }
 
 Status read_sign(const Json& root, Product& p) {
-  Table t(root, "sign");
+  ProductTable t(root, "sign");
   if (!t.present()) return {};
   ProductSign sign;
   t.path("key", p.folder, sign.key);
@@ -296,7 +190,7 @@ Status read_sign(const Json& root, Product& p) {
 }
 
 Status read_publish(const Json& root, Product& p) {
-  Table t(root, "publish");
+  ProductTable t(root, "publish");
   if (!t.present()) return {};
   ProductPublish publish;
   t.text("server", publish.server);
@@ -319,7 +213,7 @@ Result<ProductTarget> read_target(const Json& json, size_t number, const Product
   target.host = p.manifest.host;
   target.latency_ms_max = p.manifest.golden.latency_ms_p95_max;
   target.memory_bytes_max = p.manifest.golden.memory_bytes_max;
-  Table t(&json, fmt::format("[[target]] {}", number));
+  ProductTable t(&json, fmt::format("[[target]] {}", number));
   t.text("name", target.name);
   t.need("name", target.name);
   if (!target.name.empty() && !check_name(target.name, "").ok()) t.fail("name", "must be a name");
@@ -355,8 +249,8 @@ Status read_targets(const Json& root, Product& p) {
                          rules.memory_bytes_max});
     return {};
   }
-  if (!list->is_array() || list->items().empty() || list->items().size() > kListMax)
-    return Error(Code::kUsage, fmt::format("[[target]]: expected 1 to {} tables", kListMax));
+  if (!list->is_array() || list->items().empty() || list->items().size() > kTableListMax)
+    return Error(Code::kUsage, fmt::format("[[target]]: expected 1 to {} tables", kTableListMax));
   if (!p.tune) return Error(Code::kUsage, "[[target]] needs a [tune], which chooses for each");
   std::map<std::string, std::string> taken;  // device type -> target
   for (const Json& json : list->items()) {

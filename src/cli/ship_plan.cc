@@ -14,12 +14,6 @@
 namespace oree::cli {
 namespace {
 
-Json list(const std::vector<std::string>& texts) {
-  Json out = Json::array();
-  for (const std::string& text : texts) out.push(text);
-  return out;
-}
-
 // Everything that the functions of a target's steps need; shared by them.
 struct Ship {
   Ports ports;
@@ -138,7 +132,7 @@ Step publish_step(const Shared& ship) {
     const ProductPublish& p = *ship->product->publish;
     Fingerprint print(ship->files());
     print.add_path("bundle", ship->paths.bundle).add("server", p.server).add("notes", p.notes);
-    return print.add_json("device_types", list(p.device_types)).finish();
+    return print.add_json("device_types", text_list(p.device_types)).finish();
   };
   auto run = [ship]() -> Result<StepOutcome> {
     const ProductPublish& p = *ship->product->publish;

@@ -44,13 +44,10 @@ Result<QuantizeRequest> request_for(const Product& product) {
 
 Json settings(const Product& product) {
   const ProductQuantize& q = *product.quantize;
-  Json engines = Json::array(), kept = Json::array();
-  for (const std::string& e : engines_of(product)) engines.push(e);
-  for (const std::string& name : q.keep_float) kept.push(name);
   return Json()
-      .set("engines", engines)
+      .set("engines", text_list(engines_of(product)))
       .set("ranges", q.ranges)
-      .set("keep_float", kept)
+      .set("keep_float", text_list(q.keep_float))
       .set("float_macs_percent", q.float_macs_percent ? Json(*q.float_macs_percent) : Json())
       .set("drop_max_percent", q.drop_max_percent ? Json(*q.drop_max_percent) : Json())
       .set("evaluation", q.evaluation)

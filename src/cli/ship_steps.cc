@@ -139,6 +139,12 @@ StepsReport run_steps(const Ports& ports, const std::string& state_file, const s
   return report;
 }
 
+Json text_list(const std::vector<std::string>& texts) {
+  Json list = Json::array();
+  for (const std::string& text : texts) list.push(text);
+  return list;
+}
+
 Json steps_to_json(const std::vector<StepReport>& steps) {
   Json list = Json::array();
   for (const StepReport& s : steps) {

@@ -52,6 +52,7 @@ struct StepsReport {
 StepsReport run_steps(const Ports& ports, const std::string& state_file, const std::vector<Step>& steps,
                       const StepOptions& options, const std::function<void(const std::string& step)>& announce = {});
 
+Json text_list(const std::vector<std::string>& texts);  // for fingerprints
 Json steps_to_json(const std::vector<StepReport>& steps);
 std::string steps_text(const std::vector<StepReport>& steps);
 

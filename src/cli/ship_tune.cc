@@ -16,12 +16,6 @@
 namespace oree::cli {
 namespace {
 
-Json list(const std::vector<std::string>& texts) {
-  Json out = Json::array();
-  for (const std::string& text : texts) out.push(text);
-  return out;
-}
-
 TuneRequest tune_request(Files& files, const Product& p, const ProductTarget& target) {
   const ProductTune& t = target.tune;
   TuneRequest request;
@@ -59,10 +53,10 @@ Json tune_inputs(const TuneRequest& r) {
   for (int n : r.threads) threads.push(n);
   for (const auto& [path, runtime] : r.made_for) made_for.push(path_name(path) + " " + runtime);
   return Json()
-      .set("runtimes", list(r.runtimes))
+      .set("runtimes", text_list(r.runtimes))
       .set("threads", threads)
-      .set("precisions", list(r.precisions))
-      .set("providers", list(r.providers))
+      .set("precisions", text_list(r.precisions))
+      .set("providers", text_list(r.providers))
       .set("made_for", made_for)
       .set("goal", tune_goal_name(r.goal))
       .set("metric", r.metric)
