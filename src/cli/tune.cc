@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <set>
 
 #include "cli/context.h"
 #include "cli/device_options.h"
@@ -57,11 +58,16 @@ std::string text_of(const TuneResult& result) {
                   {}};
   std::vector<const TuneCandidate*> rows;
   size_t same = 0;  // computations under another name, and files of formats that an engine does not read
+  std::set<std::string> absent;
   for (const TuneCandidate& c : result.candidates) {
     const bool seen = c.measurement.latency.count > 0 || c.skipped;
     const std::optional<Error>& refused = c.measurement.refused;
-    if (!seen && refused && (refused->code() == Code::kConflict || refused->code() == Code::kUnsupported) &&
-        result.candidates.size() > kRowsMax) {
+    const bool again = !seen && refused && refused->code() == Code::kUnavailable &&
+                       !absent.insert(c.measurement.candidate.runtime).second;
+    if (again) {
+      ++same;
+    } else if (!seen && refused && (refused->code() == Code::kConflict || refused->code() == Code::kUnsupported) &&
+               result.candidates.size() > kRowsMax) {
       ++same;
     } else {
       rows.push_back(&c);
@@ -89,7 +95,8 @@ std::string text_of(const TuneResult& result) {
   std::string text = table.text();
   if (same > 0)
     text += fmt::format(
-        "and {} that are the same computation as one of these or that their engine cannot read: the report has them\n",
+        "and {} that are the same computation as one of these, or that their engine cannot read or is not here: the "
+        "report has them\n",
         same);
   text += "\n" + std::string(result.chosen ? "chosen: " : "") + result.verdict + "\n";
   if (result.target != "this machine") text += "measured on " + result.target + "\n";
