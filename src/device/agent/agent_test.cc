@@ -71,33 +71,6 @@ TEST_CASE("an update is fetched, proven, watched and committed") {
   CHECK(states.size() >= 5);
 }
 
-TEST_CASE("a bundle's niceness and governor hold for its proof and its application, and end with it") {
-  Settled world;
-  world.config.host = {true, 0};
-  world.boot();
-  world.host["1.1"] = {7, "performance"};
-  world.host["1.2"] = {-5, "performance"};
-  world.expect_end({}, "committed", "");
-  CHECK(world.governor.now == "performance");
-  for (const ProcessSpec& spec : world.processes.spawned) {
-    const bool of_new = spec.argv[0] == "camera" ? spec.env.at("OREE_BUNDLE_DIR") == slot_folder(world.config.data, 1)
-                                                 : spec.argv.back() == "--json" && spec.argv[3].ends_with("b");
-    CAPTURE(spec.argv[0]);
-    if (of_new) CHECK(spec.nice == 7);
-  }
-  CHECK(world.processes.spawned.back().nice == 7);
-  // One that fails its proof takes nothing along; the other's niceness is not allowed.
-  world.host["1.2"] = {-5, "powersave"};
-  world.behaviour["1.2"].proof = Behaviour::kMismatch;
-  world.offer(world.make_bundle("1.2"));
-  REQUIRE(world.settle());
-  CHECK(world.last().outcome == "refused");
-  CHECK(world.governor.was_set.back() == "performance");
-  CHECK(world.governor.now == "performance");
-  world.agent->shutdown();
-  CHECK(world.governor.now == "schedutil");
-}
-
 TEST_CASE("the committed version stays as the fallback") {
   Settled world;
   world.expect_end({}, "committed", "");
