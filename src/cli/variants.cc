@@ -21,6 +21,17 @@ std::vector<TuneLayer> layers_of(const QuantizeReport& report) {
   return layers;
 }
 
+FloatVariant write_variant(Files& files, const std::string& model, const std::string& path,
+                           const ConvertOptions& options) {
+  auto write = [&]() -> Status {
+    OREE_TRY_ASSIGN(Model graph, load_model(model));
+    if (auto steps = prepare(graph, options); !steps.ok()) return steps.error();
+    return write_model(files, graph, path, options);
+  };
+  const Status written = write();
+  return written.ok() ? FloatVariant{path, ""} : FloatVariant{"", written.error().message()};
+}
+
 }  // namespace
 
 std::vector<std::string> dialects_here(const std::vector<std::string>& wanted) {
@@ -68,36 +79,19 @@ Result<QuantizedVariants> quantize_for_engine(const Ports& ports, QuantizeReques
 
 FloatVariant convert_variant(Files& files, const std::string& model, const std::string& folder, const std::string& name,
                              bool float16) {
-  auto make = [&]() -> Result<std::string> {
-    OREE_TRY_ASSIGN(const ModelFormat format, detect_format(model));
-    const bool to_tflite = (format == ModelFormat::kTflite) == float16;
-    const std::string path =
-        path_join(folder, fmt::format("{}-{}.{}", name, float16 ? "float16" : "float", to_tflite ? "tflite" : "onnx"));
-    ConvertOptions options;
-    options.float16 = float16;
-    OREE_TRY_ASSIGN(Model graph, load_model(model));
-    Result<ConvertSteps> steps = prepare(graph, options);
-    if (!steps.ok()) return steps.error();
-    OREE_TRY(write_model(files, graph, path, options));
-    return path;
-  };
-  auto path = make();
-  return path.ok() ? FloatVariant{*path, ""} : FloatVariant{"", path.error().message()};
+  auto format = detect_format(model);
+  if (!format.ok()) return {"", format.error().message()};
+  const bool to_tflite = (*format == ModelFormat::kTflite) == float16;
+  ConvertOptions options;
+  options.float16 = float16;
+  const std::string file = fmt::format("{}-{}.{}", name, float16 ? "float16" : "float", to_tflite ? "tflite" : "onnx");
+  return write_variant(files, model, path_join(folder, file), options);
 }
 
 FloatVariant ncnn_variant(Files& files, const std::string& model, const std::string& folder, const std::string& name) {
   const RuntimeInfo& ncnn = backend("ncnn").info();
   if (!ncnn.available) return {"", ncnn.absent.at("ncnn")};
-  auto make = [&]() -> Result<std::string> {
-    const std::string path = path_join(folder, name + "-float.ncnn.param");
-    OREE_TRY_ASSIGN(Model graph, load_model(model));
-    Result<ConvertSteps> steps = prepare(graph, {});
-    if (!steps.ok()) return steps.error();
-    OREE_TRY(write_model(files, graph, path, {}));
-    return path;
-  };
-  auto path = make();
-  return path.ok() ? FloatVariant{*path, ""} : FloatVariant{"", path.error().message()};
+  return write_variant(files, model, path_join(folder, name + "-float.ncnn.param"), {});
 }
 
 }  // namespace oree::cli

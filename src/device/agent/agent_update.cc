@@ -140,7 +140,8 @@ void Agent::prove() {
   std::string folder = slot_folder(config_.data, state_.update.slot);
   auto manifest = open_unpacked(*ports_.files, folder, false);
   // As it will run; what runs meanwhile has the governor, too.
-  prover_.start(folder, manifest.ok() ? manifest->golden.memory_bytes_max : 0, set_host(folder));
+  const int nice = host_.apply(manifest.ok() ? manifest->host : HostSettings{});
+  prover_.start(folder, manifest.ok() ? manifest->golden.memory_bytes_max : 0, nice);
 }
 
 void Agent::look_at_proof() {

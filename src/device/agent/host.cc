@@ -33,7 +33,7 @@ int HostTuner::apply(const HostSettings& wanted) {
     set_governor(wanted.governor);
   if (wanted.nice < limits_.nice_least)
     say(fmt::format("the bundle asks for niceness {}, host.nice_least is {}", wanted.nice, limits_.nice_least));
-  return std::max(wanted.nice, std::min(limits_.nice_least, 0));
+  return std::max(wanted.nice, limits_.nice_least);
 }
 
 void HostTuner::restore() {
