@@ -42,33 +42,42 @@ double sum_of(const float* x, int64_t count) {
   return sum;
 }
 
-float size_of(const float* x, int64_t count) {
-  constexpr int kLanes = 8;
-  float lanes[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (int k = 0; k < kLanes; ++k) lanes[k] = std::max(lanes[k], std::abs(x[i + k]));
+// The last axis is that of the channels.
+void sum_rows(std::span<const float> x, Seen& seen) {
+  const size_t channels = seen.channels.size();
+  for (size_t at = 0; at < x.size(); at += channels) {
+    for (size_t c = 0; c < channels; ++c) {
+      seen.channels[c] += static_cast<double>(x[at + c]);
+      seen.sizes[c] = std::max(seen.sizes[c], static_cast<double>(std::abs(x[at + c])));
+    }
   }
-  for (; i < count; ++i) lanes[0] = std::max(lanes[0], std::abs(x[i]));
-  return *std::max_element(lanes, lanes + kLanes);
 }
 
-void sum_channels(const Tensor& tensor, size_t axis, Seen& seen) {
+// Also the ends of all: channel by channel, while its values are in the cache.
+Histogram::Ends sum_channels(const Tensor& tensor, size_t axis, Seen& seen) {
   const Shape& shape = tensor.shape();
-  if (axis >= shape.size()) return;
+  const std::span<const float> x = tensor.as<float>();
+  if (axis >= shape.size()) return Histogram::ends_of(x);
   int64_t outer = 1, inner = 1;
   for (size_t i = 0; i < axis; ++i) outer *= shape[i];
   for (size_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
-  const float* x = tensor.as<float>().data();
   seen.channels.assign(static_cast<size_t>(shape[axis]), 0);
   seen.sizes.assign(static_cast<size_t>(shape[axis]), 0);
   seen.channel_elements = outer * inner;
-  for (int64_t o = 0; o < outer; ++o) {
-    for (size_t c = 0; c < seen.channels.size(); ++c, x += inner) {
-      seen.channels[c] += inner == 1 ? static_cast<double>(*x) : sum_of(x, inner);
-      seen.sizes[c] = std::max(seen.sizes[c], static_cast<double>(size_of(x, inner)));
-    }
+  if (inner == 1) {
+    sum_rows(x, seen);
+    return Histogram::ends_of(x);
   }
+  Histogram::Ends all;
+  const auto size = static_cast<size_t>(inner);
+  for (size_t at = 0, c = 0; at < x.size(); at += size, c = (c + 1) % seen.channels.size()) {
+    const std::span<const float> channel = x.subspan(at, size);
+    const Histogram::Ends ends = Histogram::ends_of(channel);
+    all = at == 0 ? ends : all.joined(ends);
+    seen.channels[c] += sum_of(channel.data(), inner);
+    seen.sizes[c] = std::max(seen.sizes[c], static_cast<double>(std::max(-ends.low, ends.high)));
+  }
+  return all;
 }
 
 class Calibrator {
@@ -142,11 +151,12 @@ class Calibrator {
   Status look(size_t i, const Tensor& tensor, Seen& seen, Histogram& histogram, size_t turn) {
     if (tensor.dtype() != Dtype::kFloat32) return Error(Code::kInvalid, fmt::format("'{}' is not float32", name(i)));
     std::span<const float> x = tensor.as<float>();
-    const Histogram::Ends ends = Histogram::ends_of(x);
+    const int axis = channel_axes_[i];
+    const Histogram::Ends ends =
+        axis < 0 ? Histogram::ends_of(x) : sum_channels(tensor, static_cast<size_t>(axis), seen);
     if (!ends.finite) return Error(Code::kInvalid, fmt::format("'{}' becomes NaN or infinite", name(i)));
     seen.range = {static_cast<double>(ends.low), static_cast<double>(ends.high)};
     if (counted_[i]) histogram.add_some(x, ends, turn);
-    if (channel_axes_[i] >= 0) sum_channels(tensor, static_cast<size_t>(channel_axes_[i]), seen);
     return {};
   }
 

@@ -39,12 +39,13 @@ Histogram::Ends Histogram::ends_of(std::span<const float> values) {
   Ends ends{values[0], values[0]};
   for (size_t i = 0; i < values.size(); i += kEndsBlock) {
     const BlockEnds block = find_ends(values.data() + i, std::min(kEndsBlock, values.size() - i));
-    ends.low = std::min(ends.low, block.low);
-    ends.high = std::max(ends.high, block.high);
-    ends.zeros += block.zeros;
-    ends.finite = ends.finite && block.finite;
+    ends = ends.joined({block.low, block.high, block.zeros, block.finite});
   }
   return ends;
+}
+
+Histogram::Ends Histogram::Ends::joined(const Ends& other) const {
+  return {std::min(low, other.low), std::max(high, other.high), zeros + other.zeros, finite && other.finite};
 }
 
 void Histogram::grow(double reach) {

@@ -21,6 +21,7 @@ class Histogram {
     float low = 0, high = 0;  // 0 of no values
     uint64_t zeros = 0;
     bool finite = true;
+    Ends joined(const Ends& other) const;
   };
   static Ends ends_of(std::span<const float> values);
   // Asserts that every value is finite (the caller refuses others by name).
