@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "core/base/text.h"
 #include "optimize/tune/search.h"
@@ -57,14 +58,34 @@ std::string out_of_bounds(const TuneResult& result, const TuneCandidate& c, doub
   return fmt::format("{}", fmt::join(reasons, "; "));
 }
 
-bool better(TuneGoal goal, const TuneCandidate& a, const TuneCandidate& b) {
-  const double x = a.p50(), y = b.p50();
-  const double u = goal_value(goal, a), v = goal_value(goal, b);
-  if (std::abs(u - v) > kTuneTie * std::min(u, v)) return u < v;
-  if (std::abs(x - y) > kTuneTie * std::min(x, y)) return x < y;
-  const double s = a.measurement.latency.p95, t = b.measurement.latency.p95;
-  if (s != t) return s < t;
-  return a.measurement.candidate.options.threads < b.measurement.candidate.options.threads;
+// A little slower than the fastest, and the rounds that both ran do not show that it is slower at all.
+bool ties_with(const TuneCandidate& fastest, const TuneCandidate& c) {
+  const double ratio = c.p50() / fastest.p50();
+  if (ratio <= 1 + kTuneTie) return true;
+  const RoundRatio r = round_ratio(fastest.measurement.round_p50_ms, c.measurement.round_p50_ms);
+  return r.rounds >= kTuneRoundsMin && r.low <= 1 && ratio <= 1 + kTuneGain;
+}
+
+// Of two that are equally good: what does not differ from run to run decides before what does.
+bool preferred(const TuneCandidate& a, const TuneCandidate& b) {
+  auto rank = [](const TuneCandidate& c) {
+    return std::tuple(!c.as_float, c.measurement.candidate.options.threads, c.size_bytes, c.measurement.latency.p95);
+  };
+  return rank(a) < rank(b);
+}
+
+std::optional<size_t> best_of(const TuneResult& result, std::vector<size_t> among) {
+  if (among.empty()) return {};
+  const std::vector<TuneCandidate>& all = result.candidates;
+  const TuneGoal goal = result.request.goal;
+  auto value = [&](size_t i) { return goal_value(goal, all[i]); };
+  if (goal != TuneGoal::kLatency && goal != TuneGoal::kPareto) {
+    const double least = value(*std::ranges::min_element(among, {}, value));
+    std::erase_if(among, [&](size_t i) { return value(i) > least * (1 + kTuneTie); });
+  }
+  const size_t fastest = *std::ranges::min_element(among, {}, [&](size_t i) { return all[i].p50(); });
+  std::erase_if(among, [&](size_t i) { return !ties_with(all[fastest], all[i]); });
+  return *std::ranges::min_element(among, [&](size_t i, size_t k) { return preferred(all[i], all[k]); });
 }
 
 // Smaller is better in each: p50, loss of accuracy, peak memory, size, energy (infinite where nobody knows).
@@ -166,14 +187,13 @@ bool may_be_accurate_enough(const TuneResult& result, const TuneCandidate& c) {
 }
 
 std::optional<size_t> front_runner(const TuneResult& result) {
-  std::optional<size_t> best;
+  std::vector<size_t> within;
   for (size_t i = 0; i < result.candidates.size(); ++i) {
     const TuneCandidate& c = result.candidates[i];
     double miss = 0;
-    if (c.measurement.refused || !c.final_round || !out_of_bounds(result, c, &miss, true).empty()) continue;
-    if (!best || better(result.request.goal, c, result.candidates[*best])) best = i;
+    if (!c.measurement.refused && c.final_round && out_of_bounds(result, c, &miss, true).empty()) within.push_back(i);
   }
-  return best;
+  return best_of(result, std::move(within));
 }
 
 void add_note(TuneCandidate& c, const std::string& text) {
@@ -181,7 +201,7 @@ void add_note(TuneCandidate& c, const std::string& text) {
 }
 
 void choose_candidate(TuneResult& result) {
-  result.chosen.reset();
+  std::vector<size_t> within;
   std::vector<std::pair<double, size_t>> misses;
   for (size_t i = 0; i < result.candidates.size(); ++i) {
     TuneCandidate& c = result.candidates[i];
@@ -198,9 +218,9 @@ void choose_candidate(TuneResult& result) {
       misses.emplace_back(miss, i);
       continue;
     }
-    if (c.final_round && (!result.chosen || better(result.request.goal, c, result.candidates[*result.chosen])))
-      result.chosen = i;
+    if (c.final_round) within.push_back(i);
   }
+  result.chosen = best_of(result, std::move(within));
   mark_pareto(result.candidates);
   result.verdict = result.chosen ? verdict_of(result) : nearest_misses(result, std::move(misses));
 }

@@ -9,8 +9,9 @@
 namespace oree {
 
 // Sets within_bounds, pareto and note of every candidate, and chosen and verdict of the result: the smallest by the
-// goal of the final within all bounds. Values of the goal within kTuneTie of each other are a tie, which the p50, then
-// the p95, then fewer threads decide.
+// goal of the final within all bounds. Values of the goal within kTuneTie of the least are a tie, which the p50
+// decides; who is within kTuneTie of the fastest, or within kTuneGain and by the rounds of the final not surely slower,
+// is as fast. Among those: what computes as float, then fewer threads, the smaller file, the smaller p95.
 void choose_candidate(TuneResult& result);
 
 // Milliseconds for people, with as many digits as are worth it: "0.056", "3.41", "27.1".

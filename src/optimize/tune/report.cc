@@ -189,8 +189,9 @@ std::string method(const TuneResult& result) {
            fmt::format("each candidate in a process of its own; all screened alone; the best {} that are accurate "
                        "enough and every engine's own default then in up to {} interleaved rounds of random order; "
                        "dropped when surely over {:.0f} % slower than the fastest (95 %, Student, over the rounds' "
-                       "ratios), and ended when the answer is sure; medians within {:.0f} % are a tie, decided by p95",
-                       request.finalists_max, request.rounds, kTuneTie * 100, kTuneTie * 100));
+                       "ratios), and ended when the answer is sure; medians within {:.0f} %, or within {:.0f} % where "
+                       "the rounds do not tell, are a tie: float's outputs, fewer threads, the smaller file decide",
+                       request.finalists_max, request.rounds, kTuneTie * 100, kTuneTie * 100, kTuneGain * 100));
   const TuneCost& cost = result.cost;
   html +=
       term("cost", fmt::format("{:.0f} s: reference {:.0f}, screening {:.0f} ({} opened), accuracy {:.0f} ({} judged), "

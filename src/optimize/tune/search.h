@@ -22,7 +22,7 @@ RoundRatio round_ratio(std::span<const double> first, std::span<const double> se
 
 inline constexpr double kGlanceDoubt = 1.25;     // a glance may be off by so much: who is slower than that can't win
 inline constexpr double kTuneGain = 0.03;        // the final ends when nobody can be faster than the leader by more
-inline constexpr double kTuneTie = 0.01;         // medians this near each other are a tie
+inline constexpr double kTuneTie = 0.01;         // medians this near each other are a tie whatever the rounds say
 inline constexpr size_t kTuneRoundsMin = 6;      // before anything is dropped
 inline constexpr size_t kTuneRoundsEnough = 10;  // before the final may end
 inline constexpr double kTuneNarrow = 0.05;      // an engine's default needs no better interval than this, either way

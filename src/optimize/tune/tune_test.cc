@@ -118,11 +118,39 @@ TEST_CASE("the fastest within the bound is chosen, not the fastest") {
   CHECK(result.candidates[2].note.find("0.97") != std::string::npos);
 }
 
-TEST_CASE("medians within a hundredth are a tie that the p95 decides") {
+TEST_CASE("who is as fast as the fastest is chosen for its accuracy, then for its threads, size and p95") {
   TuneResult result = result_of({measured("tflite", 4.00, 9, 1), measured("openvino", 4.03, 5, 1)});
   choose_candidate(result);
   REQUIRE(result.chosen);
   CHECK(*result.chosen == 1);
+  result.candidates[1].size_bytes = result.candidates[0].size_bytes + 1;
+  choose_candidate(result);
+  CHECK(*result.chosen == 0);
+  result.candidates[0].measurement.candidate.options.threads = 2;
+  choose_candidate(result);
+  CHECK(*result.chosen == 1);
+  result.candidates[0].as_float = true;
+  choose_candidate(result);
+  CHECK(*result.chosen == 0);
+}
+
+TEST_CASE("two hundredths are a tie only when the rounds of the final do not tell") {
+  TuneResult result = result_of({measured("tflite", 4.00, 5, 1), measured("openvino", 4.08, 5, 1)});
+  result.candidates[1].as_float = true;
+  auto rounds = [&](double other) {
+    result.candidates[0].measurement.round_p50_ms.clear();
+    result.candidates[1].measurement.round_p50_ms.clear();
+    for (int i = 0; i < 10; ++i) {
+      result.candidates[0].measurement.round_p50_ms.push_back(4);
+      result.candidates[1].measurement.round_p50_ms.push_back(i % 2 == 0 ? 4.08 : other);
+    }
+    choose_candidate(result);
+    return *result.chosen;
+  };
+  CHECK(rounds(4.09) == 0);  // always slower
+  CHECK(rounds(3.90) == 1);  // now slower, now faster
+  result.candidates[1].measurement.latency.p50 = 4.2;
+  CHECK(rounds(3.90) == 0);  // too much for a tie
 }
 
 TEST_CASE("with nothing in bounds, the verdict names the nearest misses") {
