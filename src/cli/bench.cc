@@ -21,7 +21,7 @@ namespace {
 struct BenchOptions {
   DeviceOptions device;
   std::vector<std::string> models;
-  std::string runtimes = "all", threads, precisions = "f32", provider, input;
+  std::string runtimes = "all", threads, precisions = "f32", batches = "1", provider, input;
   int rounds = 20, runs = 10, warmup = 5;
   double seconds = 0;
   uint64_t seed = 1;
@@ -47,6 +47,7 @@ Result<std::vector<Candidate>> candidates_of(const BenchOptions& options, const 
   OREE_TRY_ASSIGN(auto precisions, parse_list(options.precisions, "--precision"));
   OREE_TRY_ASSIGN(auto threads, parse_thread_list(options.threads));
   if (threads.empty()) threads.push_back(std::max(1, target.machine.cpu_cores));
+  OREE_TRY_ASSIGN(const std::vector<int> batches, parse_batch_list(options.batches));
   std::vector<Candidate> candidates;
   for (const std::string& model : options.models) {
     OREE_TRY_ASSIGN(ModelFormat format, detect_format(model));
@@ -69,7 +70,10 @@ Result<std::vector<Candidate>> candidates_of(const BenchOptions& options, const 
       for (const std::string& precision : wanted) {
         for (int count : threads) {
           OREE_TRY_ASSIGN(Candidate candidate, make_candidate(model, runtime, count, precision, options.provider));
-          candidates.push_back(std::move(candidate));
+          for (int batch : batches) {
+            candidate.batch = batch;
+            candidates.push_back(candidate);
+          }
         }
       }
     }
@@ -229,6 +233,11 @@ void add_bench(CLI::App& app, Context& context) {
   command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite,ncnn")
       ->capture_default_str();
   command->add_option("--threads", options->threads, "Thread counts, such as 1,2,4; default: every core");
+  command
+      ->add_option("--batch", options->batches,
+                   "Samples of one inference, such as 1,4: figures are then a sample's share; for models whose first "
+                   "dimension is free")
+      ->capture_default_str();
   command->add_option("--precision", options->precisions, "f32, default (the engine's own choice), bf16, f16, or all")
       ->capture_default_str();
   command->add_option("--provider", options->provider, "Execution provider; default: the engine's best CPU path");

@@ -39,19 +39,32 @@ Result<std::vector<std::string>> parse_list(const std::string& text, const std::
   return items;
 }
 
-Result<std::vector<int>> parse_thread_list(const std::string& text) {
-  OREE_TRY_ASSIGN(std::vector<std::string> items, parse_list(text, "--threads"));
-  std::vector<int> threads;
+namespace {
+
+Result<std::vector<int>> parse_counts(const std::string& text, const std::string& option, int most) {
+  OREE_TRY_ASSIGN(std::vector<std::string> items, parse_list(text, option));
+  std::vector<int> counts;
   for (const std::string& item : items) {
     int count = 0;
     auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), count);
-    if (error != std::errc() || end != item.data() + item.size() || count < 1 || count > kSessionThreadsMax) {
-      return Error(Code::kUsage,
-                   fmt::format("--threads: expected numbers of 1 to {}, found '{}'", kSessionThreadsMax, item));
+    if (error != std::errc() || end != item.data() + item.size() || count < 1 || count > most) {
+      return Error(Code::kUsage, fmt::format("{}: expected numbers of 1 to {}, found '{}'", option, most, item));
     }
-    threads.push_back(count);
+    counts.push_back(count);
   }
-  return threads;
+  return counts;
+}
+
+}  // namespace
+
+Result<std::vector<int>> parse_thread_list(const std::string& text) {
+  return parse_counts(text, "--threads", kSessionThreadsMax);
+}
+
+Result<std::vector<int>> parse_batch_list(const std::string& text) {
+  OREE_TRY_ASSIGN(std::vector<int> batches, parse_counts(text, "--batch", kBatchMax));
+  if (batches.empty()) return Error(Code::kUsage, "--batch: expected numbers, found '" + text + "'");
+  return batches;
 }
 
 Result<double> parse_percent(const std::string& text, const std::string& option) {

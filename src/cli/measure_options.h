@@ -27,6 +27,7 @@ struct JudgeOptions {
 // "a,b" -> {"a", "b"}; "all" and "" -> {}. kUsage names an empty item.
 Result<std::vector<std::string>> parse_list(const std::string& text, const std::string& option);
 Result<std::vector<int>> parse_thread_list(const std::string& text);
+Result<std::vector<int>> parse_batch_list(const std::string& text);
 
 // "1%" or "1.5 %" -> 0.01, 0.015; 0 to 100. kUsage without the sign: 1 and 0.01 would both be guesses.
 Result<double> parse_percent(const std::string& text, const std::string& option);

@@ -35,7 +35,7 @@ struct TuneOptions {
   JudgeOptions judge;
   DeviceOptions device;
   std::vector<std::string> models;
-  std::string runtimes = "all", threads = "all", precisions = "all", providers, metric = "auto", out;
+  std::string runtimes = "all", threads = "all", precisions = "all", batches = "1", providers, metric = "auto", out;
   std::string calibration, goal = "latency", max_drop, confidence = "95%", lock, cache;
   bool fresh = false;
   std::string reference_runtime;
@@ -117,6 +117,7 @@ Status read_settings(const Context& context, TuneOptions& options) {
   OREE_TRY_ASSIGN(request.goal, parse_tune_goal(options.goal));
   OREE_TRY_ASSIGN(request.runtimes, parse_list(options.runtimes, "--runtimes"));
   OREE_TRY_ASSIGN(request.threads, parse_thread_list(options.threads));
+  OREE_TRY_ASSIGN(request.batches, parse_batch_list(options.batches));
   OREE_TRY_ASSIGN(request.precisions, parse_list(options.precisions, "--precisions"));
   OREE_TRY_ASSIGN(request.providers, parse_list(options.providers, "--providers"));
   if (!options.reference_runtime.empty()) {
@@ -235,9 +236,15 @@ void add_tune(CLI::App& app, Context& context) {
   command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite,ncnn")
       ->capture_default_str();
   command->add_option("--threads", options->threads, "all (1, 2, 4 … cores), or a list")->capture_default_str();
+  command
+      ->add_option("--batch", options->batches,
+                   "Samples of one inference, such as 1,4,8: latencies are then a sample's share; for models whose "
+                   "first dimension is free")
+      ->capture_default_str();
   command->add_option("--precisions", options->precisions, "all, or a list: f32,default,bf16,f16")
       ->capture_default_str();
-  command->add_option("--providers", options->providers, "Execution providers; default: each engine's best CPU path");
+  command->add_option("--providers", options->providers,
+                      "Execution providers; default: each engine's best CPU path, and its others here");
   command->add_option("--reference-runtime", options->reference_runtime,
                       "Engine of the float reference; default: by the format");
   command->add_option("--metric", options->metric, "Of agreement with float: auto, f1, top1, cosine or sqnr")
@@ -246,7 +253,7 @@ void add_tune(CLI::App& app, Context& context) {
       "--min-agreement", request.min_agreement,
       "Instead of --max-drop, a plain bound on that; default 0.98 (f1, top1), 0.999 (cosine), 20 (sqnr)");
   options->judge.add_matching(*command);
-  command->add_option("--max-latency-ms", request.latency_ms_max, "Bound on the p95; 0: none")
+  command->add_option("--max-latency-ms", request.latency_ms_max, "Bound on the p95, of a batch as a whole; 0: none")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   command->add_option("--max-memory", options->memory_mib_max, "Bound on peak resident memory, MiB; 0: none")

@@ -11,7 +11,7 @@ namespace oree {
 bool Candidate::operator==(const Candidate& other) const {
   return model == other.model && runtime == other.runtime && options.threads == other.options.threads &&
          options.provider == other.options.provider && options.precision == other.options.precision &&
-         options.cpus == other.options.cpus;
+         options.cpus == other.options.cpus && batch == other.batch;
 }
 
 std::string candidate_text(const Candidate& candidate, bool with_model) {
@@ -20,6 +20,7 @@ std::string candidate_text(const Candidate& candidate, bool with_model) {
       fmt::format("{} {} {} {} {}", candidate.runtime, options.provider.empty() ? "cpu" : options.provider,
                   options.threads, options.threads == 1 ? "thread" : "threads", options.precision);
   if (!options.cpus.empty()) text += " on cpus " + cpus_text(options.cpus);
+  if (candidate.batch > 1) text += fmt::format(" batch {}", candidate.batch);
   return with_model ? path_name(candidate.model) + " " + text : text;
 }
 
@@ -28,6 +29,7 @@ Json candidate_to_json(const Candidate& candidate) {
   json.set("model", candidate.model).set("runtime", candidate.runtime);
   Json options = session_options_to_json(candidate.options);
   for (const auto& [key, value] : options.members()) json.set(key, value);
+  if (candidate.batch > 1) json.set("batch", candidate.batch);
   return json;
 }
 
@@ -37,7 +39,11 @@ Result<Candidate> candidate_from_json(const Json& json) {
   OREE_TRY_ASSIGN(candidate.runtime, json.get_string("runtime"));
   Json options = Json::object();
   for (const auto& [key, value] : json.members()) {
-    if (key != "model" && key != "runtime") options.set(key, value);
+    if (key != "model" && key != "runtime" && key != "batch") options.set(key, value);
+  }
+  if (json.find("batch") != nullptr) {
+    OREE_TRY_ASSIGN(const int64_t batch, json.get_int("batch", 1, kBatchMax));
+    candidate.batch = static_cast<int>(batch);
   }
   OREE_TRY_ASSIGN(candidate.options, session_options_from_json(options));
   return candidate;

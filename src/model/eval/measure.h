@@ -29,10 +29,10 @@ struct Measurement {
   std::map<std::string, std::string> facts;  // Session::facts(): what the engine did in truth
   std::string engine_version;
   double load_ms = 0;                // open(): read, build, compile; of a fresh process, file cache as it was
-  std::vector<double> latency_ms;    // one inference each, in the order they ran
+  std::vector<double> latency_ms;    // one inference each, in the order they ran; of a batch a sample's share
   std::vector<double> round_p50_ms;  // median of each round: what candidates are compared by, round for round
   LatencySummary latency;            // over latency_ms
-  double throughput = 0;             // inferences a second when run back to back: 1000 / mean
+  double throughput = 0;             // samples a second when run back to back: 1000 / mean
   // High-water resident set (VmHWM) of the candidate's process: program, engine, model, inputs and outputs of one run.
   int64_t rss_bytes_peak = 0;
   int64_t rss_bytes_baseline = 0;  // of the same process before it loaded the engine

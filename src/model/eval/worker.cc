@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
@@ -11,6 +12,7 @@
 
 #include "core/base/limits.h"
 #include "core/codec/npy.h"
+#include "model/eval/batch.h"
 #include "model/eval/candidate.h"
 #include "model/eval/energy.h"
 #include "model/eval/measure.h"
@@ -49,7 +51,8 @@ bool shapes_known(const std::vector<TensorInfo>& infos) {
 struct WorkerCore::State {
   Ports ports;
   std::unique_ptr<Session> session;
-  NamedTensors inputs;
+  size_t batch = 1;
+  NamedTensors inputs;           // of a batch
   std::vector<Tensor*> buffers;  // the engine's own input memory, where it offers it; same order as `inputs`
   int64_t idle_since_ns = 0, idle_since_cpu_ms = 0;
 
@@ -59,6 +62,7 @@ struct WorkerCore::State {
   Result<Json> set_input(const Json& command);
   Result<Json> run(const Json& command);
   Result<Json> outputs(const Json& command);
+  Result<std::vector<NamedTensors>> answers(const std::vector<NamedTensors>& samples);
   Result<Json> energy(const Json& command);
   Result<Json> meter_name(const Json& command) {
     OREE_TRY_ASSIGN(std::unique_ptr<PowerMeter> power, meter(command));
@@ -85,6 +89,8 @@ Result<Json> WorkerCore::State::open(const Json& command) {
   int64_t start = ports.clock->monotonic_ns();
   OREE_TRY_ASSIGN(session, engine.open(candidate.model, candidate.options));
   double load_ms = ms_since(start);
+  OREE_TRY(check_batch(session->inputs(), candidate.batch));
+  batch = static_cast<size_t>(candidate.batch);
   inputs.clear();
   buffers.clear();
   Json facts = Json::object();
@@ -138,6 +144,10 @@ Result<Json> WorkerCore::State::set_input(const Json& command) {
     if (!tensors.ok()) return tensors.error().within(path);
     inputs = std::move(tensors).value();
   }
+  if (batch > 1) {
+    const std::vector<NamedTensors> alike(batch, inputs);
+    OREE_TRY_ASSIGN(inputs, stack_samples(alike));
+  }
   OREE_TRY(bind());
   return Json::object();
 }
@@ -176,8 +186,8 @@ Result<Json> WorkerCore::State::run(const Json& command) {
   for (int64_t i = 0; i < warmup + runs; ++i) {
     int64_t ns = 0;
     OREE_TRY(infer_timed(&ns));
-    // Tenths of a microsecond keep a line of kTurnRunsMax figures within the pipe's limit.
-    if (i >= warmup) latencies.push(std::round(static_cast<double>(ns) / 100.0) / 10.0);
+    // A sample's share; tenths of a microsecond keep a line of kTurnRunsMax figures within the pipe's limit.
+    if (i >= warmup) latencies.push(std::round(static_cast<double>(ns) / static_cast<double>(batch) / 100.0) / 10.0);
   }
   OREE_TRY_ASSIGN(ProcessUsage after, ports.processes->own_usage());
   Json reply = Json::object();
@@ -206,11 +216,11 @@ Result<Json> WorkerCore::State::outputs(const Json& command) {
   } else {
     samples.push_back(std::move(*tensors));
   }
+  OREE_TRY_ASSIGN(std::vector<NamedTensors> found, answers(samples));
   NamedTensors results;
-  for (size_t i = 0; i < samples.size(); ++i) {
-    OREE_TRY_ASSIGN(NamedTensors own, session->run(samples[i]));
-    if (reals) make_real(own, session->outputs());
-    for (NamedTensor& t : own) {
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (reals) make_real(found[i], session->outputs());
+    for (NamedTensor& t : found[i]) {
       if (several) t.name = sample_name(i, t.name);
       results.push_back(std::move(t));
     }
@@ -220,6 +230,24 @@ Result<Json> WorkerCore::State::outputs(const Json& command) {
   OREE_TRY(target->write(written));
   mark_idle();
   return Json::object();
+}
+
+// As many together as the batch is, the last ones as many as there are.
+Result<std::vector<NamedTensors>> WorkerCore::State::answers(const std::vector<NamedTensors>& samples) {
+  std::vector<NamedTensors> found;
+  for (size_t i = 0; i < samples.size(); i += batch) {
+    const size_t count = std::min(batch, samples.size() - i);
+    if (batch == 1) {
+      OREE_TRY_ASSIGN(NamedTensors own, session->run(samples[i]));
+      found.push_back(std::move(own));
+      continue;
+    }
+    OREE_TRY_ASSIGN(const NamedTensors together, stack_samples(std::span(samples).subspan(i, count)));
+    OREE_TRY_ASSIGN(const NamedTensors own, session->run(together));
+    OREE_TRY_ASSIGN(std::vector<NamedTensors> apart, unstack_samples(own, count));
+    std::ranges::move(apart, std::back_inserter(found));
+  }
+  return found;
 }
 
 Result<std::unique_ptr<PowerMeter>> WorkerCore::State::meter(const Json& command) {
@@ -245,7 +273,7 @@ Result<Json> WorkerCore::State::energy(const Json& command) {
     int64_t done = 0, ns = 0;
     while (ports.clock->monotonic_ns() < end) {
       OREE_TRY(infer_timed(&ns));
-      ++done;
+      done += static_cast<int64_t>(batch);
     }
     return done;
   };

@@ -2,6 +2,7 @@
 // Worker: the child's end of measuring. It opens one model in one engine and obeys JSON lines, one answer to each:
 //
 //   {"cmd":"open","model":…,"runtime":…,"threads":…,"provider":…,"precision":…}   -> load_ms, facts, inputs, outputs …
+//   "batch":B beside it: each inference is of B samples, and a latency a sample's share (batch.h)
 //   {"cmd":"input","npz":PATH|"","seed":N}                                          -> {}
 //   {"cmd":"run","warmup":K,"runs":N}                                               -> latency_us [N], rss, idle CPU
 //   {"cmd":"outputs","input":PATH,"output":PATH,"reals":true}                       -> {}

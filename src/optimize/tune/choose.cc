@@ -34,8 +34,9 @@ std::string out_of_bounds(const TuneResult& result, const TuneCandidate& c, doub
   };
   const LatencySummary& l = c.measurement.latency;
   if (l.count > 0) {
-    bound(l.p95, request.latency_ms_max,
-          fmt::format("p95 {} ms is over {} ms", ms_text(l.p95), ms_text(request.latency_ms_max)));
+    const double p95 = l.p95 * c.measurement.candidate.batch;
+    bound(p95, request.latency_ms_max,
+          fmt::format("p95 {} ms is over {} ms", ms_text(p95), ms_text(request.latency_ms_max)));
     const auto rss = static_cast<double>(c.measurement.rss_bytes_peak);
     const auto rss_max = static_cast<double>(request.memory_bytes_max);
     bound(rss, rss_max, fmt::format("peak memory {:.0f} MiB is over {:.0f} MiB", rss / (1 << 20), rss_max / (1 << 20)));

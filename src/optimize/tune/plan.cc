@@ -40,6 +40,15 @@ std::string no_provider(const RuntimeInfo& info, const std::string& provider) {
   return why == info.absent.end() ? fmt::format("{} has no provider '{}'", info.name, provider) : why->second;
 }
 
+// The engine's best CPU path, and what else is here; its plain kernels for the CPU are what that falls back to.
+std::vector<std::string> default_providers(const RuntimeInfo& info) {
+  std::vector<std::string> providers = {""};
+  for (size_t i = 1; i < info.providers.size(); ++i) {
+    if (info.providers[i] != "cpu") providers.push_back(info.providers[i]);
+  }
+  return providers;
+}
+
 void plan_engine(const TuneRequest& request, const RuntimeInfo& info, const std::string& model, bool is_float,
                  const TuneMachine& machine, std::vector<TuneCandidate>& out) {
   std::vector<int> threads = request.threads.empty() ? default_threads(machine.cores) : request.threads;
@@ -47,7 +56,7 @@ void plan_engine(const TuneRequest& request, const RuntimeInfo& info, const std:
   std::vector<std::string> precisions = request.precisions.empty() ? info.precisions : request.precisions;
   // f32 first: an engine whose default is f32 is then told as the duplicate, not the other way round.
   std::stable_partition(precisions.begin(), precisions.end(), [](const std::string& p) { return p == "f32"; });
-  std::vector<std::string> providers = request.providers.empty() ? std::vector<std::string>{""} : request.providers;
+  const std::vector<std::string> providers = request.providers.empty() ? default_providers(info) : request.providers;
   int most_threads = *std::max_element(threads.begin(), threads.end());
   for (const std::string& provider : providers) {
     Candidate candidate{model, info.name, {threads[0], provider, precisions.empty() ? "f32" : precisions[0]}};
@@ -66,10 +75,15 @@ void plan_engine(const TuneRequest& request, const RuntimeInfo& info, const std:
       }
       for (int count : threads) {
         candidate.options.threads = count;
-        TuneCandidate planned;
-        planned.measurement.candidate = candidate;
-        planned.engine_default = is_float && precision == "default" && provider.empty() && count == most_threads;
-        out.push_back(std::move(planned));
+        for (int batch : request.batches) {
+          if (batch > 1 && count != most_threads) continue;
+          TuneCandidate planned;
+          planned.measurement.candidate = candidate;
+          planned.measurement.candidate.batch = batch;
+          planned.engine_default =
+              is_float && precision == "default" && provider.empty() && count == most_threads && batch == 1;
+          out.push_back(std::move(planned));
+        }
         // Threads that fit on the fast cores may be better off there than where the kernel puts them.
         if (fast.empty() || count > static_cast<int>(fast.size()) || !provider.empty()) continue;
         TuneCandidate confined;
@@ -97,6 +111,10 @@ Result<std::vector<TuneCandidate>> plan_candidates(const TuneRequest& request, c
   for (int count : request.threads) {
     if (count < 1 || count > kSessionThreadsMax)
       return Error(Code::kUsage, fmt::format("threads: expected 1 to {}, found {}", kSessionThreadsMax, count));
+  }
+  for (int batch : request.batches) {
+    if (batch < 1 || batch > kBatchMax)
+      return Error(Code::kUsage, fmt::format("batches: expected 1 to {}, found {}", kBatchMax, batch));
   }
   for (const std::string& precision : request.precisions) {
     auto known = parse_precision(precision);

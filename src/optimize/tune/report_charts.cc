@@ -115,6 +115,7 @@ std::string report_candidate_label(const TuneResult& result, const TuneCandidate
   std::string text =
       fmt::format("{}{} · {} · {}T", c.runtime, c.options.provider.empty() ? "" : " " + c.options.provider, precision,
                   c.options.threads);
+  if (c.batch > 1) text += fmt::format(" · batch {}", c.batch);
   return html_escape(result.request.models.size() > 1 ? path_name(c.model) + " · " + text : text);
 }
 

@@ -44,11 +44,13 @@ struct TuneRequest {
   std::optional<Recipe> recipe;        // absent: data are tensors and agreement is over raw outputs
   DatasetSource data;                  // labelled or not; no path: seeded noise (tensors only)
   TuneGoal goal = TuneGoal::kLatency;  // kPareto: as kLatency, and nothing is left out of the final for being slower
-  // Empty: all of the target's engines; 1, 2, 4 … up to its cores; what each engine can; its best CPU path.
+  // Empty: all of the target's engines; 1, 2, 4 … up to its cores; what each engine can; its best CPU path and the
+  // other providers that it has there.
   std::vector<std::string> runtimes;
   std::vector<int> threads;
   std::vector<std::string> precisions;
   std::vector<std::string> providers;
+  std::vector<int> batches = {1};      // samples of an inference; above 1 with the most threads alone
   std::optional<Candidate> reference;  // absent: models[0] in its natural engine, f32
   std::string metric = "auto";         // agreement.h; auto goes by the recipe
   // The bound on accuracy. With drop_max a paired test against float on the labels, or, without labels, on the
@@ -59,7 +61,7 @@ struct TuneRequest {
   std::optional<double> min_agreement;
   double score_min = 0.5;        // detector: what counts as found
   double iou_min = 0.5;          // detector: what counts as the same box
-  double latency_ms_max = 0;     // p95; 0: no bound
+  double latency_ms_max = 0;     // p95 of an inference, of a batch as a whole; 0: no bound
   int64_t memory_bytes_max = 0;  // peak resident; 0: no bound
   int64_t size_bytes_max = 0;    // of the model's files; 0: no bound
   double watts_max = 0;          // under load, idle included; 0: no bound

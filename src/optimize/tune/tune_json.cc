@@ -103,7 +103,7 @@ Result<TuneChoice> read_tune_choice(Files& files, const std::string& path) {
       return Error(Code::kRefused, json["verdict"].as_string());
     OREE_TRY_ASSIGN(const Json* chosen, json.get_object("chosen"));
     Json candidate = Json::object();
-    for (const char* key : {"model", "runtime", "threads", "provider", "precision", "cpus"}) {
+    for (const char* key : {"model", "runtime", "threads", "provider", "precision", "cpus", "batch"}) {
       if (const Json* value = chosen->find(key)) candidate.set(key, *value);
     }
     TuneChoice choice;

@@ -46,15 +46,20 @@ Result<std::map<std::string, std::string>> map_from(const Json& json, std::strin
   return out;
 }
 
+Json counts(const std::vector<int>& numbers) {
+  Json list = Json::array();
+  for (int number : numbers) list.push(number);
+  return list;
+}
+
 Json request_to_json(const TuneRequest& r) {
-  Json threads = Json::array();
-  for (int count : r.threads) threads.push(count);
   Json json = Json::object();
   json.set("models", texts(r.models)).set("made_for", texts(r.made_for)).set("float_models", r.float_models);
   json.set("recipe", r.recipe ? recipe_to_json(*r.recipe) : Json())
       .set("data", r.data.path)
       .set("images", r.data.images);
-  json.set("goal", tune_goal_name(r.goal)).set("runtimes", texts(r.runtimes)).set("threads", threads);
+  json.set("goal", tune_goal_name(r.goal)).set("runtimes", texts(r.runtimes)).set("threads", counts(r.threads));
+  json.set("batches", counts(r.batches));
   json.set("precisions", texts(r.precisions)).set("providers", texts(r.providers)).set("metric", r.metric);
   json.set("drop_max", r.drop_max).set("confidence", r.confidence).set("min_agreement", r.min_agreement);
   json.set("score_min", r.score_min).set("iou_min", r.iou_min).set("latency_ms_max", r.latency_ms_max);
@@ -90,6 +95,11 @@ Result<TuneRequest> request_from_json(const Json& json) {
   OREE_TRY_ASSIGN(r.runtimes, texts_from(json, "runtimes"));
   OREE_TRY_ASSIGN(const Json* threads, json.get_array("threads"));
   for (const Json& count : threads->items()) r.threads.push_back(static_cast<int>(count.as_int()));
+  if (json.find("batches") != nullptr) {  // not in older ones
+    OREE_TRY_ASSIGN(const Json* batches, json.get_array("batches"));
+    r.batches.clear();
+    for (const Json& count : batches->items()) r.batches.push_back(static_cast<int>(count.as_int()));
+  }
   OREE_TRY_ASSIGN(r.precisions, texts_from(json, "precisions"));
   OREE_TRY_ASSIGN(r.providers, texts_from(json, "providers"));
   OREE_TRY_ASSIGN(r.metric, json.get_string("metric"));

@@ -87,6 +87,49 @@ TEST_CASE("the plan is ordered, and what cannot run is there once with its reaso
   CHECK(plan->back().note == "no library here; get it so");
 }
 
+TEST_CASE("other providers that an engine has are tried without being named, its plain kernels are not") {
+  TuneRequest request = request_for("m.tflite");
+  request.runtimes = {"openvino"};
+  request.threads = {2};
+  request.precisions = {"f32"};
+  TuneMachine with_gpu = machine();
+  with_gpu.runtimes[1].providers = {"cpu", "gpu"};
+  auto plan = plan_candidates(request, with_gpu);
+  REQUIRE(plan.ok());
+  REQUIRE(plan->size() == 2);
+  CHECK((*plan)[1].measurement.candidate.options.provider == "gpu");
+  with_gpu.runtimes[1].providers = {"xnnpack", "cpu"};
+  CHECK(plan_candidates(request, with_gpu)->size() == 1);
+}
+
+TEST_CASE("batches are candidates with the most threads, and no engine's own default") {
+  TuneRequest request = request_for("m.tflite");
+  request.runtimes = {"openvino"};
+  request.precisions = {"default"};
+  request.batches = {1, 4};
+  auto plan = plan_candidates(request, machine());
+  REQUIRE(plan.ok());
+  REQUIRE(plan->size() == 3);
+  CHECK(candidate_text((*plan)[2].measurement.candidate) == "openvino cpu 2 threads default batch 4");
+  CHECK((*plan)[1].engine_default);
+  CHECK_FALSE((*plan)[2].engine_default);
+  request.batches = {0};
+  CHECK(plan_candidates(request, machine()).error().code() == Code::kUsage);
+}
+
+TEST_CASE("the bound on latency is the whole batch's") {
+  TuneResult result = result_of({measured("tflite", 4, 5, 1), measured("openvino", 2, 3, 1)});
+  result.candidates[1].measurement.candidate.batch = 4;
+  result.request.latency_ms_max = 10;
+  choose_candidate(result);
+  REQUIRE(result.chosen);
+  CHECK(*result.chosen == 0);
+  CHECK(result.candidates[1].note.find("p95 12.0 ms is over 10.0 ms") != std::string::npos);
+  result.request.latency_ms_max = 20;
+  choose_candidate(result);
+  CHECK(*result.chosen == 1);
+}
+
 TEST_CASE("a precision or provider that an engine lacks is refused, one that nobody knows is a usage error") {
   TuneRequest request = request_for("m.tflite");
   request.runtimes = {"openvino"};

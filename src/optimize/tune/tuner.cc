@@ -174,6 +174,7 @@ Json Tuner::speed_key(const Candidate& c) const {
       .set("model", result_.models.at(c.model))
       .set("engine", c.runtime + " " + engine_version(c.runtime))
       .set("options", session_options_to_json(c.options))
+      .set("batch", c.batch)
       .set("input", samples_->digest());
 }
 
@@ -191,6 +192,7 @@ Json Tuner::answers_key(const Candidate& c) const {
       .set("model", result_.models.at(c.model))
       .set("engine", c.runtime + " " + engine_version(c.runtime))
       .set("options", session_options_to_json(options))
+      .set("batch", c.batch)
       .set("reference", reference_digest_ + " " + result_.reference.runtime)
       .set("data", samples_->digest())
       .set("drop_max", result_.request.drop_max)

@@ -235,7 +235,8 @@ std::vector<size_t> Tuner::by_goal() const {
     const TuneCandidate& c = result_.candidates[i];
     if (c.measurement.refused || c.measurement.latency.count == 0) continue;
     const bool fits = request.memory_bytes_max == 0 || c.measurement.rss_bytes_peak <= request.memory_bytes_max;
-    const bool fast = request.latency_ms_max == 0 || c.measurement.latency.min <= request.latency_ms_max;
+    const bool fast = request.latency_ms_max == 0 ||
+                      c.measurement.latency.min * c.measurement.candidate.batch <= request.latency_ms_max;
     if (fits && fast) order.push_back(i);
   }
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {

@@ -245,6 +245,7 @@ class OrtBackend final : public EngineBackend {
       Status works = try_provider(p);
       if (works.ok()) {
         info_.providers.push_back(p.name);
+        if (std::string_view(p.name) == "tensorrt") info_.precisions.push_back("f16");
       } else {
         info_.absent[p.name] = works.error().message();
       }
@@ -285,6 +286,14 @@ class OrtBackend final : public EngineBackend {
     return check(api, append_it(to, raw));
   }
 
+  // What TensorRT does not take computes on the GPU, too, where it can; else on the CPU.
+  Status append_cuda_behind(ort::SessionOptions* to, const SessionOptions& options) {
+    const Provider* cuda = std::find_if(std::begin(kProviders), std::end(kProviders),
+                                        [](const Provider& p) { return std::string_view(p.name) == "cuda"; });
+    const std::vector<std::string>& here = info_.providers;
+    return std::find(here.begin(), here.end(), "cuda") == here.end() ? Status() : append(to, *cuda, options);
+  }
+
   Result<std::unique_ptr<Session>> open_checked(const std::string& path, const SessionOptions& options) override {
     const ort::Api& api = engine_.api;
     std::string provider = options.provider.empty() ? "cpu" : options.provider;
@@ -306,6 +315,7 @@ class OrtBackend final : public EngineBackend {
       }
       Status appended = append(opts.get(), *known, options);
       if (!appended.ok()) return Error(Code::kUnsupported, appended.error().message());
+      if (provider == "tensorrt") OREE_TRY(append_cuda_behind(opts.get(), options));
     }
     ort::Session* raw = nullptr;
     OREE_TRY(check(api, api.create_session(engine_.env, path.c_str(), opts.get(), &raw)));
