@@ -198,7 +198,7 @@ ServerResponse MeasureServer::describe() {
 }
 
 Result<TargetDescription> MeasureServer::look_around() {
-  TargetDescription description{options_.name, ports_.sensors->identity(), {}};
+  TargetDescription description{options_.name, ports_.sensors->identity(), {}, options_.memory_bytes_max};
   OREE_TRY_ASSIGN(auto channel, start_channel(ports_, worker_settings(0)));
   OREE_TRY_ASSIGN(Json reply, channel->ask(Json().set("cmd", "runtimes"), kLookMs));
   OREE_TRY_ASSIGN(description.runtimes, runtimes_from_json(reply["runtimes"]));

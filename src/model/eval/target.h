@@ -17,6 +17,7 @@ struct TargetDescription {
   std::string name;  // "this machine", or the device's own identity
   SystemIdentity machine;
   std::vector<RuntimeInfo> runtimes;  // every backend that its program knows, available or not
+  int64_t workers_bytes_max = 0;      // resident memory that it lends to all workers together; 0: it sets no bound
 };
 
 class Target {

@@ -121,7 +121,8 @@ Json description_to_json(const TargetDescription& description) {
       .set("protocol", kMeasureProtocol)
       .set("name", description.name)
       .set("machine", machine)
-      .set("runtimes", runtimes_to_json(description.runtimes));
+      .set("runtimes", runtimes_to_json(description.runtimes))
+      .set("workers_bytes_max", description.workers_bytes_max);
 }
 
 Result<TargetDescription> description_from_json(const Json& json) {
@@ -137,6 +138,9 @@ Result<TargetDescription> description_from_json(const Json& json) {
   OREE_TRY_ASSIGN(description.machine, machine_from_json(*machine));
   OREE_TRY_ASSIGN(const Json* runtimes, json.get_array("runtimes"));
   OREE_TRY_ASSIGN(description.runtimes, runtimes_from_json(*runtimes));
+  if (json.find("workers_bytes_max") != nullptr) {
+    OREE_TRY_ASSIGN(description.workers_bytes_max, json.get_int("workers_bytes_max", 0, kBytesMax));
+  }
   return description;
 }
 

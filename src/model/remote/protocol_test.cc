@@ -33,10 +33,12 @@ TEST_CASE("what a device says of itself comes back as it was") {
   info.precisions = {"f32", "default"};
   info.absent = {{"cuda", "no driver"}};
   d.runtimes = {info};
+  d.workers_bytes_max = int64_t{3} << 30;
   auto back = description_from_json(description_to_json(d));
   REQUIRE(back.ok());
   CHECK(description_to_json(*back) == description_to_json(d));
   CHECK(back->machine.boot_id == "boot-7");
+  CHECK(back->workers_bytes_max == int64_t{3} << 30);
   CHECK(back->machine.board == "Raspberry Pi 5");
   REQUIRE(back->machine.core_groups.size() == 2);
   CHECK(back->machine.core_groups[0].cpus == std::vector<int>{2, 3});

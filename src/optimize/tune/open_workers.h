@@ -24,6 +24,7 @@ class OpenWorkers {
   void end_worse_than(double value);
   void end_except(const std::vector<size_t>& indices);
   void end_all() { held_.clear(); }
+  bool empty() const { return held_.empty(); }
 
  private:
   struct Held {

@@ -27,7 +27,9 @@ inline constexpr size_t kTuneRoundsMin = 6;      // before anything is dropped
 inline constexpr size_t kTuneRoundsEnough = 10;  // before the final may end
 inline constexpr double kTuneNarrow = 0.05;      // an engine's default needs no better interval than this, either way
 
-inline constexpr double kTuneMemoryShare = 0.6;  // of the target's, for candidates that are open at the same time
+// Of the target's memory, and of what it lends, for candidates that are open at the same time.
+inline constexpr double kTuneMemoryShare = 0.6;
+inline constexpr double kTuneLentShare = 0.9;
 
 // Who runs in the final.
 struct FinalEntry {

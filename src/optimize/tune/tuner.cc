@@ -17,6 +17,8 @@ namespace {
 constexpr int kSamplesByDefault = 100;
 constexpr int kSamplesToProve = 1000;
 
+int64_t share_of(double share, int64_t bytes) { return static_cast<int64_t>(share * static_cast<double>(bytes)); }
+
 Status check_numbers(const TuneRequest& request) {
   if (request.models.empty()) return Error(Code::kUsage, "tune: give at least one model");
   if (request.out_dir.empty()) return Error(Code::kUsage, "tune: give a folder for the report (--out)");
@@ -50,7 +52,10 @@ Status Tuner::describe_target() {
   for (const RuntimeInfo& info : machine_.runtimes) {
     if (info.available) result_.engines[info.name] = info.version;
   }
-  open_ = OpenWorkers(static_cast<int64_t>(kTuneMemoryShare * static_cast<double>(target.machine.memory_total_bytes)));
+  room_bytes_ = share_of(kTuneMemoryShare, target.machine.memory_total_bytes);
+  if (target.workers_bytes_max > 0)
+    room_bytes_ = std::min(room_bytes_, share_of(kTuneLentShare, target.workers_bytes_max));
+  open_ = OpenWorkers(room_bytes_);
   OREE_TRY_ASSIGN(const SystemReading reading, target_.read());
   result_.load_1min = reading.load_1min;
   return {};

@@ -100,6 +100,7 @@ class Tuner {
   std::string reference_digest_;
   std::map<std::string, int64_t> sizes_;  // of the models, by path
   std::map<std::string, Judged> judged_;  // by answers_key
+  int64_t room_bytes_ = 0;                // resident memory of all candidates that are open at the same time
   OpenWorkers open_;
   std::map<std::string, std::string> computed_;  // precision that "default" means, by file, engine, provider
   std::map<std::string, std::vector<ThreadEvidence>> evidence_;  // by engine

@@ -38,9 +38,9 @@ std::vector<size_t> Tuner::finalists() const {
     const TuneCandidate& c = result_.candidates[i];
     if (c.engine_default && !c.measurement.refused && c.agreement) add(i);
   }
-  double room = kTuneMemoryShare * static_cast<double>(result_.machine.memory_total_bytes);
+  int64_t room = room_bytes_;
   for (size_t i : wanted) {
-    room -= static_cast<double>(result_.candidates[i].measurement.rss_bytes_peak);
+    room -= result_.candidates[i].measurement.rss_bytes_peak;
     if (room < 0 && result_.machine.memory_total_bytes > 0 && !chosen.empty()) break;
     chosen.push_back(i);
   }

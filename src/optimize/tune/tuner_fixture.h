@@ -31,6 +31,8 @@ class FakeTarget : public Target {
   std::function<Status(const Candidate&)> refuses = [](const Candidate&) { return Status(); };
   std::function<double(const Candidate&)> joules;  // of an inference; none: it has no meter
   double watts = 4;
+  int64_t lent_bytes = 0, held_bytes = 0;  // of all workers together: bound (0: none) and now
+  bool tells_lent = true;
   double noise = 0.02;  // of a turn, relative
   int cores = 2;
   std::vector<CoreGroup> core_groups;
@@ -41,6 +43,7 @@ class FakeTarget : public Target {
   Result<TargetDescription> describe() override {
     TargetDescription d{"a fake", {}, {}};
     d.machine = {"x86_64", "Fake 9000", "none", cores, int64_t{8} << 30, "boot", "", core_groups};
+    d.workers_bytes_max = tells_lent ? lent_bytes : 0;
     for (const char* name : {"onnxruntime", "openvino", "tflite"}) {
       RuntimeInfo info;
       info.name = name;
@@ -79,6 +82,7 @@ class FakeTarget : public Target {
 class FakeChannel : public WorkerChannel {
  public:
   explicit FakeChannel(FakeTarget& target) : target_(target) {}
+  ~FakeChannel() override { target_.held_bytes -= held_bytes_; }
 
   Result<Json> ask(const Json& command, int64_t) override {
     if (target_.asks_until_gone == 0) return Error(Code::kUnavailable, "no answer from the device");
@@ -102,6 +106,11 @@ class FakeChannel : public WorkerChannel {
     }
     OREE_TRY_ASSIGN(candidate_, candidate_from_json(fields));
     OREE_TRY(target_.refuses(candidate_));
+    const int64_t needed = target_.memory(candidate_);
+    if (target_.lent_bytes > 0 && target_.held_bytes + needed > target_.lent_bytes)
+      return Error(Code::kExhausted, "ended for its memory");
+    held_bytes_ += needed;
+    target_.held_bytes += needed;
     ++target_.opened;
     Json info = Json().set("name", "x").set("dtype", "float32").set("shape", Json().push(1).push(kFakeClasses));
     Json out = info;
@@ -157,6 +166,7 @@ class FakeChannel : public WorkerChannel {
 
   FakeTarget& target_;
   Candidate candidate_;
+  int64_t held_bytes_ = 0;
   SeededRandom random_{42};
 };
 

@@ -20,6 +20,11 @@ std::string computed_key(const Candidate& c) { return c.model + "|" + c.runtime 
 
 Status Tuner::tried(TuneCandidate& candidate, const std::function<Status()>& attempt) {
   Status status = attempt();
+  // Those that are open for later use memory, too: it may fit alone.
+  if (!status.ok() && status.error().code() == Code::kExhausted && !open_.empty()) {
+    open_.end_all();
+    status = attempt();
+  }
   for (int again = 0; !status.ok(); ++again) {
     OREE_TRY_ASSIGN(const bool was_away, target_.recover(result_.request.wait_ms));
     if (was_away) open_.end_all();

@@ -338,6 +338,28 @@ TEST_CASE("a target that comes back is gone on with; who takes it away twice is 
         std::string::npos);
 }
 
+TEST_CASE("what does not fit beside those that are open runs alone, and no more meet in the final than fit") {
+  for (const bool tells : {true, false}) {
+    CAPTURE(tells);
+    TuneBench bench;
+    bench.target.memory = [](const Candidate&) { return int64_t{50} << 20; };
+    bench.target.lent_bytes = int64_t{tells ? 120 : 70} << 20;
+    bench.target.tells_lent = tells;
+    bench.request.threads = {2};
+    if (!tells) bench.request.finalists_max = 1;
+    Result<TuneResult> result = bench.tune();
+    REQUIRE(result.ok());
+    CHECK(result->chosen);
+    size_t finalists = 0;
+    for (const TuneCandidate& c : result->candidates) {
+      finalists += c.final_round ? 1 : 0;
+      const bool for_memory = c.measurement.refused && c.measurement.refused->code() == Code::kExhausted;
+      if (tells || !c.final_round) CHECK_FALSE(for_memory);
+    }
+    if (tells) CHECK(finalists == 2);
+  }
+}
+
 TEST_CASE("a lock file repeats a tune and says what changed") {
   TuneBench bench({"float.xml", "int8.xml"});
   bench.target.ms = usual_ms;
