@@ -51,8 +51,7 @@ Result<std::vector<Candidate>> candidates_of(const BenchOptions& options, const 
   std::vector<Candidate> candidates;
   for (const std::string& model : options.models) {
     OREE_TRY_ASSIGN(ModelFormat format, detect_format(model));
-    if (format == ModelFormat::kUnknown)
-      return Error(Code::kInvalid, model + ": neither ONNX, TFLite, OpenVINO IR nor ncnn");
+    if (format == ModelFormat::kUnknown) return Error(Code::kInvalid, model + ": " + no_format_text());
     std::vector<std::string> runtimes = named;
     if (named.empty()) {
       for (const RuntimeInfo& info : target.runtimes) {
@@ -229,8 +228,9 @@ void add_bench(CLI::App& app, Context& context) {
         options->energy.wanted |= !options->energy.power_meter.empty();
         return bench(context, *options);
       });
-  command->add_option("models", options->models, "ONNX, TFLite, OpenVINO IR or ncnn files")->required();
-  command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite,ncnn")
+  command->add_option("models", options->models, "ONNX, TFLite, OpenVINO IR, ncnn, TorchScript or ExecuTorch files")
+      ->required();
+  command->add_option("--runtimes", options->runtimes, "all, or a list of those that oree runtimes shows")
       ->capture_default_str();
   command->add_option("--threads", options->threads, "Thread counts, such as 1,2,4; default: every core");
   command

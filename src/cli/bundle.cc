@@ -65,7 +65,7 @@ Status fill_plan(const Context& context, Options& options) {
   if (plan.model.empty()) return Error(Code::kUsage, "--model is needed (or --tune, which names it)");
   if (plan.manifest.runtime.empty()) {
     OREE_TRY_ASSIGN(ModelFormat format, detect_format(plan.model));
-    OREE_TRY_ASSIGN(plan.manifest.runtime, default_backend(format));
+    OREE_TRY_ASSIGN(plan.manifest.runtime, default_backend(format, plan.model));
   }
   OREE_TRY_ASSIGN(plan.recipe, load_recipe(files, options.recipe, options.labels));
   plan.golden.insert(plan.golden.end(), options.images.begin(), options.images.end());
@@ -131,7 +131,7 @@ void add_bundle(CLI::App& app, Context& context) {
       ->allow_extra_args(false);
   command->add_option("--tune", o->tune,
                       "tune.json of oree tune: runtime, threads, provider and precision of its choice");
-  command->add_option("--runtime", m.runtime, "onnxruntime, openvino, tflite or ncnn; else the format's own");
+  command->add_option("--runtime", m.runtime, "One of those that oree runtimes shows; else the format's own");
   command->add_option("--threads", m.options.threads, "Threads of the engine")
       ->check(CLI::Range(1, kSessionThreadsMax));
   command->add_option("--provider", m.options.provider, "The engine's provider or delegate");

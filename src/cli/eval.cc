@@ -126,7 +126,8 @@ void add_eval(CLI::App& app, Context& context) {
                   "  oree eval detector.tflite --runtime openvino --precision default --reference detector.tflite \\\n"
                   "    --data frames/ --recipe recipe.json --min f1=0.98",
                   [&context, options] { return eval(context, *options); });
-  command->add_option("model", options->model, "ONNX, TFLite, OpenVINO IR or ncnn file")->required();
+  command->add_option("model", options->model, "ONNX, TFLite, OpenVINO IR, ncnn, TorchScript or ExecuTorch file")
+      ->required();
   command
       ->add_option("--data", options->data,
                    "Folder of images or of npz, folder of one folder a class, npz, npy, or COCO json")
@@ -137,7 +138,7 @@ void add_eval(CLI::App& app, Context& context) {
       ->capture_default_str();
   command->add_option("--min", options->min, "METRIC=VALUE[,…]: exit status 1 when a figure is below");
   command->add_option("--runtime", options->runtime,
-                      "onnxruntime, openvino, tflite or ncnn; default: by the file's format");
+                      "One of those that oree runtimes shows; default: by the file's format");
   command->add_option("--threads", options->threads, "Threads")->capture_default_str()->check(CLI::Range(1, 256));
   command->add_option("--precision", options->precision, "f32, default (the engine's own choice), bf16, f16")
       ->capture_default_str();

@@ -69,7 +69,7 @@ Status infer(const Context& context, Options options) {
   OREE_TRY(check_extension(options.output));
   OREE_TRY_ASSIGN(ModelFormat format, detect_format(options.model));
   if (options.runtime.empty()) {
-    OREE_TRY_ASSIGN(options.runtime, default_backend(format));
+    OREE_TRY_ASSIGN(options.runtime, default_backend(format, options.model));
   }
   OREE_TRY_ASSIGN(std::unique_ptr<Session> session, backend(options.runtime).open(options.model, options.session));
   if (!is_npz(options.output) && session->outputs().size() != 1) {
@@ -118,7 +118,8 @@ void add_infer(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   CLI::App* command = add_command(app, context, "infer", "Run a model on tensors from a file", kExamples,
                                   [&context, options] { return infer(context, *options); });
-  command->add_option("model", options->model, "ONNX, TFLite, OpenVINO IR or ncnn file")->required();
+  command->add_option("model", options->model, "ONNX, TFLite, OpenVINO IR, ncnn, TorchScript or ExecuTorch file")
+      ->required();
   command->add_option("--runtime", options->runtime, "Engine; the one that suits the format when not given")
       ->check(CLI::IsMember(backend_names()));
   command->add_option("--threads", options->session.threads, "Threads of the engine")->capture_default_str();

@@ -86,7 +86,8 @@ void add_inspect(CLI::App& app, Context& context) {
   CLI::App* command =
       add_command(app, context, "inspect", "Show what a model holds and costs, and which engines open it", kExamples,
                   [&context, options] { return inspect_command(context, *options); });
-  command->add_option("model", options->model, "ONNX, TFLite, OpenVINO IR or ncnn file")->required();
+  command->add_option("model", options->model, "ONNX, TFLite, OpenVINO IR, ncnn, TorchScript or ExecuTorch file")
+      ->required();
   command->add_flag("--layers", options->layers, "MACs, parameters and live memory of each layer (--json has them)");
   command->add_option("--html", options->html, "Write a page with a drawing to zoom, search and click");
   command->add_option("--svg", options->svg, "Write the drawing alone");

@@ -105,7 +105,7 @@ Result<Candidate> make_candidate(const std::string& model, const std::string& ru
   OREE_TRY_ASSIGN(candidate.options.precision, parse_precision(precision));
   OREE_TRY_ASSIGN(ModelFormat format, detect_format(model));
   if (runtime.empty()) {
-    OREE_TRY_ASSIGN(candidate.runtime, default_backend(format));
+    OREE_TRY_ASSIGN(candidate.runtime, default_backend(format, model));
   }
   const auto& names = backend_names();
   if (std::find(names.begin(), names.end(), candidate.runtime) == names.end()) {

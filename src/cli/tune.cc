@@ -233,7 +233,7 @@ void add_tune(CLI::App& app, Context& context) {
   command->add_option("--max-drop", options->max_drop,
                       "Accuracy that may be lost, such as 1%; what is not proven to lose less is out");
   command->add_option("--confidence", options->confidence, "Of that proof")->capture_default_str();
-  command->add_option("--runtimes", options->runtimes, "all, or a list: onnxruntime,openvino,tflite,ncnn")
+  command->add_option("--runtimes", options->runtimes, "all, or a list of those that oree runtimes shows")
       ->capture_default_str();
   command->add_option("--threads", options->threads, "all (1, 2, 4 … cores), or a list")->capture_default_str();
   command

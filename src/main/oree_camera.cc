@@ -112,7 +112,7 @@ Result<LoadedModel> load_model(const Options& o, Files& files) {
   OREE_TRY_ASSIGN(Recipe recipe, read_recipe(files, recipe_path, o.labels));
   if (runtime.empty()) {
     OREE_TRY_ASSIGN(ModelFormat format, detect_format(path));
-    OREE_TRY_ASSIGN(runtime, default_backend(format));
+    OREE_TRY_ASSIGN(runtime, default_backend(format, path));
   }
   OREE_TRY_ASSIGN(std::unique_ptr<Session> session, backend(runtime).open(path, session_options));
   OREE_TRY_ASSIGN(loaded.model, FrameModel::make(std::move(session), std::move(recipe)));

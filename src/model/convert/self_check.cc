@@ -131,7 +131,7 @@ std::vector<std::string> engines_for(const std::string& path) {
     const RuntimeInfo& info = backend(name).info();
     if (info.available && std::ranges::count(info.formats, format_name(*format)) > 0) names.push_back(name);
   }
-  Result<std::string> best = default_backend(*format);
+  Result<std::string> best = default_backend(*format, path);
   if (best.ok()) std::stable_partition(names.begin(), names.end(), [&](const std::string& n) { return n == *best; });
   return names;
 }

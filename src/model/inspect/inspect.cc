@@ -22,7 +22,7 @@ void note_beside(const std::string& weights_path, int64_t bytes, ModelSummary& s
 
 Status summarise_file(const std::string& path, ModelSummary& summary) {
   OREE_TRY_ASSIGN(MappedFile file, MappedFile::open(path));
-  summary.format = format_of(file.bytes(), path);
+  OREE_TRY_ASSIGN(summary.format, detect_format(path));
   summary.file_bytes = static_cast<int64_t>(file.bytes().size());
   Status read;
   switch (summary.format) {
@@ -40,8 +40,10 @@ Status summarise_file(const std::string& path, ModelSummary& summary) {
       if (weights >= 0) note_beside(ncnn_weights_path(path), weights, summary);
       break;
     }
-    case ModelFormat::kUnknown:
-      return Error(Code::kInvalid, path + ": not a model: neither ONNX, TFLite, OpenVINO IR nor ncnn");
+    case ModelFormat::kTorchscript: read = summarise_torchscript(file.bytes(), summary); break;
+    case ModelFormat::kExecutorch: read = summarise_executorch(file.bytes(), summary); break;
+    case ModelFormat::kOther: break;
+    case ModelFormat::kUnknown: return Error(Code::kInvalid, path + ": not a model: " + no_format_text());
   }
   return read.ok() ? read : Status(read.error().within(path));
 }
@@ -99,9 +101,11 @@ Result<Inspection> inspect(const std::string& path, const InspectOptions& option
   ModelSummary& summary = out.summary;
   OREE_TRY(summarise_file(path, summary));
   const bool frozen = !options.symbols.empty() || !options.inputs.empty();
-  if (summary.format == ModelFormat::kOpenvino || summary.format == ModelFormat::kNcnn) {
+  if (summary.format != ModelFormat::kOnnx && summary.format != ModelFormat::kTflite) {
     const bool ir = summary.format == ModelFormat::kOpenvino;
-    summary.graph_refused = fmt::format("{} has no reader that makes a graph", ir ? "OpenVINO IR" : "ncnn's format");
+    summary.graph_refused =
+        fmt::format("{} has no reader that makes a graph",
+                    ir ? "OpenVINO IR" : fmt::format("the format '{}'", format_name(summary.format)));
     if (frozen) return Error(Code::kUnsupported, fmt::format("{}: {}", path, summary.graph_refused));
     return out;
   }

@@ -11,6 +11,8 @@ Status summarise_onnx(ByteView file, ModelSummary& summary);
 Status summarise_tflite(ByteView file, ModelSummary& summary);
 Status summarise_openvino(ByteView file, int64_t weights_size, ModelSummary& summary);
 Status summarise_ncnn(ByteView param, int64_t weights_size, ModelSummary& summary);
+Status summarise_torchscript(ByteView file, ModelSummary& summary);
+Status summarise_executorch(ByteView file, ModelSummary& summary);
 
 // A free outermost dimension of an input is the batch in every exporter's habit; one item is what a run on a device
 // has. Sizes are inferred anew.

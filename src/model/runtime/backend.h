@@ -48,13 +48,13 @@ struct TensorInfo {
 };
 
 struct RuntimeInfo {
-  std::string name;  // "onnxruntime", "openvino", "tflite"
+  std::string name;  // of backend_names()
   bool available = false;
   std::string version;                  // of the engine itself
   std::string library;                  // path that was loaded
   std::string origin;                   // "system", "orée" (our pinned copy) or the environment variable that named it
   std::vector<std::string> providers;   // usable now: "cpu", "xnnpack", "cuda", "tensorrt", "openvino:GPU", …
-  std::vector<std::string> formats;     // "onnx", "tflite", "openvino"
+  std::vector<std::string> formats;     // names of ModelFormat: "onnx", "tflite", …
   std::vector<std::string> precisions;  // values of SessionOptions::precision that mean something here
   // What is not here: provider or the engine itself -> why, and how to get it.
   std::map<std::string, std::string> absent;
@@ -86,6 +86,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual const RuntimeInfo& info() const = 0;
+  // Is the file of a format that this engine alone knows? Of plug-ins (docs/engines.md).
+  virtual bool knows(const std::string&) const { return false; }
   // kUnsupported: format, op or provider is not for this engine; kInvalid: the file is broken;
   // kUnavailable: the engine is not on this machine.
   virtual Result<std::unique_ptr<Session>> open(const std::string& model_path, const SessionOptions& options) = 0;

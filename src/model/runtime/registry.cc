@@ -1,36 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/runtime/registry.h"
 
-#include <array>
+#include <deque>
+#include <functional>
 #include <mutex>
 
 #include "model/runtime/backends/backends.h"
+#include "model/runtime/backends/plugin_search.h"
 #include "model/runtime/files/model_file.h"
 
 namespace oree {
 namespace {
 
 struct Entry {
-  const char* name;
-  std::unique_ptr<Backend> (*make)();
+  std::string name;
+  std::function<std::unique_ptr<Backend>()> make;
   std::once_flag once;
   // Never destroyed: sessions and the engines' own threads may outlive main().
   Backend* backend = nullptr;
 };
 
-std::array<Entry, 4>& entries() {
-  static std::array<Entry, 4>& all = *new std::array<Entry, 4>{{{"onnxruntime", &make_onnxruntime_backend, {}},
-                                                                {"openvino", &make_openvino_backend, {}},
-                                                                {"tflite", &make_tflite_backend, {}},
-                                                                {"ncnn", &make_ncnn_backend, {}}}};
+using Entries = std::deque<Entry>;
+
+Entries* make_entries() {
+  auto* all = new Entries;
+  auto add = [&](const std::string& name, std::function<std::unique_ptr<Backend>()> make) {
+    for (const Entry& known : *all) {
+      if (known.name == name) return;
+    }
+    Entry& entry = all->emplace_back();
+    entry.name = name;
+    entry.make = std::move(make);
+  };
+  add("onnxruntime", &make_onnxruntime_backend);
+  add("openvino", &make_openvino_backend);
+  add("tflite", &make_tflite_backend);
+  add("ncnn", &make_ncnn_backend);
+  add("torchscript", &make_torchscript_backend);
+  add("executorch", &make_executorch_backend);
+  for (const std::string& name : plugin_names()) add(name, [name] { return make_plugin_backend(name); });
   return all;
+}
+
+Entries& entries() {
+  static Entries& all = *make_entries();
+  return all;
+}
+
+// The first engine of those to whom the format is their own affair that knows the file.
+const Entry* who_knows(const std::string& model_path) {
+  for (Entry& entry : entries()) {
+    if (backend(entry.name).knows(model_path)) return &entry;
+  }
+  return nullptr;
 }
 
 }  // namespace
 
 Result<ModelFormat> detect_format(const std::string& model_path) {
-  OREE_TRY_ASSIGN(MappedFile file, MappedFile::open(model_path));
-  return format_of(file.bytes(), model_path);
+  ModelFormat format = ModelFormat::kUnknown;
+  {
+    OREE_TRY_ASSIGN(MappedFile file, MappedFile::open(model_path));
+    format = format_of(file.bytes(), model_path);
+  }
+  if (format == ModelFormat::kUnknown && who_knows(model_path) != nullptr) return ModelFormat::kOther;
+  return format;
 }
 
 const std::vector<std::string>& backend_names() {
@@ -52,15 +86,20 @@ Backend& backend(const std::string& name) {
   std::abort();
 }
 
-Result<std::string> default_backend(ModelFormat format) {
-  if (format == ModelFormat::kUnknown) {
-    return Error(Code::kInvalid, "not a model: neither ONNX, TFLite, OpenVINO IR nor ncnn");
-  }
+Result<std::string> default_backend(ModelFormat format, const std::string& model_path) {
   std::vector<std::string> order;
-  if (format == ModelFormat::kOnnx) order = {"onnxruntime", "openvino"};
-  if (format == ModelFormat::kTflite) order = {"tflite", "openvino"};
-  if (format == ModelFormat::kOpenvino) order = {"openvino"};
-  if (format == ModelFormat::kNcnn) order = {"ncnn"};
+  switch (format) {
+    case ModelFormat::kOnnx: order = {"onnxruntime", "openvino"}; break;
+    case ModelFormat::kTflite: order = {"tflite", "openvino"}; break;
+    case ModelFormat::kOpenvino: order = {"openvino"}; break;
+    case ModelFormat::kNcnn: order = {"ncnn"}; break;
+    case ModelFormat::kTorchscript: order = {"torchscript"}; break;
+    case ModelFormat::kExecutorch: order = {"executorch"}; break;
+    case ModelFormat::kOther:
+      if (const Entry* entry = who_knows(model_path)) order = {entry->name};
+      break;
+    case ModelFormat::kUnknown: return Error(Code::kInvalid, std::string("not a model: ") + no_format_text());
+  }
   for (const std::string& name : order) {
     if (backend(name).info().available) return name;
   }

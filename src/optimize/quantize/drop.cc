@@ -24,7 +24,7 @@ Result<Judge> make_judge(const Ports& ports, const std::string& source, const st
   if (!backend(runtime).info().available)
     return Error(Code::kUnavailable, fmt::format("a bound on the drop needs the engine, and {} is not here", runtime));
   OREE_TRY_ASSIGN(const ModelFormat format, detect_format(source));
-  OREE_TRY_ASSIGN(const std::string natural, default_backend(format));
+  OREE_TRY_ASSIGN(const std::string natural, default_backend(format, source));
   EvalRequest request;
   request.data = bound.evaluation;
   request.recipe = recipe;

@@ -23,15 +23,22 @@ TuneCandidate refused(Candidate candidate, Code code, std::string why) {
   return result;
 }
 
+// An engine that is missing may not say what it reads.
+bool reads(const RuntimeInfo& info, ModelFormat format) {
+  return contains(info.formats, format_name(format)) || (!info.available && info.formats.empty());
+}
+
 // The engine's whole refusal, "" when it can open files of this format.
 std::string cannot_open(const RuntimeInfo& info, ModelFormat format) {
+  if (!reads(info, format)) {
+    return fmt::format("{} cannot read {} files (it reads {})", info.name, format_name(format),
+                       fmt::join(info.formats, ", "));
+  }
   if (!info.available) {
     auto why = info.absent.find(info.name);
     return why == info.absent.end() ? info.name + " is not on this machine" : why->second;
   }
-  if (contains(info.formats, format_name(format))) return "";
-  return fmt::format("{} cannot read {} files (it reads {})", info.name, format_name(format),
-                     fmt::join(info.formats, ", "));
+  return "";
 }
 
 std::string no_provider(const RuntimeInfo& info, const std::string& provider) {
@@ -136,7 +143,9 @@ Result<std::vector<TuneCandidate>> plan_candidates(const TuneRequest& request, c
         why = fmt::format("the file is made for {}", made->second);
       if (!why.empty()) {
         Candidate candidate{request.models[m], info.name, {}};
-        candidates.push_back(refused(candidate, info.available ? Code::kUnsupported : Code::kUnavailable, why));
+        candidates.push_back(
+            refused(candidate,
+                    info.available || !reads(info, machine.formats[m]) ? Code::kUnsupported : Code::kUnavailable, why));
         continue;
       }
       plan_engine(request, info, request.models[m], m < request.float_models, machine, candidates);

@@ -64,8 +64,7 @@ Status Tuner::describe_target() {
 Status Tuner::describe_models() {
   for (const std::string& model : result_.request.models) {
     OREE_TRY_ASSIGN(ModelFormat format, detect_format(model));
-    if (format == ModelFormat::kUnknown)
-      return Error(Code::kInvalid, model + ": neither ONNX, TFLite, OpenVINO IR nor ncnn");
+    if (format == ModelFormat::kUnknown) return Error(Code::kInvalid, model + ": " + no_format_text());
     machine_.formats.push_back(format);
     if (result_.models.contains(model)) return Error(Code::kUsage, model + ": was given twice");
     OREE_TRY_ASSIGN(result_.models[model], model_digest(*ports_.files, model));
@@ -96,7 +95,7 @@ Status Tuner::prepare() {
   if (request.reference) {
     result_.reference = *request.reference;
   } else {
-    OREE_TRY_ASSIGN(std::string runtime, default_backend(machine_.formats[0]));
+    OREE_TRY_ASSIGN(std::string runtime, default_backend(machine_.formats[0], request.models[0]));
     result_.reference = {request.models[0], runtime, {machine_.cores, "", "f32"}};
   }
   if (auto known = result_.models.find(result_.reference.model); known != result_.models.end()) {

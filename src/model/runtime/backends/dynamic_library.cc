@@ -131,8 +131,16 @@ std::vector<LibraryCandidate> library_candidates(const LibrarySearch& search) {
 
 Result<LibraryCandidate> open_first(const LibrarySearch& search,
                                     const std::function<Status(const DynamicLibrary&)>& use) {
+  return open_first_of(library_candidates(search),
+                       fmt::format("no {} in the system's library folders or in {}/{}", search.file_prefix,
+                                   dependency_folder(), search.pinned_folder),
+                       use);
+}
+
+Result<LibraryCandidate> open_first_of(std::vector<LibraryCandidate> candidates, const std::string& none,
+                                       const std::function<Status(const DynamicLibrary&)>& use) {
   std::string tried;
-  for (LibraryCandidate& candidate : library_candidates(search)) {
+  for (LibraryCandidate& candidate : candidates) {
     Result<DynamicLibrary> library = DynamicLibrary::open(candidate.path);
     Status accepted = library.ok() ? use(*library) : Status(library.error());
     if (accepted.ok()) {
@@ -141,11 +149,7 @@ Result<LibraryCandidate> open_first(const LibrarySearch& search,
     }
     tried += fmt::format("{}{}", tried.empty() ? "" : "; ", accepted.error().message());
   }
-  if (tried.empty()) {
-    tried = fmt::format("no {} in the system's library folders or in {}/{}", search.file_prefix, dependency_folder(),
-                        search.pinned_folder);
-  }
-  return Error(Code::kUnavailable, tried);
+  return Error(Code::kUnavailable, tried.empty() ? none : tried);
 }
 
 }  // namespace oree

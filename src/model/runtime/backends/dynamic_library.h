@@ -51,5 +51,8 @@ std::string dependency_folder();
 // Tries the candidates in turn until `use` accepts one. kUnavailable lists what was tried and why it was not taken.
 Result<LibraryCandidate> open_first(const LibrarySearch& search,
                                     const std::function<Status(const DynamicLibrary&)>& use);
+// The same of candidates that are known; `none` is the error's text when there is none.
+Result<LibraryCandidate> open_first_of(std::vector<LibraryCandidate> candidates, const std::string& none,
+                                       const std::function<Status(const DynamicLibrary&)>& use);
 
 }  // namespace oree

@@ -19,7 +19,10 @@ EngineBackend::EngineBackend(std::string name, std::vector<ModelFormat> formats)
 
 bool EngineBackend::find_engine(const LibrarySearch& search, const char* how_to_get,
                                 const std::function<Status(const DynamicLibrary&)>& start) {
-  Result<LibraryCandidate> found = open_first(search, start);
+  return take_engine(open_first(search, start), how_to_get);
+}
+
+bool EngineBackend::take_engine(const Result<LibraryCandidate>& found, const std::string& how_to_get) {
   if (!found.ok()) {
     info_.absent[info_.name] = found.error().message() + ". " + how_to_get;
     return false;

@@ -29,6 +29,8 @@ class EngineBackend : public Backend {
   // none, and then info() says why, and how to get one.
   bool find_engine(const LibrarySearch& search, const char* how_to_get,
                    const std::function<Status(const DynamicLibrary&)>& start);
+  // The same with what was found already.
+  bool take_engine(const Result<LibraryCandidate>& found, const std::string& how_to_get);
   // kUnsupported, with the reason where one is known, unless the provider can be used.
   Status check_provider(const std::string& provider) const;
 
@@ -36,8 +38,6 @@ class EngineBackend : public Backend {
   virtual Result<std::unique_ptr<Session>> open_checked(const std::string& path, const SessionOptions& options) = 0;
 
   RuntimeInfo info_;
-
- private:
   std::vector<ModelFormat> formats_;
 };
 

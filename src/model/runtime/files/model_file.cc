@@ -17,6 +17,7 @@
 #include "model/ncnn/ncnn_file.h"
 #include "model/onnx/onnx_file.h"
 #include "model/runtime/files/openvino_file.h"
+#include "model/runtime/files/torchscript_file.h"
 #include "model/tflite/tflite_file.h"
 
 namespace oree {
@@ -27,9 +28,16 @@ const char* format_name(ModelFormat format) {
     case ModelFormat::kTflite: return "tflite";
     case ModelFormat::kOpenvino: return "openvino";
     case ModelFormat::kNcnn: return "ncnn";
+    case ModelFormat::kTorchscript: return "torchscript";
+    case ModelFormat::kExecutorch: return "executorch";
+    case ModelFormat::kOther: return "other";
     case ModelFormat::kUnknown: break;
   }
   return "unknown";
+}
+
+const char* no_format_text() {
+  return "neither ONNX, TFLite, OpenVINO IR, ncnn, TorchScript, ExecuTorch nor of a plug-in that is here";
 }
 
 Result<MappedFile> MappedFile::open(const std::string& path) {
@@ -77,6 +85,8 @@ MappedFile::~MappedFile() {
 
 ModelFormat format_of(ByteView file, const std::string& path) {
   if (file.size() >= 8 && std::memcmp(file.data() + 4, "TFL3", 4) == 0) return ModelFormat::kTflite;
+  if (looks_like_executorch(file)) return ModelFormat::kExecutorch;
+  if (looks_like_torchscript(file)) return ModelFormat::kTorchscript;
   if (looks_like_openvino_xml(file)) return ModelFormat::kOpenvino;
   if (looks_like_ncnn(file)) return ModelFormat::kNcnn;
   if (looks_like_onnx(file)) return ModelFormat::kOnnx;
@@ -88,15 +98,19 @@ ModelFormat format_of(ByteView file, const std::string& path) {
   if (name.ends_with(".tflite")) return ModelFormat::kTflite;
   if (name.ends_with(".xml")) return ModelFormat::kOpenvino;
   if (name.ends_with(".param")) return ModelFormat::kNcnn;
+  if (name.ends_with(".pt") || name.ends_with(".pth")) return ModelFormat::kTorchscript;
+  if (name.ends_with(".pte")) return ModelFormat::kExecutorch;
   return ModelFormat::kUnknown;
 }
 
 Status check_model_file(const std::string& path, const std::vector<ModelFormat>& formats, const std::string& engine) {
   OREE_TRY_ASSIGN(MappedFile file, MappedFile::open(path));
   ModelFormat format = format_of(file.bytes(), path);
-  if (format == ModelFormat::kUnknown) {
-    return Error(Code::kInvalid, "not a model: neither ONNX, TFLite, OpenVINO IR nor ncnn");
-  }
+  // What nobody knows may be of the one who reads other formats.
+  if (format == ModelFormat::kUnknown &&
+      std::find(formats.begin(), formats.end(), ModelFormat::kOther) != formats.end())
+    return {};
+  if (format == ModelFormat::kUnknown) return Error(Code::kInvalid, std::string("not a model: ") + no_format_text());
   if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
     return Error(Code::kUnsupported, fmt::format("{} does not read {} files", engine, format_name(format)));
   }
@@ -117,6 +131,12 @@ Status check_model_file(const std::string& path, const std::vector<ModelFormat>&
       Result<NcnnFile> parsed = read_ncnn(file.bytes(), ncnn_weights_size(path));
       return parsed.ok() ? Status() : Status(parsed.error());
     }
+    case ModelFormat::kTorchscript: {
+      Result<TorchscriptFile> parsed = read_torchscript(file.bytes());
+      return parsed.ok() ? Status() : Status(parsed.error());
+    }
+    case ModelFormat::kExecutorch: return check_executorch(file.bytes());
+    case ModelFormat::kOther:
     case ModelFormat::kUnknown: break;
   }
   return {};
