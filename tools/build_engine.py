@@ -49,7 +49,7 @@ def executorch(package):
 
 
 def torchscript(folder):
-    return [f"-DCMAKE_PREFIX_PATH={folder.resolve()}"] if folder else []
+    return [f"-DOREE_TORCH={folder.resolve()}"] if folder else []
 
 
 def fingerprint(name, options):

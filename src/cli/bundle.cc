@@ -123,7 +123,7 @@ void add_bundle(CLI::App& app, Context& context) {
   CLI::App* command = add_command(app, context, "bundle", "Pack a model with its recipe and its proof", kExamples,
                                   [&context, o] { return bundle(context, *o); });
   Manifest& m = o->plan.manifest;
-  command->add_option("--model", o->plan.model, "Model file (ONNX, TFLite, OpenVINO IR)");
+  command->add_option("--model", o->plan.model, "Model file, of any format that oree runtimes shows");
   command->add_option("--name", m.model, "The product's name for the model")->required();
   command->add_option("--version", m.version, "Version of this bundle, like 1.2.0")->required();
   command->add_option("--device-type", m.device_types, "Device type it is for; may be given several times")

@@ -15,6 +15,7 @@ namespace {
 struct Entry {
   std::string name;
   std::function<std::unique_ptr<Backend>()> make;
+  bool foreign = false;  // its formats may be those of nobody else
   std::once_flag once;
   // Never destroyed: sessions and the engines' own threads may outlive main().
   Backend* backend = nullptr;
@@ -38,7 +39,9 @@ Entries* make_entries() {
   add("ncnn", &make_ncnn_backend);
   add("torchscript", &make_torchscript_backend);
   add("executorch", &make_executorch_backend);
+  const size_t ours = all->size();
   for (const std::string& name : plugin_names()) add(name, [name] { return make_plugin_backend(name); });
+  for (size_t i = ours; i < all->size(); ++i) (*all)[i].foreign = true;
   return all;
 }
 
@@ -47,10 +50,10 @@ Entries& entries() {
   return all;
 }
 
-// The first engine of those to whom the format is their own affair that knows the file.
+// The first plug-in with a format of its own that knows the file. No other engine is loaded for it.
 const Entry* who_knows(const std::string& model_path) {
   for (Entry& entry : entries()) {
-    if (backend(entry.name).knows(model_path)) return &entry;
+    if (entry.foreign && backend(entry.name).knows(model_path)) return &entry;
   }
   return nullptr;
 }
