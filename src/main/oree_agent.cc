@@ -319,8 +319,8 @@ Status measure(PosixPorts& posix, const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 &&
-      (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0 || std::strcmp(argv[1], "help") == 0)) {
+  const std::string last = argc > 1 ? argv[argc - 1] : "";  // of "measure --help", too
+  if (last == "--help" || last == "-h" || (argc > 1 && std::strcmp(argv[1], "help") == 0)) {
     std::fputs(kUsage, stdout);
     return 0;
   }
