@@ -63,7 +63,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "engine_overhead: {}\n", format.error().message());
     return 1;
   }
-  oree::Result<std::string> runtime = argc > 2 ? std::string(argv[2]) : oree::default_backend(*format);
+  oree::Result<std::string> runtime = argc > 2 ? std::string(argv[2]) : oree::default_backend(*format, argv[1]);
   if (!runtime.ok()) return 1;
   return oree::measure(argv[1], *runtime, argc > 3 ? std::atoi(argv[3]) : 1, argc > 4 ? std::atoi(argv[4]) : 200);
 }

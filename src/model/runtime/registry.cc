@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/runtime/registry.h"
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -58,6 +59,33 @@ const Entry* who_knows(const std::string& model_path) {
   return nullptr;
 }
 
+// Those that suit the format, the best first.
+std::vector<std::string> suited(ModelFormat format, const std::string& model_path) {
+  switch (format) {
+    case ModelFormat::kOnnx: return {"onnxruntime", "openvino"};
+    case ModelFormat::kTflite: return {"tflite", "openvino"};
+    case ModelFormat::kOpenvino: return {"openvino"};
+    case ModelFormat::kNcnn: return {"ncnn"};
+    case ModelFormat::kTorchscript: return {"torchscript"};
+    case ModelFormat::kExecutorch: return {"executorch"};
+    case ModelFormat::kOther:
+      if (const Entry* entry = who_knows(model_path)) return {entry->name};
+      break;
+    case ModelFormat::kUnknown: break;
+  }
+  return {};
+}
+
+Result<std::string> first_of(ModelFormat format, const std::string& model_path,
+                             const std::function<bool(const std::string&)>& available) {
+  if (format == ModelFormat::kUnknown) return Error(Code::kInvalid, std::string("not a model: ") + no_format_text());
+  for (const std::string& name : suited(format, model_path)) {
+    if (available(name)) return name;
+  }
+  return Error(Code::kUnavailable, std::string("no engine here reads ") + format_name(format) +
+                                       " files; `oree runtimes` says how to get one");
+}
+
 }  // namespace
 
 Result<ModelFormat> detect_format(const std::string& model_path) {
@@ -90,24 +118,14 @@ Backend& backend(const std::string& name) {
 }
 
 Result<std::string> default_backend(ModelFormat format, const std::string& model_path) {
-  std::vector<std::string> order;
-  switch (format) {
-    case ModelFormat::kOnnx: order = {"onnxruntime", "openvino"}; break;
-    case ModelFormat::kTflite: order = {"tflite", "openvino"}; break;
-    case ModelFormat::kOpenvino: order = {"openvino"}; break;
-    case ModelFormat::kNcnn: order = {"ncnn"}; break;
-    case ModelFormat::kTorchscript: order = {"torchscript"}; break;
-    case ModelFormat::kExecutorch: order = {"executorch"}; break;
-    case ModelFormat::kOther:
-      if (const Entry* entry = who_knows(model_path)) order = {entry->name};
-      break;
-    case ModelFormat::kUnknown: return Error(Code::kInvalid, std::string("not a model: ") + no_format_text());
-  }
-  for (const std::string& name : order) {
-    if (backend(name).info().available) return name;
-  }
-  return Error(Code::kUnavailable, std::string("no engine on this machine reads ") + format_name(format) +
-                                       " files; `oree runtimes` says how to get one");
+  return first_of(format, model_path, [](const std::string& name) { return backend(name).info().available; });
+}
+
+Result<std::string> default_backend(ModelFormat format, const std::string& model_path,
+                                    const std::vector<RuntimeInfo>& there) {
+  return first_of(format, model_path, [&](const std::string& name) {
+    return std::ranges::any_of(there, [&](const RuntimeInfo& info) { return info.name == name && info.available; });
+  });
 }
 
 }  // namespace oree

@@ -31,6 +31,9 @@ const std::vector<std::string>& backend_names();
 // openvino -> openvino, ncnn -> ncnn, and so on; another that can read it when that one is absent; kUnavailable when
 // there is none. Of kOther the file decides.
 Result<std::string> default_backend(ModelFormat format, const std::string& model_path);
+// The same on another machine, of whose engines these are.
+Result<std::string> default_backend(ModelFormat format, const std::string& model_path,
+                                    const std::vector<RuntimeInfo>& there);
 
 // What is neither of these is no model: "neither ONNX, TFLite, … nor …".
 const char* no_format_text();

@@ -95,8 +95,9 @@ Status Tuner::prepare() {
   if (request.reference) {
     result_.reference = *request.reference;
   } else {
-    OREE_TRY_ASSIGN(std::string runtime, default_backend(machine_.formats[0], request.models[0]));
-    result_.reference = {request.models[0], runtime, {machine_.cores, "", "f32"}};
+    auto runtime = default_backend(machine_.formats[0], request.models[0], machine_.runtimes);
+    if (!runtime.ok()) return runtime.error().within(result_.target);
+    result_.reference = {request.models[0], *runtime, {machine_.cores, "", "f32"}};
   }
   if (auto known = result_.models.find(result_.reference.model); known != result_.models.end()) {
     reference_digest_ = known->second;
