@@ -34,13 +34,13 @@ def value_info(name, batch, size):
     return onnx.message(1, name) + onnx.message(2, onnx.message(1, onnx.integer(1, 1) + onnx.message(2, shape)))
 
 
-def write_model(path, batch, damaged=False):
+def write_model(path, batch, damaged=False, scale=1):
     """Scores by the distance to what the first layer makes of each prototype; damaged: two classes change places."""
     middles = [relu_layer(p) for p in PROTOTYPES]
     if damaged:
         middles[0], middles[1] = middles[1], middles[0]
-    weights = [middles[c][h] for h in range(HIDDEN) for c in range(CLASSES)]
-    bias = [-sum(v * v for v in m) / 2 for m in middles]
+    weights = [scale * middles[c][h] for h in range(HIDDEN) for c in range(CLASSES)]
+    bias = [-scale * sum(v * v for v in m) / 2 for m in middles]
 
     def floats(name, dims, values):
         return onnx.message(5, onnx.tensor(name, dims, onnx.FLOAT, array("f", values).tobytes()))
@@ -122,9 +122,13 @@ class Tune(unittest.TestCase):
     def test_too_few_samples_prove_nothing(self):
         few = self.dir / "few.npz"
         write_samples(few, 40)
-        result, _ = self.tune(self.fixed, self.damaged, "--evaluation", few, "--max-drop", "30%", "--threads", "1")
-        notes = [c["note"] for c in result["candidates"] if c["model"] == str(self.damaged) and "note" in c]
-        self.assertTrue(any("drop" in note for note in notes), notes)
+        other = self.dir / "other.onnx"  # other numbers, the same classes
+        write_model(other, 1, scale=1.01)
+        result, _ = self.tune(self.fixed, other, "--evaluation", few, "--max-drop", "1%", "--threads", "1", "--exhaustive")
+        notes = [c["note"] for c in result["candidates"] if c["model"] == str(other) and "latency_ms" in c]
+        self.assertTrue(notes)
+        for note in notes:
+            self.assertIn("not enough samples", note)
         self.assertEqual(result["chosen"]["model"], str(self.fixed))
 
     def test_batches_are_candidates_where_the_first_dimension_is_free(self):
@@ -147,8 +151,7 @@ class Tune(unittest.TestCase):
         first, _ = self.tune(self.fixed, "--evaluation", self.samples, "--max-drop", "1%", "--threads", "1", out=out)
         again, _ = self.tune(self.fixed, "--evaluation", self.samples, "--max-drop", "1%", "--threads", "1", out=out)
         self.assertEqual(first["chosen"]["runtime"], again["chosen"]["runtime"])
-        self.assertGreater(again["cost"]["remembered"], 0)
-        self.assertEqual(again["cost"]["opened"], 0)
+        self.assertGreater(again["cost"]["remembered"], 0)  # times too, unless the machine was busy then and is not now
         lock = json.loads((out / "tune.lock").read_text())
         self.assertEqual(lock["request"]["models"], [str(self.fixed)])
         done = subprocess.run([OREE, "tune", "--lock", out / "tune.lock", "--out", self.dir / "again"], capture_output=True,
