@@ -17,7 +17,7 @@ void choose_candidate(TuneResult& result);
 // Milliseconds for people, with as many digits as are worth it: "0.056", "3.41", "27.1".
 std::string ms_text(double milliseconds);
 
-// What a candidate is compared by: milliseconds, bytes.
+// What a candidate is compared by: milliseconds (before the final the least, in it the median), bytes, joules.
 double goal_value(TuneGoal goal, const TuneCandidate& candidate);
 
 // Is its accuracy enough? "" when it is, else why not; `miss`: by what share, for the nearest misses.
