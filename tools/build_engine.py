@@ -54,7 +54,8 @@ def torchscript(folder):
 
 def fingerprint(name, options):
     digest = hashlib.sha256("\n".join(options).encode())
-    for path in (ROOT / "src" / "plugins" / f"{name}.cc", ROOT / "src" / "plugins" / "CMakeLists.txt", HEADER):
+    plugins = ROOT / "src" / "plugins"
+    for path in (plugins / f"{name}.cc", plugins / "engine_side.h", plugins / "CMakeLists.txt", HEADER):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

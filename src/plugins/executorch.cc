@@ -3,16 +3,13 @@
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor.h>
 
-#include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <string>
 #include <vector>
 
-#include "model/runtime/plugin/oree_engine.h"
+#include "plugins/engine_side.h"
 
 // The package has the thread pool's library, but no header of it. These three are exported by it; nothing of the
 // class's layout is used.
@@ -30,43 +27,17 @@ using executorch::aten::ScalarType;
 using executorch::extension::Module;
 using executorch::extension::TensorPtr;
 
-struct OreeEngineSession {
+struct OreeEngineSession : Sides {
   std::unique_ptr<Module> module;
   std::string delegates;
-  std::vector<std::string> input_names, output_names;
-  std::vector<OreeTensorInfo> inputs, outputs;
   std::vector<et::EValue> held;
-  std::vector<OreeTensor> made;
 };
 
 namespace {
 
 using Session = OreeEngineSession;
 
-struct Refusal {
-  int status;
-  std::string text;
-};
-
-[[noreturn]] void refuse(int status, std::string text) { throw Refusal{status, std::move(text)}; }
-
-template <typename F>
-int guarded(char* error, const F& work) {
-  Refusal why{OREE_ENGINE_INTERNAL, "an unknown exception"};
-  try {
-    work();
-    return OREE_ENGINE_OK;
-  } catch (const Refusal& refusal) {
-    why = refusal;
-  } catch (const std::bad_alloc&) {
-    why = {OREE_ENGINE_EXHAUSTED, "no memory is left"};
-  } catch (const std::exception& e) {
-    why = {OREE_ENGINE_INVALID, e.what()};
-  } catch (...) {
-  }
-  std::snprintf(error, OREE_ENGINE_ERROR_BYTES, "%s", why.text.c_str());
-  return why.status;
-}
+std::string as_said(const char* what) { return what; }
 
 void check(et::Error error, const char* what) {
   if (error == et::Error::Ok) return;
@@ -183,20 +154,15 @@ void publish(Session& session) {
     if (!value.isTensor()) refuse(OREE_ENGINE_UNSUPPORTED, "it made a value that is no tensor");
     const auto& tensor = value.toTensor();
     if (tensor.dim() > OREE_ENGINE_RANK_MAX) refuse(OREE_ENGINE_UNSUPPORTED, "it made a tensor of too many dimensions");
-    OreeTensor out{};
-    out.data = const_cast<void*>(tensor.const_data_ptr());
-    out.bytes = tensor.nbytes();
-    out.dtype = code_of(tensor.scalar_type());
-    out.rank = static_cast<int32_t>(tensor.dim());
-    for (ssize_t d = 0; d < tensor.dim(); ++d) out.dims[d] = tensor.size(d);
-    session.made.push_back(out);
+    session.made.push_back(
+        view_of(tensor, const_cast<void*>(tensor.const_data_ptr()), tensor.nbytes(), code_of(tensor.scalar_type())));
   }
 }
 
 // --- the table
 
 int open(const OreeOpenOptions* options, OreeEngineSession** session, char* error) {
-  return guarded(error, [&] {
+  return guarded(error, as_said, [&] {
     join_pool(options->threads);
     try {
       auto made = std::make_unique<Session>();
@@ -214,21 +180,9 @@ void close(OreeEngineSession* session) {
   leave_pool();
 }
 
-int inputs(OreeEngineSession* session, const OreeTensorInfo** infos, uint32_t* count, char*) {
-  *infos = session->inputs.data();
-  *count = static_cast<uint32_t>(session->inputs.size());
-  return OREE_ENGINE_OK;
-}
-
-int outputs(OreeEngineSession* session, const OreeTensorInfo** infos, uint32_t* count, char*) {
-  *infos = session->outputs.data();
-  *count = static_cast<uint32_t>(session->outputs.size());
-  return OREE_ENGINE_OK;
-}
-
 int run(OreeEngineSession* session, const OreeTensor* given, uint32_t given_count, const OreeTensor** made,
         uint32_t* made_count, char* error) {
-  return guarded(error, [&] {
+  return guarded(error, as_said, [&] {
     std::vector<TensorPtr> tensors;
     std::vector<et::EValue> values;
     for (uint32_t i = 0; i < given_count; ++i) {
@@ -241,8 +195,7 @@ int run(OreeEngineSession* session, const OreeTensor* given, uint32_t given_coun
     auto result = session->module->execute("forward", values);
     session->held = std::move(take(result, "it failed"));
     publish(*session);
-    *made = session->made.data();
-    *made_count = static_cast<uint32_t>(session->made.size());
+    give(session->made, made, made_count);
   });
 }
 
@@ -254,23 +207,7 @@ int fact(OreeEngineSession* session, uint32_t index, const char** key, const cha
 }
 
 const char* const kFormats[] = {"executorch", nullptr};
-const char* const kProviders[] = {"cpu", nullptr};
-const char* const kPrecisions[] = {"f32", nullptr};
-
-const OreeEngine kEngine = {OREE_ENGINE_ABI,
-                            sizeof(OreeEngine),
-                            "executorch",
-                            OREE_EXECUTORCH_VERSION,
-                            kFormats,
-                            kProviders,
-                            kPrecisions,
-                            nullptr,
-                            open,
-                            close,
-                            inputs,
-                            outputs,
-                            run,
-                            fact};
+const OreeEngine kEngine = float_engine("executorch", OREE_EXECUTORCH_VERSION, kFormats, open, close, run, fact);
 
 }  // namespace
 

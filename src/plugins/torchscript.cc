@@ -5,35 +5,23 @@
 #include <torch/script.h>
 #include <torch/version.h>
 
-#include <cstdio>
 #include <cstring>
 #include <exception>
-#include <new>
 #include <string>
 #include <vector>
 
-#include "model/runtime/plugin/oree_engine.h"
+#include "plugins/engine_side.h"
 
-struct OreeEngineSession {
+struct OreeEngineSession : Sides {
   torch::jit::Module module;
   int threads = 1;
   std::string optimised;  // how far it could be
-  std::vector<std::string> input_names, output_names;
-  std::vector<OreeTensorInfo> inputs, outputs;  // outputs: none as long as their number is not known
   std::vector<torch::Tensor> held;
-  std::vector<OreeTensor> made;
 };
 
 namespace {
 
 using Session = OreeEngineSession;
-
-struct Refusal {
-  int status;
-  std::string text;
-};
-
-[[noreturn]] void refuse(int status, std::string text) { throw Refusal{status, std::move(text)}; }
 
 // The first line that says something: libtorch's messages go on with the places in its own sources.
 std::string first_lines(const std::string& what) {
@@ -49,29 +37,6 @@ std::string first_lines(const std::string& what) {
     if (begin != std::string::npos) out += (out.empty() ? "" : " ") + line.substr(begin);
   }
   return out;
-}
-
-template <typename F>
-int guarded(char* error, int otherwise, const F& work) {
-  std::string why;
-  int status = otherwise;
-  try {
-    work();
-    return OREE_ENGINE_OK;
-  } catch (const Refusal& refusal) {
-    status = refusal.status;
-    why = refusal.text;
-  } catch (const std::bad_alloc&) {
-    status = OREE_ENGINE_EXHAUSTED;
-    why = "no memory is left";
-  } catch (const std::exception& e) {
-    why = first_lines(e.what());
-  } catch (...) {
-    status = OREE_ENGINE_INTERNAL;
-    why = "an unknown exception";
-  }
-  std::snprintf(error, OREE_ENGINE_ERROR_BYTES, "%s", why.c_str());
-  return status;
 }
 
 int32_t code_of(at::ScalarType type) {
@@ -192,20 +157,16 @@ void publish(Session& session) {
   session.outputs = unknown_infos(session.output_names);
   session.made.clear();
   for (const torch::Tensor& tensor : session.held) {
-    OreeTensor out{};
-    out.data = tensor.numel() == 0 ? nullptr : tensor.data_ptr();
-    out.bytes = static_cast<uint64_t>(tensor.numel()) * tensor.element_size();
-    out.dtype = code_of(tensor.scalar_type());
-    out.rank = static_cast<int32_t>(tensor.dim());
-    for (int64_t d = 0; d < tensor.dim(); ++d) out.dims[d] = tensor.size(d);
-    session.made.push_back(out);
+    session.made.push_back(view_of(tensor, tensor.numel() == 0 ? nullptr : tensor.data_ptr(),
+                                   static_cast<uint64_t>(tensor.numel()) * tensor.element_size(),
+                                   code_of(tensor.scalar_type())));
   }
 }
 
 // --- the table
 
 int open(const OreeOpenOptions* options, OreeEngineSession** session, char* error) {
-  return guarded(error, OREE_ENGINE_INVALID, [&] {
+  return guarded(error, first_lines, [&] {
     auto made = std::make_unique<Session>();
     made->threads = options->threads;
     at::set_num_threads(made->threads);
@@ -222,21 +183,9 @@ int open(const OreeOpenOptions* options, OreeEngineSession** session, char* erro
 
 void close(OreeEngineSession* session) { delete session; }
 
-int inputs(OreeEngineSession* session, const OreeTensorInfo** infos, uint32_t* count, char*) {
-  *infos = session->inputs.data();
-  *count = static_cast<uint32_t>(session->inputs.size());
-  return OREE_ENGINE_OK;
-}
-
-int outputs(OreeEngineSession* session, const OreeTensorInfo** infos, uint32_t* count, char*) {
-  *infos = session->outputs.data();
-  *count = static_cast<uint32_t>(session->outputs.size());
-  return OREE_ENGINE_OK;
-}
-
 int run(OreeEngineSession* session, const OreeTensor* given, uint32_t given_count, const OreeTensor** made,
         uint32_t* made_count, char* error) {
-  return guarded(error, OREE_ENGINE_INVALID, [&] {
+  return guarded(error, first_lines, [&] {
     const c10::InferenceMode inference;
     // Kept by each calling thread for itself.
     if (at::get_num_threads() != session->threads) at::set_num_threads(session->threads);
@@ -249,8 +198,7 @@ int run(OreeEngineSession* session, const OreeTensor* given, uint32_t given_coun
     }
     collect(*session, session->module.forward(std::move(arguments)));
     publish(*session);
-    *made = session->made.data();
-    *made_count = static_cast<uint32_t>(session->made.size());
+    give(session->made, made, made_count);
   });
 }
 
@@ -262,23 +210,7 @@ int fact(OreeEngineSession* session, uint32_t index, const char** key, const cha
 }
 
 const char* const kFormats[] = {"torchscript", nullptr};
-const char* const kProviders[] = {"cpu", nullptr};
-const char* const kPrecisions[] = {"f32", nullptr};
-
-const OreeEngine kEngine = {OREE_ENGINE_ABI,
-                            sizeof(OreeEngine),
-                            "torchscript",
-                            TORCH_VERSION,
-                            kFormats,
-                            kProviders,
-                            kPrecisions,
-                            nullptr,
-                            open,
-                            close,
-                            inputs,
-                            outputs,
-                            run,
-                            fact};
+const OreeEngine kEngine = float_engine("torchscript", TORCH_VERSION, kFormats, open, close, run, fact);
 
 }  // namespace
 
