@@ -135,12 +135,9 @@ class NcnnSession final : public SessionBase {
   Status bind() override { return {}; }
 
   Status execute_bound() override {
-    std::vector<const Tensor*> tensors;
-    for (const Tensor& t : bound_inputs_) tensors.push_back(&t);
-    return compute(tensors, [&](size_t i, const NcnnMat* mat, const Shape& shape) -> Status {
+    return compute(bound_input_pointers(), [&](size_t i, const NcnnMat* mat, const Shape& shape) -> Status {
       Tensor& to = bound_outputs_[i];
-      if (!noted_ && with_batch(shape) != to.shape())
-        return Error(Code::kUnsupported, fmt::format("output '{}' has another shape now", outputs_[i].name));
+      if (!noted_) OREE_TRY(check_like_bound(i, to.dtype(), with_batch(shape)));
       fetch(api_, mat, shape, to);
       return {};
     });

@@ -115,12 +115,9 @@ class PluginSession final : public SessionBase {
   Status bind() override { return {}; }
 
   Status execute_bound() override {
-    std::vector<const Tensor*> tensors;
-    for (const Tensor& t : bound_inputs_) tensors.push_back(&t);
-    return compute(tensors, [&](size_t i, const PluginTensor& made, const OreeTensor& from) -> Status {
+    return compute(bound_input_pointers(), [&](size_t i, const PluginTensor& made, const OreeTensor& from) -> Status {
       Tensor& to = bound_outputs_[i];
-      if (made.dtype != to.dtype() || made.shape != to.shape())
-        return Error(Code::kUnsupported, fmt::format("output '{}' has another shape now", outputs_[i].name));
+      OREE_TRY(check_like_bound(i, made.dtype, made.shape));
       if (from.bytes > 0) std::memcpy(to.data(), from.data, to.byte_size());
       return {};
     });

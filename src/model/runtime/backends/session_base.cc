@@ -109,6 +109,20 @@ bool SessionBase::moved() const {
   return false;
 }
 
+std::vector<const Tensor*> SessionBase::bound_input_pointers() const {
+  std::vector<const Tensor*> tensors;
+  for (const Tensor& t : bound_inputs_) tensors.push_back(&t);
+  return tensors;
+}
+
+Status SessionBase::check_like_bound(size_t output, Dtype dtype, const Shape& shape) const {
+  const Tensor& bound = bound_outputs_[output];
+  if (dtype == bound.dtype() && shape == bound.shape()) return {};
+  return Error(Code::kUnsupported,
+               fmt::format("output '{}' is {} {} now, it was {} {}", outputs_[output].name, dtype_name(dtype),
+                           shape_text(shape), dtype_name(bound.dtype()), shape_text(bound.shape())));
+}
+
 Result<Tensor*> SessionBase::input_buffer(size_t index) {
   OREE_TRY(prepare());
   OREE_ASSERT(index < bound_inputs_.size());

@@ -33,6 +33,9 @@ class SessionBase : public Session {
   // bound_inputs_ and write bound_outputs_ where they now lie.
   virtual Status bind() = 0;
   virtual Status execute_bound() = 0;
+  std::vector<const Tensor*> bound_input_pointers() const;
+  // For engines that give out a tensor of their own: kUnsupported when it is none like the bound output.
+  Status check_like_bound(size_t output, Dtype dtype, const Shape& shape) const;
 
   std::vector<TensorInfo> inputs_;
   std::vector<TensorInfo> outputs_;
