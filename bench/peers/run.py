@@ -106,17 +106,17 @@ def prepare(name, out):
 
 def candidates(name, sources, calibration, out, arguments):
     """(tool, engine, command, result)"""
-    for engine in ("onnxruntime", "openvino", "tflite"):
-        extension = "tflite" if engine == "tflite" else "onnx"
-        result = out / f"{name}-oree-{engine}.{extension}"
-        source = sources["onnx"] if engine != "tflite" else sources.get("tflite", sources["onnx"])
-        yield "oree", engine, [OREE, "quantize", source, result, "--engine", engine, "--calibration", calibration,
-                               "--report", out / f"{name}-oree-{engine}.json", "--threads", 2], result
+    for tool, *more in ("oree",), ("oree-thorough", "--thorough"):
+        for engine in ("onnxruntime", "openvino", "tflite"):
+            result = out / f"{name}-{tool}-{engine}.{'tflite' if engine == 'tflite' else 'onnx'}"
+            source = sources["onnx"] if engine != "tflite" else sources.get("tflite", sources["onnx"])
+            yield tool, engine, [OREE, "quantize", source, result, "--engine", engine, "--calibration", calibration,
+                                 "--report", result.with_suffix(".json"), "--threads", 2, *more], result
     if arguments.ours:
         return
     peers = [("ort", "onnxruntime", "onnx", "onnx"), ("nncf", "openvino", "onnx" if name == "yolo" else "tflite", "xml"),
              ("nncf-full", "openvino", "onnx" if name == "yolo" else "tflite", "xml"), ("nncf", "onnxruntime", "onnx", "onnx"),
-             ("aeq", "tflite", "tflite", "tflite")]
+             ("nncf-full", "onnxruntime", "onnx", "onnx"), ("aeq", "tflite", "tflite", "tflite")]
     for tool, engine, source, extension in peers:
         result = out / f"{name}-{tool}-{engine}.{extension}"
         if source in sources:
@@ -155,8 +155,8 @@ def compare(name, out, arguments):
             continue
         weights = result.with_suffix(".bin") if result.suffix == ".xml" else result
         row["mb"] = weights.stat().st_size / 1e6
-        if tool == "oree":
-            report = json.loads((out / f"{name}-oree-{engine}.json").read_text())
+        if tool.startswith("oree"):
+            report = json.loads(result.with_suffix(".json").read_text())
             row["int8_macs"] = 100 * report["macs_integer"] / report["macs"]
         try:
             opened[tool, engine] = engines.open_model(engine, result)

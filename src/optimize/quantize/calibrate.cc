@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <thread>
+#include <mutex>
+#include <optional>
 
+#include "core/base/parallel.h"
 #include "optimize/quantize/turns.h"
 
 namespace oree {
@@ -102,11 +104,11 @@ class Calibrator {
     beside_of_ = shown;
     auto workers = static_cast<size_t>(std::clamp<int64_t>(options_.threads, 1, static_cast<int64_t>(indices_.size())));
     std::vector<std::vector<Histogram>> histograms(workers, std::vector<Histogram>(values_.size()));
-    std::vector<std::thread> threads;
-    for (size_t w = 1; w < workers; ++w) threads.emplace_back([&, w] { work(probe, histograms[w]); });
-    work(probe, histograms[0]);
-    for (std::thread& t : threads) t.join();
-    OREE_TRY(turns_.verdict());
+    OREE_TRY(each_in_parallel(workers, options_.threads, [&](size_t w) {
+      work(probe, histograms[w]);
+      return Status();
+    }));
+    OREE_TRY(shows_.verdict());
     OREE_TRY(feed_.verdict());
     Calibration out;
     out.samples = feed_.given();
@@ -128,23 +130,25 @@ class Calibrator {
   }
 
  private:
-  // One thread: takes the next sample, runs it, counts, and adds what depends on the order when its turn has come.
+  // One thread: takes the next sample, runs it, counts, and leaves what depends on the order.
   void work(const Probe& probe, std::vector<Histogram>& histograms) {
     Result<Probe::Run> run = probe.start(1, false);
-    if (!run.ok()) return turns_.fail(run.error(), 0);
+    if (!run.ok()) return shows_.fail(run.error(), 0);
     for (;;) {
-      if (turns_.failed()) return;
+      if (shows_.failed()) return;
       const std::optional<FedSample> fed = feed_.next();
       if (!fed) return;
+      const std::optional<size_t> kept = place_beside(fed->index);
       std::vector<Seen> seen(values_.size());
       bool stopped = false;
       Status ran = run->run(fed->sample.inputs, [&](size_t i, const Tensor& t) -> Status {
         if (i < values_.size()) OREE_TRY(look(i, t, seen[i], histograms[i], fed->turn));
-        return show(*fed, i, t, stopped);
+        return kept ? show(*kept, i, t, stopped) : Status();
       });
       if (stopped) return;
-      if (!ran.ok()) return turns_.fail(ran.error().within(fed->sample.name), fed->turn);
-      if (!add(fed->turn, seen)) return;
+      if (!ran.ok()) return shows_.fail(ran.error().within(fed->sample.name), fed->turn);
+      if (kept) shows_.end();
+      leave(fed->turn, std::move(seen));
     }
   }
 
@@ -160,23 +164,40 @@ class Calibrator {
     return {};
   }
 
-  // `stopped`: a sample before has failed.
-  Status show(const FedSample& fed, size_t place, const Tensor& tensor, bool& stopped) {
-    const auto at = std::ranges::lower_bound(options_.beside_at, fed.index);
+  // Of a sample that is shown beside: which of these it is.
+  std::optional<size_t> place_beside(size_t index) const {
+    const auto at = std::ranges::lower_bound(options_.beside_at, index);
+    if (at == options_.beside_at.end() || *at != index) return std::nullopt;
+    return static_cast<size_t>(at - options_.beside_at.begin());
+  }
+
+  // Only those that are shown wait for each other: it takes long, and the others go on. `stopped`: another has failed.
+  Status show(size_t kept, size_t place, const Tensor& tensor, bool& stopped) {
     const auto value = beside_of_.find(place);
-    if (value == beside_of_.end() || at == options_.beside_at.end() || *at != fed.index) return {};
-    stopped = !turns_.wait_for(fed.turn);
+    if (value == beside_of_.end()) return {};
+    stopped = !shows_.wait_for(kept);
     if (stopped) return Error(Code::kInternal, "another sample failed");
-    return options_.beside->show(static_cast<size_t>(at - options_.beside_at.begin()), value->second, tensor);
+    return options_.beside->show(kept, value->second, tensor);
   }
 
   const std::string& name(size_t i) const { return graph_.value(values_[i]).name; }
 
-  bool add(size_t turn, const std::vector<Seen>& seen) {
-    if (!turns_.wait_for(turn)) return false;
+  // What comes too early lies by until those before it are there.
+  void leave(size_t turn, std::vector<Seen> seen) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    left_.emplace(turn, std::move(seen));
+    for (auto next = left_.find(added_); next != left_.end(); next = left_.find(added_)) {
+      add(next->second);
+      left_.erase(next);
+      ++added_;
+      if (options_.progress) options_.progress(added_, indices_.size());
+    }
+  }
+
+  void add(const std::vector<Seen>& seen) {
     for (size_t i = 0; i < values_.size(); ++i) {
       Range& average = averages_[i];
-      double share = turn == 0 ? 1 : kMovingAverageShare;
+      double share = added_ == 0 ? 1 : kMovingAverageShare;
       average.low += share * (seen[i].range.low - average.low);
       average.high += share * (seen[i].range.high - average.high);
       if (channel_axes_[i] < 0) continue;
@@ -188,9 +209,6 @@ class Calibrator {
       }
       elements_[i] += static_cast<double>(seen[i].channel_elements);
     }
-    if (options_.progress) options_.progress(turn + 1, indices_.size());
-    turns_.end();
-    return true;
   }
 
   const Graph& graph_;
@@ -202,8 +220,12 @@ class Calibrator {
   std::map<size_t, size_t> beside_of_;  // by place in the probe: the value's place among those watched beside
   SampleFeed feed_;
 
+  Turns shows_;  // of the samples that are shown beside; and whether any has failed
+
   // What is added up in the samples' order.
-  Turns turns_;
+  std::mutex mutex_;
+  std::map<size_t, std::vector<Seen>> left_;  // by turn
+  size_t added_ = 0;                          // samples
   std::vector<std::vector<double>> sums_, sizes_;
   std::vector<double> elements_;
   std::vector<Range> averages_;

@@ -40,6 +40,11 @@ Result<GramMatrix> GramMatrix::for_layer(const Graph& graph, NodeId id, int64_t 
   return gram;
 }
 
+bool GramMatrix::like(const GramMatrix& other) const {
+  return convolution_ == other.convolution_ && axes_ == other.axes_ && auto_pad_ == other.auto_pad_ &&
+         groups_ == other.groups_ && k_ == other.k_ && patches_max_ == other.patches_max_;
+}
+
 Status GramMatrix::set_convolution(const Node& node, const Shape& weights) {
   convolution_ = true;
   groups_ = node.integer("group", 1);

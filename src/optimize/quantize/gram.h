@@ -23,6 +23,9 @@ class GramMatrix {
   // layer takes, or an element is not finite. Sums run in the order of calls: equal calls give equal bits.
   Status add(const Tensor& input);
 
+  // That it takes the same columns of an input as the other.
+  bool like(const GramMatrix& other) const;
+
   int64_t groups() const { return groups_; }
   int64_t k() const { return k_; }              // inputs a channel: in Conv's order [input of the group][taps]
   int64_t columns() const { return columns_; }  // seen, of each group
@@ -34,6 +37,7 @@ class GramMatrix {
   // Of one spatial axis.
   struct Axis {
     int64_t kernel = 1, stride = 1, dilation = 1, pad_begin = 0, pad_end = 0;
+    bool operator==(const Axis&) const = default;
   };
   Status set_convolution(const Node& node, const Shape& weights);
   Result<std::vector<int64_t>> places_of(const Shape& shape) const;  // along each spatial axis

@@ -32,6 +32,45 @@ OREE_INLINE void add_scaled_loop(double* __restrict to, const T* __restrict from
   for (size_t i = 0; i < n; ++i) to[i] += by * static_cast<double>(from[i]);
 }
 
+template <typename T>
+OREE_INLINE void add_rows_loop(double* __restrict to, const T* __restrict rows, size_t stride,
+                               const double* __restrict by, size_t count, size_t n) {
+  size_t r = 0;
+  // Four rows a look at the sums; added one by one, as if they came alone.
+  for (; r + 4 <= count; r += 4) {
+    const T* __restrict x = rows + r * stride;
+    for (size_t i = 0; i < n; ++i) {
+      double sum = to[i];
+      sum += by[r] * static_cast<double>(x[i]);
+      sum += by[r + 1] * static_cast<double>(x[stride + i]);
+      sum += by[r + 2] * static_cast<double>(x[2 * stride + i]);
+      sum += by[r + 3] * static_cast<double>(x[3 * stride + i]);
+      to[i] = sum;
+    }
+  }
+  for (; r < count; ++r) add_scaled_loop(to, rows + r * stride, by[r], n);
+}
+
+OREE_INLINE double least_change_loop(const double* __restrict slope, const float* __restrict from, double by,
+                                     double step, const double* __restrict squares, size_t n) {
+  constexpr size_t kLeast = 8;  // lanes
+  auto change = [&](size_t i) {
+    const double after = slope[i] + by * static_cast<double>(from[i]);
+    return step * step * squares[i] - 2 * step * (after < 0 ? -after : after);
+  };
+  double least[kLeast];
+  std::fill_n(least, kLeast, change(0));
+  size_t i = 0;
+  for (; i + kLeast <= n; i += kLeast) {
+    for (size_t l = 0; l < kLeast; ++l) {
+      const double c = change(i + l);
+      least[l] = c < least[l] ? c : least[l];
+    }
+  }
+  for (; i < n; ++i) least[0] = std::min(least[0], change(i));
+  return *std::min_element(least, least + kLeast);
+}
+
 OREE_INLINE double dot_loop(const double* __restrict a, const double* __restrict b, size_t n) {
   double lanes[kLanes] = {};
   size_t i = 0;
@@ -107,6 +146,16 @@ OREE_WIDE void add_scaled_wide(double* to, const double* from, double by, size_t
   add_scaled_loop(to, from, by, n);
 }
 OREE_WIDE void add_scaled_wide(double* to, const float* from, double by, size_t n) { add_scaled_loop(to, from, by, n); }
+OREE_WIDE void add_rows_wide(double* to, const double* rows, size_t stride, const double* by, size_t count, size_t n) {
+  add_rows_loop(to, rows, stride, by, count, n);
+}
+OREE_WIDE void add_rows_wide(double* to, const float* rows, size_t stride, const double* by, size_t count, size_t n) {
+  add_rows_loop(to, rows, stride, by, count, n);
+}
+OREE_WIDE double least_change_wide(const double* slope, const float* from, double by, double step,
+                                   const double* squares, size_t n) {
+  return least_change_loop(slope, from, by, step, squares, n);
+}
 OREE_WIDE double dot_wide(const double* a, const double* b, size_t n) { return dot_loop(a, b, n); }
 OREE_WIDE void add_products_wide(double* sums, const float* x, const float* rows, size_t stride, size_t n) {
   add_products_loop(sums, x, rows, stride, n);
@@ -120,6 +169,19 @@ void add_scaled(double* to, const double* from, double by, size_t n) {
 
 void add_scaled(double* to, const float* from, double by, size_t n) {
   has_avx2() ? add_scaled_wide(to, from, by, n) : add_scaled_loop(to, from, by, n);
+}
+
+void add_scaled_rows(double* to, const double* rows, size_t stride, const double* by, size_t count, size_t n) {
+  has_avx2() ? add_rows_wide(to, rows, stride, by, count, n) : add_rows_loop(to, rows, stride, by, count, n);
+}
+
+void add_scaled_rows(double* to, const float* rows, size_t stride, const double* by, size_t count, size_t n) {
+  has_avx2() ? add_rows_wide(to, rows, stride, by, count, n) : add_rows_loop(to, rows, stride, by, count, n);
+}
+
+double least_change(const double* slope, const float* from, double by, double step, const double* squares, size_t n) {
+  return has_avx2() ? least_change_wide(slope, from, by, step, squares, n)
+                    : least_change_loop(slope, from, by, step, squares, n);
 }
 
 double dot(const double* a, const double* b, size_t n) { return has_avx2() ? dot_wide(a, b, n) : dot_loop(a, b, n); }

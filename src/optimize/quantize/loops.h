@@ -11,8 +11,14 @@ namespace oree {
 // to[i] += by * from[i]
 void add_scaled(double* to, const double* from, double by, size_t n);
 void add_scaled(double* to, const float* from, double by, size_t n);
+// The same for row after row, `stride` apart: to[i] += by[r] * rows[r * stride + i].
+void add_scaled_rows(double* to, const double* rows, size_t stride, const double* by, size_t count, size_t n);
+void add_scaled_rows(double* to, const float* rows, size_t stride, const double* by, size_t count, size_t n);
 
 double dot(const double* a, const double* b, size_t n);
+
+// The least, over i, of step * step * squares[i] - 2 * step * |slope[i] + by * from[i]|; n >= 1.
+double least_change(const double* slope, const float* from, double by, double step, const double* squares, size_t n);
 
 inline constexpr size_t kOuterRows = 32;
 // sums[j] += the sum over rows r of x[r] * rows[r * stride + j]. Of kOuterRows rows; summed in float, then in double.

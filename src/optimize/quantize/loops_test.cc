@@ -91,4 +91,39 @@ TEST_CASE("a value is in the bin between whose edges it lies") {
   }
 }
 
+TEST_CASE("rows are added as if one came after the other, to the bit") {
+  const size_t stride = 37, n = 35;
+  const std::vector<float> values = normal_values(9 * stride, 5);
+  const std::vector<double> wide = doubles(9 * stride, 5);
+  const double by[] = {0.3, -1.7, 0, 2.5, 1e-9, -4, 0.1, 7, -0.2};
+  for (size_t count = 0; count < 10; ++count) {
+    CAPTURE(count);
+    std::vector<double> wanted(n, 0.25), of_floats = wanted, of_doubles = wanted;
+    for (size_t r = 0; r < count; ++r) add_scaled(wanted.data(), &values[r * stride], by[r], n);
+    add_scaled_rows(of_floats.data(), values.data(), stride, by, count, n);
+    add_scaled_rows(of_doubles.data(), wide.data(), stride, by, count, n);
+    CHECK(of_floats == wanted);
+    CHECK(of_doubles == wanted);
+  }
+}
+
+TEST_CASE("the least change is that of the best single step, however many there are") {
+  for (size_t n : {size_t{1}, size_t{7}, size_t{8}, size_t{19}}) {
+    CAPTURE(n);
+    const std::vector<float> row = normal_values(n, 6);
+    const std::vector<double> slope = doubles(n, 7);
+    std::vector<double> squares;
+    for (size_t i = 0; i < n; ++i) squares.push_back(1 + static_cast<double>(i % 3));
+    const double by = 0.7, step = 0.5;
+    double least = std::numeric_limits<double>::infinity();
+    for (size_t i = 0; i < n; ++i) {
+      for (int way : {-1, 1}) {
+        const double after = slope[i] + by * static_cast<double>(row[i]);
+        least = std::min(least, 2 * step * way * after + step * step * squares[i]);
+      }
+    }
+    CHECK(least_change(slope.data(), row.data(), by, step, squares.data(), n) == doctest::Approx(least));
+  }
+}
+
 }  // namespace oree

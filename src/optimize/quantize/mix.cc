@@ -2,12 +2,11 @@
 #include "optimize/quantize/mix.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <mutex>
-#include <thread>
 
+#include "core/base/parallel.h"
 #include "model/ops/analyze.h"
 #include "optimize/quantize/emit.h"
 
@@ -17,6 +16,7 @@ namespace {
 // What turning one element from integers to float or back costs, in multiply-accumulates of a convolution: both are
 // bound by memory and by vector units that do some 16 at once.
 constexpr double kBorderMacs = 16;
+constexpr size_t kTriedNext = 3;     // layers
 constexpr size_t kSamplesTried = 2;  // of the reference's: they tell which layer helps; choosing takes all
 
 class Mixer {
@@ -39,12 +39,7 @@ class Mixer {
     OREE_TRY(emit(quantized, plan));
     OREE_TRY(measure_layers(plan, quantized));
     list_candidates(plan);
-    const size_t half = (mix_.trials.size() + 1) / 2;
-    OREE_TRY(try_some(0, half));
-    const bool any =
-        std::ranges::any_of(mix_.trials, [&](const Trial& t) { return t.noise_left <= options_.noise_good; });
-    if (any) OREE_TRY(try_some(half, mix_.trials.size()));
-    if (!any) mix_.trials.resize(half);
+    OREE_TRY(try_layers());
     sort_trials();
     if (options_.list_only) bound_order();
     if (!options_.list_only) OREE_TRY(choose());
@@ -127,6 +122,21 @@ class Mixer {
     return reference_.compare(files_, quantized, one_, samples_max);
   }
 
+  // Half of them, then some at a time while any of the last ones is of use.
+  Status try_layers() {
+    size_t tried = 0, end = (mix_.trials.size() + 1) / 2;
+    while (tried < end) {
+      OREE_TRY(try_some(tried, end));
+      const bool any = std::any_of(mix_.trials.begin() + static_cast<ptrdiff_t>(tried),
+                                   mix_.trials.begin() + static_cast<ptrdiff_t>(end),
+                                   [&](const Trial& t) { return t.noise_left <= options_.noise_good; });
+      tried = end;
+      if (any) end = std::min(mix_.trials.size(), tried + kTriedNext);
+    }
+    mix_.trials.resize(tried);
+    return {};
+  }
+
   Status try_some(size_t begin, size_t end) {
     std::vector<std::set<NodeId>> kept;
     for (size_t i = begin; i < end; ++i) {
@@ -144,25 +154,14 @@ class Mixer {
   Result<std::vector<std::vector<Noise>>> noises_with(const std::vector<std::set<NodeId>>& kept, size_t samples_max,
                                                       const std::function<void(size_t done)>& tell) const {
     std::vector<std::vector<Noise>> found(kept.size());
-    std::atomic<size_t> next = 0;
     std::mutex mutex;
-    std::optional<Error> failed;
     size_t done = 0;
-    auto work = [&] {
-      for (size_t i = next++; i < kept.size(); i = next++) {
-        Result<std::vector<Noise>> noises = noise_with(kept[i], samples_max);
-        std::lock_guard<std::mutex> lock(mutex);
-        if (!noises.ok()) failed = noises.error();
-        if (failed) return;
-        found[i] = std::move(*noises);
-        tell(++done);
-      }
-    };
-    std::vector<std::thread> threads;
-    for (size_t t = 1; t < std::min(kept.size(), threads_at_once()); ++t) threads.emplace_back(work);
-    work();
-    for (std::thread& t : threads) t.join();
-    if (failed) return *failed;
+    OREE_TRY(each_in_parallel(kept.size(), options_.threads, [&](size_t i) -> Status {
+      OREE_TRY_ASSIGN(found[i], noise_with(kept[i], samples_max));
+      std::lock_guard<std::mutex> lock(mutex);
+      tell(++done);
+      return {};
+    }));
     return found;
   }
 

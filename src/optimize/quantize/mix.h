@@ -19,8 +19,8 @@ inline constexpr double kNoiseKept = 0.98;  // a layer that leaves more of the n
 struct MixOptions {
   double float_macs_max = 0.04;  // of all multiply-accumulates, what may stay in float
   double enough_db = 35;         // every output at least so near to float: nothing is tried
-  // Layers that are tried alone, those first that add most noise; after half of them nothing more is tried when none
-  // has left at most this share of the outputs' noise.
+  // Layers that are tried alone, those first that add most noise; after half of them only while, of the last ones that
+  // were tried, any has left at most this share of the outputs' noise.
   int tries_max = 12;
   double noise_good = kNoiseKept;
   bool list_only = false;  // nothing is chosen, whatever the noise: `order` tells what to choose from

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/parallel.h"
 #include "optimize/quantize/through.h"
 
 namespace oree {
@@ -211,14 +212,16 @@ Result<Affine> Planner::affine_of(const Plan& plan, const std::vector<ValueId>& 
   return affine;
 }
 
-Result<Plan> Planner::plan(GraphPlacement placement) const {
+Result<Plan> Planner::plan(GraphPlacement placement, int threads) const {
   Plan plan;
   plan.dialect = dialect_;
   plan.placement = std::move(placement);
-  for (const std::vector<ValueId>& group : plan.placement.groups) {
-    OREE_TRY_ASSIGN(Affine affine, affine_of(plan, group));
-    plan.groups.push_back(affine);
-  }
+  const std::vector<std::vector<ValueId>>& groups = plan.placement.groups;
+  plan.groups.resize(groups.size());
+  OREE_TRY(each_in_parallel(groups.size(), threads, [&](size_t g) -> Status {
+    OREE_TRY_ASSIGN(plan.groups[g], affine_of(plan, groups[g]));
+    return {};
+  }));
   for (const LayerPlace& layer : plan.placement.layers) {
     if (layer.role != Role::kWeighted) continue;
     std::lock_guard<std::mutex> lock(mutex_);

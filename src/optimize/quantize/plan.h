@@ -42,8 +42,9 @@ class Planner {
  public:
   Planner(const Graph& graph, const Dialect& dialect, const Statistics& statistics, const PlanOptions& options)
       : graph_(graph), dialect_(dialect), statistics_(statistics), options_(options) {}
-  // kInvalid when a value that is needed was not seen, or a constant holds NaN or infinity.
-  Result<Plan> plan(GraphPlacement placement) const;
+  // kInvalid when a value that is needed was not seen, or a constant holds NaN or infinity. No bit depends on
+  // `threads`.
+  Result<Plan> plan(GraphPlacement placement, int threads = 1) const;
 
  private:
   Result<Affine> affine_of(const Plan& plan, const std::vector<ValueId>& group) const;

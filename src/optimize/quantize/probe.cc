@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <thread>
 
+#include "core/base/parallel.h"
 #include "model/convert/convert.h"
 #include "model/passes/passes.h"
 #include "model/runtime/files/real_values.h"
@@ -40,6 +40,9 @@ Result<std::unique_ptr<Probe>> Probe::open(Files& files, const Graph& graph, con
   std::unique_ptr<Probe> probe(new Probe(files, path_join(scratch, name)));
   probe->engine_ = runs;
   probe->ports_ = ports;
+  probe->reals_ = std::ranges::none_of(graph.all_nodes(), [&](NodeId n) {
+    return graph.node(n).is("QuantizeLinear") || graph.node(n).is("DequantizeLinear");
+  });
   Graph shown = graph;
   while (!shown.main().outputs.empty()) shown.remove_output(kMainBlock, 0);
   for (ValueId v : seen) {
@@ -68,7 +71,8 @@ Result<Probe::Run> Probe::start(int threads, bool fused) const {
   if (std::ranges::all_of(is_input_, [](bool input) { return input; })) return run;
   SessionOptions options;
   options.threads = threads;
-  options.fused = fused;
+  options.fused = fused || reals_;
+  options.blocked = fused;
   options.precision = "f32";  // OpenVINO would take bf16 where it can
   OREE_TRY_ASSIGN(run.session_, backend(engine_).open(path_, options));
   run.bound_ = std::ranges::all_of(run.session_->outputs(), [](const TensorInfo& info) {
@@ -97,11 +101,11 @@ Status Probe::run_each(const std::vector<const NamedTensors*>& samples, int thre
       turns.end();
     }
   };
-  std::vector<std::thread> others;
-  for (size_t t = 1; t < std::min(samples.size(), static_cast<size_t>(std::max(threads, 1))); ++t)
-    others.emplace_back(work);
-  work();
-  for (std::thread& t : others) t.join();
+  const auto workers = std::min(samples.size(), static_cast<size_t>(std::max(threads, 1)));
+  OREE_TRY(each_in_parallel(workers, threads, [&](size_t) {
+    work();
+    return Status();
+  }));
   return turns.verdict();
 }
 

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <thread>
 
 #include "core/base/limits.h"
+#include "core/base/parallel.h"
 #include "model/ops/analyze.h"
 #include "optimize/quantize/correct.h"
 #include "optimize/quantize/emit.h"
@@ -25,7 +25,7 @@ constexpr size_t kSamplesTried = 4;       // on which layers are tried in float
 constexpr size_t kSamplesCorrected = 16;  // the last layers' biases
 constexpr size_t kSamplesRounded = 8;     // whose inputs weights are rounded for
 // Layers of more inputs a channel take most of the time of rounding, and add little: --thorough.
-constexpr int64_t kInputsRounded = 256;
+constexpr int64_t kInputsRounded = 640;
 constexpr size_t kSamplesMeasured = 2;  // in the engine, layer by layer
 constexpr double kFloatMacs = 0.04;
 constexpr double kNoiseGood = 0.9;  // half a decibel less from some layer in float: more are worth a try
@@ -43,7 +43,7 @@ class Quantizer {
 
   Result<Quantized> run() {
     OREE_TRY(begin(true));
-    OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_));
+    OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_, options_.threads));
     OREE_TRY(round_weights(nearest));
     OREE_TRY(options_.judge ? choose_by_drop() : choose_by_noise());
     OREE_TRY_ASSIGN(const Plan plan, corrected_plan(mix_.kept));
@@ -68,15 +68,14 @@ class Quantizer {
   // What comes out when all that may be is in integers, and weights are rounded to nearest.
   Result<std::vector<Noise>> first_noise() {
     OREE_TRY(begin(false));
-    OREE_TRY_ASSIGN(reference_, OutputReference::make(files_, graph_, few_, {options_.threads, options_.scratch}));
-    OREE_TRY_ASSIGN(const Plan plan, plan_for(kept_));
+    OREE_TRY_ASSIGN(const Plan plan, plan_for(kept_, options_.threads));
     return noise(plan);
   }
 
   const Calibration& calibration() const { return calibration_; }
 
  private:
-  // `whole`: what runs in float once, runs now.
+  // `whole`: with what corrections take of the float network.
   Status begin(bool whole) {
     OREE_TRY_ASSIGN(kept_, makers_of(graph_, options_.keep_float));
     GraphPlacement placement = place(graph_, dialect_, kept_);
@@ -86,19 +85,19 @@ class Quantizer {
     CalibrationOptions how;
     how.beside_at = keep_samples(indices);
     SampleRun beside(graph_, many_);
-    if (whole) watch_float(placement, beside);
+    reference_ = OutputReference(graph_, few_);
+    reference_.watch(beside);
+    if (whole) watch_corrections(placement, beside);
     how.beside = &beside;
     OREE_TRY(look(placement, indices, how));
     keep_last_joins(placement);
     return {};
   }
 
-  // What outputs are held to, what weights are rounded for, the means of the last layers.
-  void watch_float(const GraphPlacement& placement, SampleRun& run) {
-    reference_ = OutputReference(graph_, few_);
-    reference_.watch(run);
+  // What weights are rounded for, the means of the last layers.
+  void watch_corrections(const GraphPlacement& placement, SampleRun& run) {
     ReconstructOptions how;
-    how.samples_max = options_.thorough ? kSamplesCorrected : kSamplesRounded;
+    how.samples_max = kSamplesRounded;
     how.threads = options_.threads;
     how.scratch = options_.scratch;
     how.progress = [&](size_t done, size_t total) { progress("round weights", done, total); };
@@ -145,8 +144,8 @@ class Quantizer {
     return {};
   }
 
-  Result<Plan> plan_for(const std::set<NodeId>& kept) const {
-    OREE_TRY_ASSIGN(Plan plan, planner_.plan(place(graph_, dialect_, kept)));
+  Result<Plan> plan_for(const std::set<NodeId>& kept, int threads = 1) const {
+    OREE_TRY_ASSIGN(Plan plan, planner_.plan(place(graph_, dialect_, kept), threads));
     for (const auto& [node, integers] : rounded_) {
       auto layer = plan.weights.find(node);
       if (layer != plan.weights.end()) layer->second.integers = integers;
@@ -184,15 +183,15 @@ class Quantizer {
     }
     OREE_TRY_ASSIGN(const Plan rounded, plan_for(kept_));
     // Side by side, each on one thread: the same bits.
-    Result<std::vector<Noise>> before = Error(Code::kInternal, "");
-    std::thread beside([&] { before = noise(nearest); });
-    Result<std::vector<Noise>> after = noise(rounded);
-    beside.join();
-    if (!before.ok()) return before.error();
-    if (!after.ok()) return after.error();
-    StepReport step{"weights rounded for what their layers give", noise_left(*after, *before), false};
+    std::vector<Noise> found[2];
+    OREE_TRY(each_in_parallel(2, options_.threads, [&](size_t i) -> Status {
+      OREE_TRY_ASSIGN(found[i], noise(i == 0 ? nearest : rounded));
+      return {};
+    }));
+    const auto& [before, after] = found;
+    StepReport step{"weights rounded for what their layers give", noise_left(after, before), false};
     step.kept = step.noise_left < 1;
-    first_ = step.kept ? *after : *before;
+    first_ = step.kept ? after : before;
     if (!step.kept) rounded_.clear();
     steps_.push_back(step);
     return {};

@@ -5,8 +5,6 @@
 
 #include <functional>
 #include <map>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,21 +39,21 @@ class Reconstructor {
                                                        const std::vector<NamedTensors>& samples);
 
  private:
-  struct Layer {
-    NodeId node = kNoNode;
+  // Of layers that take the same columns of one value.
+  struct Columns {
     ValueId input = kNoValue;
     GramMatrix gram;
     int64_t bytes = 0;
+    std::vector<NodeId> layers;
   };
   Status round_watched(const Plan& plan);
+  Result<std::vector<int32_t>> round_one(const Plan& plan, NodeId layer, const GramMatrix& gram) const;
 
   const Graph& graph_;
   const ReconstructOptions options_;
-  std::vector<Layer> layers_;
+  std::vector<Columns> columns_;
   size_t begin_ = 0, end_ = 0;  // of those that are watched
-  std::mutex mutex_;
-  size_t done_ = 0;
-  std::optional<Error> failed_;
+  size_t layers_ = 0, done_ = 0;
   std::map<NodeId, std::vector<int32_t>> found_;
 };
 

@@ -11,22 +11,31 @@
 namespace oree {
 namespace {
 
-constexpr size_t kBlock = 32;             // rows, or channels, that share one look at a row
+constexpr size_t kBlock = 32;           // rows, or channels, that share one look at a row
+constexpr size_t kChannelsLooked = 16;  // at once: their slopes stay in the cache
+constexpr size_t kRowsLooked = 4;
 constexpr size_t kPairedInputsMax = 300;  // trying pairs takes k^2 for each channel
 constexpr int kPairingsMax = 4;           // and so often at most
 constexpr double kGainMin = 1e-9;         // of the error: a smaller gain is the arithmetic's last bits
+
+// What rows `from` to `to` of R have of row i of G, taken off it.
+void take_rows(std::vector<double>& g, size_t k, size_t from, size_t to, size_t i) {
+  double by[kBlock];
+  for (size_t p = from; p < to; ++p) by[p - from] = -g[p * k + i];
+  add_scaled_rows(&g[i * k + i], &g[from * k + i], k, by, to - from, k - i);
+}
 
 // G = R' R in place of G's upper triangle; false when G is not positive definite.
 bool factorize(std::vector<double>& g, size_t k) {
   for (size_t begin = 0; begin < k; begin += kBlock) {
     size_t end = std::min(k, begin + kBlock);
-    for (size_t p = 0; p < begin; ++p) {
-      const double* row = &g[p * k];
-      for (size_t i = begin; i < end; ++i) add_scaled(&g[i * k + i], row + i, -row[i], k - i);
+    // Those above, some at a time, which then stay in the cache.
+    for (size_t above = 0; above < begin; above += kBlock) {
+      for (size_t i = begin; i < end; ++i) take_rows(g, k, above, above + kBlock, i);
     }
     for (size_t i = begin; i < end; ++i) {
       double* row = &g[i * k];
-      for (size_t p = begin; p < i; ++p) add_scaled(row + i, &g[p * k + i], -g[p * k + i], k - i);
+      take_rows(g, k, begin, i, i);
       if (!(row[i] > 0)) return false;
       double inverse = 1 / std::sqrt(row[i]);
       for (size_t j = i; j < k; ++j) row[j] *= inverse;
@@ -44,6 +53,7 @@ class Rounder {
     for (size_t i = 0; i < k; ++i) trace += gram[i * k + i];
     damping_ = options.damping * trace / static_cast<double>(k);
     for (size_t i = 0; i < k; ++i) {
+      diagonal_.push_back(static_cast<double>(gram[i * k + i]) + damping_);
       float most = 0;
       for (size_t j = 0; j < k; ++j) {
         if (j != i) most = std::max(most, std::abs(gram[i * k + j]));
@@ -65,12 +75,18 @@ class Rounder {
     }
     std::vector<int32_t> planes = nearest;
     bool definite = nearest_planes(planes);
-    for (size_t c = 0; c < channels_; ++c) {
-      std::span<int32_t> a(&nearest[c * k_], k_), b(&planes[c * k_], k_);
-      if (definite && polish(c, b) <= State(*this, c, a).error) {
-        std::ranges::copy(b, a.begin());
-      } else {
-        polish(c, a);
+    for (size_t begin = 0; begin < channels_; begin += kChannelsLooked) {
+      const size_t end = std::min(channels_, begin + kChannelsLooked);
+      std::vector<State> of_nearest = states(begin, end, nearest), of_planes;
+      if (definite) of_planes = states(begin, end, planes);
+      for (size_t c = begin; c < end; ++c) {
+        std::span<int32_t> a(&nearest[c * k_], k_), b(&planes[c * k_], k_);
+        State& of_a = of_nearest[c - begin];
+        if (definite && polish(c, b, of_planes[c - begin]) <= of_a.error) {
+          std::ranges::copy(b, a.begin());
+        } else {
+          polish(c, a, of_a);
+        }
       }
     }
     return nearest;
@@ -87,13 +103,12 @@ class Rounder {
     return static_cast<int32_t>(to_integer(real, {scales_[c], 0}, grid_));
   }
   double real(size_t c, int32_t integer) const { return to_real(integer, {scales_[c], 0}); }
-  double diagonal(size_t i) const { return static_cast<double>(gram_[i * k_ + i]) + damping_; }
 
   // Inputs in such an order that the strongest is chosen first, while all others can still make up for it.
   bool nearest_planes(std::vector<int32_t>& integers) const {
     std::vector<size_t> order(k_);
     std::iota(order.begin(), order.end(), size_t{0});
-    std::ranges::stable_sort(order, [&](size_t a, size_t b) { return diagonal(a) < diagonal(b); });
+    std::ranges::stable_sort(order, [&](size_t a, size_t b) { return diagonal_[a] < diagonal_[b]; });
     std::vector<double> r(k_ * k_, 0);
     for (size_t i = 0; i < k_; ++i) {
       for (size_t j = i; j < k_; ++j) r[i * k_ + j] = gram_[order[i] * k_ + order[j]];
@@ -124,22 +139,34 @@ class Rounder {
   struct State {
     std::vector<double> slope;  // half the error's derivative by each weight
     double error = 0;           // damping included
-    State(const Rounder& r, size_t c, std::span<const int32_t> integers) : slope(r.k_, 0) {
-      std::vector<double> off(r.k_);
-      for (size_t i = 0; i < r.k_; ++i) {
-        off[i] = r.real(c, integers[i]) - r.weights_[c * r.k_ + i];
-        if (off[i] != 0) add_scaled(slope.data(), &r.gram_[i * r.k_], off[i], r.k_);
-      }
-      for (size_t i = 0; i < r.k_; ++i) {
-        slope[i] += r.damping_ * off[i];
-        error += slope[i] * off[i];
-      }
-    }
   };
 
+  // Of some channels at once: the matrix, which may not fit into the cache, is gone through once for all of them.
+  std::vector<State> states(size_t begin, size_t end, std::span<const int32_t> integers) const {
+    std::vector<State> found(end - begin);
+    for (State& s : found) s.slope.assign(k_, 0);
+    auto off = [&](size_t c, size_t i) { return real(c, integers[c * k_ + i]) - weights_[c * k_ + i]; };
+    for (size_t from = 0; from < k_; from += kRowsLooked) {
+      const size_t rows = std::min(kRowsLooked, k_ - from);
+      for (size_t c = begin; c < end; ++c) {
+        double by[kRowsLooked];
+        for (size_t r = 0; r < rows; ++r) by[r] = off(c, from + r);
+        add_scaled_rows(found[c - begin].slope.data(), &gram_[from * k_], k_, by, rows, k_);
+      }
+    }
+    for (size_t c = begin; c < end; ++c) {
+      State& s = found[c - begin];
+      for (size_t i = 0; i < k_; ++i) {
+        s.slope[i] += damping_ * off(c, i);
+        s.error += s.slope[i] * off(c, i);
+      }
+    }
+    return found;
+  }
+
   // Steps of a channel's integers until no one, nor two together, are a gain; the error.
-  double polish(size_t c, std::span<int32_t> integers) const {
-    auto [slope, error] = State(*this, c, integers);
+  double polish(size_t c, std::span<int32_t> integers, State& state) const {
+    auto& [slope, error] = state;
     int pairings = 0;
     for (int pass = 0; pass < options_.passes_max; ++pass) {
       bool moved = false;
@@ -161,7 +188,7 @@ class Rounder {
 
   // What the error grows by when a weight of that slope moves a step.
   double cost(size_t i, double slope, int by, double step) const {
-    return 2 * step * by * slope + step * step * diagonal(i);
+    return 2 * step * by * slope + step * step * diagonal_[i];
   }
 
   void move(size_t c, size_t i, int by, std::span<int32_t> integers, std::vector<double>& slope) const {
@@ -189,6 +216,8 @@ class Rounder {
     if (first >= 2 * step * step * ties_[i]) return false;
     const float* row = &gram_[i * k_];
     double best = -kGainMin * error;
+    // Most have none: seen at a glance, whatever fits.
+    if (first + least_change(slope.data(), row, by * step, step, diagonal_.data(), k_) >= best) return false;
     size_t with = k_, pair = neighbour(i);
     int with_by = 0;
     for (size_t j = 0; j < k_; ++j) {
@@ -214,7 +243,8 @@ class Rounder {
   const IntegerGrid& grid_;
   const RoundingOptions& options_;
   double damping_ = 0;
-  std::vector<double> ties_;  // of each input: the largest size of its products with others
+  std::vector<double> diagonal_;  // the matrix's, damped
+  std::vector<double> ties_;      // of each input: the largest size of its products with others
 };
 
 }  // namespace

@@ -19,7 +19,8 @@ constexpr char kHowToGet[] =
     "./dev setup fetches it, or install libonnxruntime (Debian 13: apt install libonnxruntime1.21)";
 constexpr int kSeverityError = 3;
 constexpr int kOptimizeAll = 99;
-constexpr int kOptimizeBasic = 1;  // what keeps the meaning of each operator
+constexpr int kOptimizeExtended = 2;  // joins operators, and leaves memory laid out as it is
+constexpr int kOptimizeBasic = 1;     // what keeps the meaning of each operator
 constexpr int kArenaAllocator = 1;
 
 struct Engine {
@@ -302,7 +303,8 @@ class OrtBackend final : public EngineBackend {
     OREE_TRY(check(api, api.set_intra_threads(opts.get(), options.threads)));
     OREE_TRY(check(api, api.set_inter_threads(opts.get(), 1)));
     OREE_TRY(check(api, api.set_execution_mode(opts.get(), 0)));
-    OREE_TRY(check(api, api.set_optimization(opts.get(), options.fused ? kOptimizeAll : kOptimizeBasic)));
+    const int joined = options.blocked ? kOptimizeAll : kOptimizeExtended;
+    OREE_TRY(check(api, api.set_optimization(opts.get(), options.fused ? joined : kOptimizeBasic)));
     if (provider != "cpu") {
       const Provider* known = std::find_if(std::begin(kProviders), std::end(kProviders),
                                            [&](const Provider& p) { return provider == p.name; });
