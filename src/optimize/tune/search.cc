@@ -30,13 +30,31 @@ double student_quantile(double confidence, double df) {
 
 double median_of(const Measurement& m) { return summarize_latency(m.round_p50_ms).p50; }
 
-std::optional<size_t> leader_of(const std::vector<Measurement>& so_far, const std::vector<FinalEntry>& entries) {
+bool runs_for_it(const FinalEntry& entry, bool proven) { return entry.eligible && (entry.proven || !proven); }
+
+// Of those that may win; `proven`: of those that nothing can be said against any more.
+std::optional<size_t> leader_of(const std::vector<Measurement>& so_far, const std::vector<FinalEntry>& entries,
+                                bool proven) {
   std::optional<size_t> leader;
   for (size_t i = 0; i < so_far.size(); ++i) {
-    if (so_far[i].refused || !entries[i].eligible || so_far[i].round_p50_ms.size() < kTuneRoundsMin) continue;
+    if (so_far[i].refused || !runs_for_it(entries[i], proven)) continue;
+    if (so_far[i].round_p50_ms.size() < kTuneRoundsMin) continue;
     if (!leader || median_of(so_far[i]) < median_of(so_far[*leader])) leader = i;
   }
   return leader;
+}
+
+bool leader_is_sure(const std::vector<Measurement>& so_far, const std::vector<FinalEntry>& entries, bool proven) {
+  const std::optional<size_t> leader = leader_of(so_far, entries, proven);
+  if (!leader) return proven;
+  if (so_far[*leader].round_p50_ms.size() < kTuneRoundsEnough) return false;
+  for (size_t i = 0; i < so_far.size(); ++i) {
+    if (i == *leader || so_far[i].refused) continue;
+    const RoundRatio r = round_ratio(so_far[*leader].round_p50_ms, so_far[i].round_p50_ms);
+    const bool wide = entries[i].shown && r.high > r.ratio * (1 + kTuneNarrow);
+    if (runs_for_it(entries[i], proven) ? r.low < 1 - kTuneGain : wide) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -61,7 +79,7 @@ RoundRatio round_ratio(std::span<const double> first, std::span<const double> se
 std::vector<std::pair<size_t, Error>> drop_from_final(const std::vector<Measurement>& so_far,
                                                       const std::vector<FinalEntry>& entries) {
   std::vector<std::pair<size_t, Error>> drops;
-  const std::optional<size_t> leader = leader_of(so_far, entries);
+  const std::optional<size_t> leader = leader_of(so_far, entries, true);
   if (!leader) return drops;
   const bool many = std::any_of(so_far.begin(), so_far.end(), [&](const Measurement& m) {
     return m.candidate.model != so_far[*leader].candidate.model;
@@ -86,14 +104,7 @@ std::vector<std::pair<size_t, Error>> drop_from_final(const std::vector<Measurem
 }
 
 bool final_is_sure(const std::vector<Measurement>& so_far, const std::vector<FinalEntry>& entries) {
-  const std::optional<size_t> leader = leader_of(so_far, entries);
-  if (!leader || so_far[*leader].round_p50_ms.size() < kTuneRoundsEnough) return false;
-  for (size_t i = 0; i < so_far.size(); ++i) {
-    if (i == *leader || so_far[i].refused) continue;
-    const RoundRatio r = round_ratio(so_far[*leader].round_p50_ms, so_far[i].round_p50_ms);
-    if (entries[i].eligible ? r.low < 1 - kTuneGain : r.high > r.ratio * (1 + kTuneNarrow)) return false;
-  }
-  return true;
+  return leader_is_sure(so_far, entries, false) && leader_is_sure(so_far, entries, true);
 }
 
 int turn_runs(double p50_ms) {

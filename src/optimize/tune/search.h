@@ -35,15 +35,16 @@ inline constexpr double kTuneLentShare = 0.9;
 struct FinalEntry {
   bool eligible = false;  // it may win
   bool shown = false;     // an engine's own default: to compare with
+  bool proven = false;    // that it is accurate enough; else it may be found not to be, and then those behind it count
 };
 
-// The leader: of the eligible ones with kTuneRoundsMin rounds the one with the smallest median. Dropped: who is surely
+// The leader: of the proven ones with kTuneRoundsMin rounds the one with the smallest median. Dropped: who is surely
 // over kTuneTie slower than it; and a shown one that cannot win, once its ratio is known to kTuneNarrow (with no reason
 // to tell: an empty message).
 std::vector<std::pair<size_t, Error>> drop_from_final(const std::vector<Measurement>& so_far,
                                                       const std::vector<FinalEntry>& entries);
-// No eligible one that still runs can be over kTuneGain faster than the leader, after kTuneRoundsEnough rounds; and
-// those that are only shown are known to kTuneNarrow.
+// No eligible one that still runs can be over kTuneGain faster than the first of them, after kTuneRoundsEnough rounds,
+// nor a proven one than the first of those; and those that are only shown are known to kTuneNarrow.
 bool final_is_sure(const std::vector<Measurement>& so_far, const std::vector<FinalEntry>& entries);
 
 // Inferences of one turn, so that short ones are not lost in the clock and long ones do not take all day.

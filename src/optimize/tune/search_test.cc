@@ -55,13 +55,19 @@ TEST_CASE("only who is surely slower is dropped; an engine's default stays until
   Rounds rounds(12, random);
   std::vector<Measurement> so_far{rounds.of(2, 0.01, random), rounds.of(2.2, 0.01, random), rounds.of(2.2, 1.5, random),
                                   rounds.of(4, 0.01, random), rounds.of(1, 0.01, random)};
-  const std::vector<FinalEntry> entries{{true, false}, {true, false}, {true, false}, {true, true}, {false, false}};
+  std::vector<FinalEntry> entries{
+      {true, false, true}, {true, false, true}, {true, false, true}, {true, true, true}, {false, false}};
   auto drops = drop_from_final(so_far, entries);
   REQUIRE(drops.size() == 2);
   CHECK(drops[0].first == 1);
   CHECK(drops[0].second.message().find("1.10 times as slow") != std::string::npos);
   CHECK(drops[1].first == 3);  // shown, known well enough, and no winner
   CHECK(drops[1].second.message().empty());
+  // The first may yet be found not to be accurate: what is slower than it stays, for then it counts.
+  entries[0].proven = entries[2].proven = false;
+  drops = drop_from_final(so_far, entries);
+  REQUIRE(drops.size() == 1);
+  CHECK(drops[0].first == 3);
   for (Measurement& m : so_far) m.round_p50_ms.resize(5);
   CHECK(drop_from_final(so_far, entries).empty());
 }
@@ -70,18 +76,26 @@ TEST_CASE("the final ends when nobody that is left can be faster, and not before
   SeededRandom random(5);
   Rounds rounds(12, random);
   std::vector<Measurement> so_far{rounds.of(2, 0.002, random), rounds.of(2.004, 0.002, random)};
-  const std::vector<FinalEntry> both{{true, false}, {true, false}};
+  const std::vector<FinalEntry> both{{true, false, true}, {true, false, true}};
   CHECK(final_is_sure(so_far, both));
-  CHECK(final_is_sure(so_far, {{true, false}, {false, true}}));
+  // The second counts only against others that are proven.
+  CHECK(final_is_sure(so_far, {{true, false, false}, {true, false, true}}));
+  CHECK(final_is_sure(so_far, {{true, false, true}, {false, true}}));
   so_far[1] = rounds.of(2.004, 0.3, random);
   CHECK_FALSE(final_is_sure(so_far, both));
-  CHECK_FALSE(final_is_sure(so_far, {{true, false}, {false, true}}));
+  CHECK_FALSE(final_is_sure(so_far, {{true, false, true}, {false, true}}));
   so_far[1] = rounds.of(2.3, 0.02, random);  // slower, by how much is not known well; it is not the winner
   CHECK(final_is_sure(so_far, both));
   so_far[1].refused = Error(Code::kRefused, "");
   CHECK(final_is_sure(so_far, both));
   so_far[0].round_p50_ms.resize(9);
   CHECK_FALSE(final_is_sure(so_far, both));
+  // Of those behind one that is not proven it must be known, too, who is first.
+  const std::vector<FinalEntry> doubtful{{true, false, false}, {true, false, true}, {true, false, true}};
+  so_far = {rounds.of(1, 0.002, random), rounds.of(2, 0.002, random), rounds.of(2.004, 0.002, random)};
+  CHECK(final_is_sure(so_far, doubtful));
+  for (size_t k = 0; k < so_far[2].round_p50_ms.size(); ++k) so_far[2].round_p50_ms[k] *= k % 2 == 0 ? 0.8 : 1.25;
+  CHECK_FALSE(final_is_sure(so_far, doubtful));
 }
 
 TEST_CASE("a turn is long enough for the clock and short enough for the day") {

@@ -76,7 +76,7 @@ Status Tuner::measure_final(const std::vector<size_t>& indices) {
   for (size_t i : indices) {
     const TuneCandidate& c = result_.candidates[i];
     candidates.push_back(c.measurement.candidate);
-    entries.push_back({may_be_accurate_enough(result_, c), c.engine_default});
+    entries.push_back({may_be_accurate_enough(result_, c), c.engine_default, accurate_enough(result_, c)});
     plan.runs_each.push_back(turn_runs(c.measurement.latency.p50));
   }
   plan.rounds = request.rounds;
