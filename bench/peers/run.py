@@ -10,6 +10,8 @@ ai-edge-quantizer opencv-python-headless. A peer that is not there, or fails, ge
 yolo   a detector of YOLOv8n's shape (tools/make_yolov8_shaped.py), 320x320: 100 frames to calibrate, 40 to compare
 ssd    the demo's SSD MobileNetV2, 300x300: 200 crops of the video to calibrate, 120 to compare
 
+Ours twice, by default and with --thorough; NNCF with fast and with full bias correction (nncf-full).
+
 SQNR: of each output over all samples, against the float model in the same engine. F1: of the anchors whose score for a
 person is over 0.5, against the float model's. Latency: medians of interleaved rounds, 2 threads. Time and memory: of
 the whole process that quantizes, start and reading included, the median of the rounds.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SessionOptions as JSON: {"threads": 2, "provider": "", "precision": "f32"}; "cpus": [4, 5] and "fused": false where
-// it is so. Used by tune reports, bundles and workers.
+// SessionOptions as JSON: {"threads": 2, "provider": "", "precision": "f32"}; "cpus": [4, 5], "fused": false and
+// "blocked": false where it is so. Used by tune reports, bundles and workers.
 #pragma once
 
 #include "core/codec/json.h"

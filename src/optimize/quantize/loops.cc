@@ -142,9 +142,6 @@ OREE_WIDE BlockEnds find_ends_wide(const float* x, size_t n) { return find_ends_
 OREE_WIDE void find_bins_wide(const float* x, size_t n, float inverse, float width, int32_t middle, int32_t* bins) {
   find_bins_loop(x, n, inverse, width, middle, bins);
 }
-OREE_WIDE void add_scaled_wide(double* to, const double* from, double by, size_t n) {
-  add_scaled_loop(to, from, by, n);
-}
 OREE_WIDE void add_scaled_wide(double* to, const float* from, double by, size_t n) { add_scaled_loop(to, from, by, n); }
 OREE_WIDE void add_rows_wide(double* to, const double* rows, size_t stride, const double* by, size_t count, size_t n) {
   add_rows_loop(to, rows, stride, by, count, n);
@@ -162,10 +159,6 @@ OREE_WIDE void add_products_wide(double* sums, const float* x, const float* rows
 }
 
 }  // namespace
-
-void add_scaled(double* to, const double* from, double by, size_t n) {
-  has_avx2() ? add_scaled_wide(to, from, by, n) : add_scaled_loop(to, from, by, n);
-}
 
 void add_scaled(double* to, const float* from, double by, size_t n) {
   has_avx2() ? add_scaled_wide(to, from, by, n) : add_scaled_loop(to, from, by, n);

@@ -9,7 +9,6 @@
 namespace oree {
 
 // to[i] += by * from[i]
-void add_scaled(double* to, const double* from, double by, size_t n);
 void add_scaled(double* to, const float* from, double by, size_t n);
 // The same for row after row, `stride` apart: to[i] += by[r] * rows[r * stride + i].
 void add_scaled_rows(double* to, const double* rows, size_t stride, const double* by, size_t count, size_t n);

@@ -28,7 +28,8 @@ TEST_CASE("sums of any length are those of the plain loops") {
     for (size_t i = 0; i < n; ++i) sum += a[i] * b[i];
     CHECK(dot(a.data(), b.data(), n) == doctest::Approx(sum).epsilon(1e-12));
     std::vector<double> of_doubles = a, of_floats = a;
-    add_scaled(of_doubles.data(), b.data(), -0.7, n);
+    const double by = -0.7;
+    add_scaled_rows(of_doubles.data(), b.data(), n, &by, 1, n);
     add_scaled(of_floats.data(), f.data(), -0.7, n);
     for (size_t i = 0; i < n; ++i) {
       CHECK(of_doubles[i] == a[i] - 0.7 * b[i]);

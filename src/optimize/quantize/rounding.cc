@@ -11,9 +11,7 @@
 namespace oree {
 namespace {
 
-constexpr size_t kBlock = 32;           // rows, or channels, that share one look at a row
-constexpr size_t kChannelsLooked = 16;  // at once: their slopes stay in the cache
-constexpr size_t kRowsLooked = 4;
+constexpr size_t kBlock = 32;             // rows, or channels, that share one look at a row
 constexpr size_t kPairedInputsMax = 300;  // trying pairs takes k^2 for each channel
 constexpr int kPairingsMax = 4;           // and so often at most
 constexpr double kGainMin = 1e-9;         // of the error: a smaller gain is the arithmetic's last bits
@@ -75,8 +73,8 @@ class Rounder {
     }
     std::vector<int32_t> planes = nearest;
     bool definite = nearest_planes(planes);
-    for (size_t begin = 0; begin < channels_; begin += kChannelsLooked) {
-      const size_t end = std::min(channels_, begin + kChannelsLooked);
+    for (size_t begin = 0; begin < channels_; begin += kBlock) {
+      const size_t end = std::min(channels_, begin + kBlock);
       std::vector<State> of_nearest = states(begin, end, nearest), of_planes;
       if (definite) of_planes = states(begin, end, planes);
       for (size_t c = begin; c < end; ++c) {
@@ -146,10 +144,10 @@ class Rounder {
     std::vector<State> found(end - begin);
     for (State& s : found) s.slope.assign(k_, 0);
     auto off = [&](size_t c, size_t i) { return real(c, integers[c * k_ + i]) - weights_[c * k_ + i]; };
-    for (size_t from = 0; from < k_; from += kRowsLooked) {
-      const size_t rows = std::min(kRowsLooked, k_ - from);
+    for (size_t from = 0; from < k_; from += kBlock) {
+      const size_t rows = std::min(kBlock, k_ - from);
       for (size_t c = begin; c < end; ++c) {
-        double by[kRowsLooked];
+        double by[kBlock];
         for (size_t r = 0; r < rows; ++r) by[r] = off(c, from + r);
         add_scaled_rows(found[c - begin].slope.data(), &gram_[from * k_], k_, by, rows, k_);
       }
