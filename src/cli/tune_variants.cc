@@ -14,7 +14,7 @@
 namespace oree::cli {
 namespace {
 
-constexpr int kVariantsFormat = 2;
+constexpr int kVariantsFormat = 3;
 
 Json names_of(const std::vector<std::string>& paths) {
   Json names = Json::array();

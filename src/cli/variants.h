@@ -18,13 +18,13 @@ std::vector<std::string> dialects_here(const std::vector<std::string>& wanted);
 // The backend that opens files of a dialect: "edgetpu" and "tflm" are TFLite's, "tensorrt" is ONNX Runtime's.
 std::string runtime_of_dialect(const std::string& dialect);
 
-// FOLDER/NAME-ENGINE-KIND.onnx or .tflite, as that engine takes it. `kind`: "int8", or "mixed".
+// FOLDER/NAME-ENGINE-KIND.onnx or .tflite, as that engine takes it. `kind`: "int8", "mixed", "mixed-more".
 std::string quantized_path(const std::string& folder, const std::string& name, const std::string& engine,
                            const std::string& kind);
 
 // Quantizes request.source for one engine: a variant all in integers and, where that is more accurate, one with some
-// layers in float, each with a page about it. `request` has the source, data, recipe and settings; the rest is set
-// here. Errors are quantize_file()'s.
+// layers in float and one with more, unless the request bounds how many; each with a page about it. `request` has the
+// source, data, recipe and settings; the rest is set here. Errors are quantize_file()'s.
 struct QuantizedVariants {
   std::string engine;
   std::vector<std::string> paths, pages;

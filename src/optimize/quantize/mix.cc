@@ -24,16 +24,16 @@ class Mixer {
   Mixer(Files& files, const Graph& graph, const PlanFor& plan_for, const std::set<NodeId>& kept,
         const OutputReference& reference, const std::vector<Noise>& before, const MixOptions& options)
       : files_(files), graph_(graph), plan_for_(plan_for), reference_(reference), options_(options) {
-    mix_.kept = kept;
-    mix_.before = mix_.after = before;
+    mix_.choice = {kept, before};
+    mix_.before = before;
     one_ = {1, options.scratch};
   }
 
   Result<Mix> run() {
     for (NodeId n : graph_.order()) macs_ += std::max<int64_t>(0, macs_of(graph_, graph_.node(n)));
     const bool enough = near_enough(mix_.before) && !options_.list_only;
-    if (enough || options_.float_macs_max <= 0) return std::move(mix_);
-    OREE_TRY_ASSIGN(Plan plan, plan_for_(mix_.kept));
+    if (enough || float_macs_most() <= 0) return std::move(mix_);
+    OREE_TRY_ASSIGN(Plan plan, plan_for_(mix_.choice.kept));
     one_.fused = exact_here(plan.dialect);
     Graph quantized = graph_;
     OREE_TRY(emit(quantized, plan));
@@ -41,8 +41,16 @@ class Mixer {
     list_candidates(plan);
     OREE_TRY(try_layers());
     sort_trials();
-    if (options_.list_only) bound_order();
-    if (!options_.list_only) OREE_TRY(choose());
+    if (options_.list_only) {
+      bound_order();
+      return std::move(mix_);
+    }
+    OREE_TRY(choose(options_.float_macs_max, mix_.choice));
+    if (options_.float_macs_more > options_.float_macs_max) {
+      MixChoice more = mix_.choice;
+      OREE_TRY(choose(options_.float_macs_more, more));
+      if (more.kept != mix_.choice.kept) mix_.more = std::move(more);
+    }
     return std::move(mix_);
   }
 
@@ -86,7 +94,7 @@ class Mixer {
       Trial trial;
       trial.node = layer.node;
       trial.macs_share = macs_share(layer.node);
-      if (trial.macs_share > options_.float_macs_max) continue;
+      if (trial.macs_share > float_macs_most()) continue;
       double taken = 0;
       for (size_t i : operands_of(graph_, node, layer.role)) {
         trial.border_elements += elements(node.inputs[i]);
@@ -102,6 +110,8 @@ class Mixer {
       mix_.order.push_back(trial.node);
     }
   }
+
+  double float_macs_most() const { return std::max(options_.float_macs_max, options_.float_macs_more); }
 
   double macs_share(NodeId n) const {
     const auto macs = static_cast<double>(macs_of(graph_, graph_.node(n)));  // -1: not known
@@ -140,7 +150,7 @@ class Mixer {
   Status try_some(size_t begin, size_t end) {
     std::vector<std::set<NodeId>> kept;
     for (size_t i = begin; i < end; ++i) {
-      kept.push_back(mix_.kept);
+      kept.push_back(mix_.choice.kept);
       kept.back().insert(mix_.trials[i].node);
     }
     OREE_TRY_ASSIGN(const std::vector<std::vector<Noise>> noises, noises_with(kept, kSamplesTried, [&](size_t done) {
@@ -195,28 +205,28 @@ class Mixer {
   }
 
   // Each in turn, when it lowers what is left. Most do: some more are tried at once as if those before them did.
-  Status choose() {
+  Status choose(double float_macs_max, MixChoice& choice) const {
     double share = 0;
+    for (const Trial& t : mix_.trials) share += choice.kept.contains(t.node) ? t.macs_share : 0;
     size_t at = 0;
-    while (!near_enough(mix_.after)) {
+    while (!near_enough(choice.after)) {
       std::vector<size_t> next;
       std::vector<std::set<NodeId>> kept;
       double more = share;
       for (size_t i = at; i < mix_.trials.size() && next.size() < threads_at_once(); ++i) {
         const Trial& t = mix_.trials[i];
-        if (t.noise_left > kNoiseKept || more + t.macs_share > options_.float_macs_max) continue;
+        if (t.noise_left > kNoiseKept || choice.kept.contains(t.node) || more + t.macs_share > float_macs_max) continue;
         more += t.macs_share;
         next.push_back(i);
-        kept.push_back(kept.empty() ? mix_.kept : kept.back());
+        kept.push_back(kept.empty() ? choice.kept : kept.back());
         kept.back().insert(t.node);
       }
       if (next.empty()) break;
       OREE_TRY_ASSIGN(const std::vector<std::vector<Noise>> noises, noises_with(kept, SIZE_MAX, [](size_t) {}));
-      for (size_t k = 0; k < next.size() && !near_enough(mix_.after); ++k) {
+      for (size_t k = 0; k < next.size() && !near_enough(choice.after); ++k) {
         at = next[k] + 1;
-        if (noise_left(noises[k], mix_.after) > kNoiseKept) break;
-        mix_.kept = kept[k];
-        mix_.after = noises[k];
+        if (noise_left(noises[k], choice.after) > kNoiseKept) break;
+        choice = {kept[k], noises[k]};
         share += mix_.trials[next[k]].macs_share;
       }
     }

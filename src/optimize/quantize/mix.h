@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ inline constexpr double kNoiseKept = 0.98;  // a layer that leaves more of the n
 
 struct MixOptions {
   double float_macs_max = 0.04;  // of all multiply-accumulates, what may stay in float
+  double float_macs_more = 0;    // when it is larger: Mix::more, with up to so much
   double enough_db = 35;         // every output at least so near to float: nothing is tried
   // Layers that are tried alone, those first that add most noise; after half of them only while, of the last ones that
   // were tried, any has left at most this share of the outputs' noise.
@@ -37,12 +39,18 @@ struct Trial {
   int64_t border_elements = 0;  // that are turned from integers to float or back because of it
 };
 
+struct MixChoice {
+  std::set<NodeId> kept;     // in float, those that the caller keeps included
+  std::vector<Noise> after;  // by compared_values(), in order
+};
+
 struct Mix {
-  std::set<NodeId> kept;      // in float, those that the caller keeps included
-  std::vector<Trial> trials;  // the most useful first
+  MixChoice choice;
+  std::optional<MixChoice> more;  // of MixOptions::float_macs_more, where it keeps more
+  std::vector<Trial> trials;      // the most useful first
   // What may be in float: what helped when tried, then the noisiest. With list_only all of it may be so at once.
   std::vector<NodeId> order;
-  std::vector<Noise> before, after;     // by compared_values(), in order
+  std::vector<Noise> before;            // as MixChoice::after
   std::map<NodeId, Noise> layer_noise;  // of each layer's result, all in integers
 };
 

@@ -33,11 +33,12 @@ struct Mixed {
   PosixFiles files;
   TestFolder folder;
   Mix run(const Graph& g, double float_macs_max, int threads = 1, double enough_db = 60,
-          const std::set<NodeId>& kept = {}) {
+          const std::set<NodeId>& kept = {}, double float_macs_more = 0) {
     Planned planned(g, "onnxruntime");
     Planner planner(g, planned.d, planned.statistics, planned.options);
     MixOptions options;
     options.float_macs_max = float_macs_max;
+    options.float_macs_more = float_macs_more;
     options.enough_db = enough_db;
     options.threads = threads;
     options.scratch = folder.path;
@@ -54,13 +55,13 @@ struct Mixed {
   }
 };
 
-double share_of(const Graph& g, const Mix& mix) {
+double share_of(const Graph& g, const MixChoice& choice) {
   double kept = 0, all = 0;
   for (NodeId n : g.order()) {
     if (!g.node(n).is("Conv")) continue;
     auto macs = static_cast<double>(g.constant(g.node(n).inputs[1])->elements());  // the planes are all of one size
     all += macs;
-    kept += mix.kept.contains(n) ? macs : 0;
+    kept += choice.kept.contains(n) ? macs : 0;
   }
   return kept / all;
 }
@@ -73,10 +74,10 @@ TEST_CASE("a layer whose channels are of very different size is found and put in
   Mixed mixed;
   // Each of the layers has some 0.18 of the multiply-accumulates.
   Mix mix = mixed.run(net.g, 0.4);
-  CHECK((mix.kept.contains(net.bad) || mix.kept.contains(net.before)));
-  CHECK(share_of(net.g, mix) <= 0.4);
+  CHECK((mix.choice.kept.contains(net.bad) || mix.choice.kept.contains(net.before)));
+  CHECK(share_of(net.g, mix.choice) <= 0.4);
   REQUIRE(mix.before.size() == 1);
-  CHECK(mix.after[0].sqnr_db() > mix.before[0].sqnr_db());
+  CHECK(mix.choice.after[0].sqnr_db() > mix.before[0].sqnr_db());
   // The large channel hides the others' noise in what makes it, and it shows behind the layer that takes it.
   for (const auto& [node, noise] : mix.layer_noise) {
     if (node == net.before) CHECK(noise.sqnr_db() > mix.layer_noise.at(net.bad).sqnr_db());
@@ -89,9 +90,9 @@ TEST_CASE("no layer is in float that has more of the multiply-accumulates than m
   Mixed mixed;
   for (double most : {0.0, 0.1}) {
     Mix mix = mixed.run(net.g, most);
-    CHECK(share_of(net.g, mix) <= most);
-    CHECK(!mix.kept.contains(net.bad));
-    CHECK(!mix.kept.contains(net.before));
+    CHECK(share_of(net.g, mix.choice) <= most);
+    CHECK(!mix.choice.kept.contains(net.bad));
+    CHECK(!mix.choice.kept.contains(net.before));
     for (const Trial& t : mix.trials) CHECK(t.macs_share <= most);
     if (most == 0) CHECK(mix.trials.empty());
   }
@@ -102,7 +103,7 @@ TEST_CASE("nothing is tried when every output is near enough") {
   Net net;
   Mix mix = Mixed().run(net.g, 1, 1, -100);
   CHECK(mix.trials.empty());
-  CHECK(mix.kept.empty());
+  CHECK(mix.choice.kept.empty());
 }
 
 TEST_CASE("the choice does not depend on threads, and what the caller keeps in float stays there") {
@@ -111,14 +112,37 @@ TEST_CASE("the choice does not depend on threads, and what the caller keeps in f
   Mixed mixed;
   const std::set<NodeId> kept{net.g.order().front()};
   Mix one = mixed.run(net.g, 0.5, 1, 60, kept), two = mixed.run(net.g, 0.5, 2, 60, kept);
-  CHECK(one.kept == two.kept);
-  CHECK(one.kept.contains(*kept.begin()));
+  CHECK(one.choice.kept == two.choice.kept);
+  CHECK(one.choice.kept.contains(*kept.begin()));
   REQUIRE(one.trials.size() == two.trials.size());
   for (size_t i = 0; i < one.trials.size(); ++i) {
     CHECK(one.trials[i].node == two.trials[i].node);
     CHECK(one.trials[i].noise_left == two.trials[i].noise_left);
   }
-  CHECK(one.after[0].noise == two.after[0].noise);
+  CHECK(one.choice.after[0].noise == two.choice.after[0].noise);
+}
+
+TEST_CASE("more in float is what is in float and some more, nearer to float, within its own share") {
+  if (!engine_is_here("onnxruntime")) return;
+  Net net;
+  Mixed mixed;
+  const Mix mix = mixed.run(net.g, 0.1, 1, 60, {}, 0.6), alike = mixed.run(net.g, 0.1, 2, 60, {}, 0.6);
+  CHECK(share_of(net.g, mix.choice) <= 0.1);
+  REQUIRE(mix.more);
+  CHECK(share_of(net.g, *mix.more) > share_of(net.g, mix.choice));
+  CHECK(share_of(net.g, *mix.more) <= 0.6);
+  CHECK(std::ranges::includes(mix.more->kept, mix.choice.kept));
+  CHECK(mix.more->after[0].sqnr_db() > mix.choice.after[0].sqnr_db());
+  REQUIRE(alike.more);
+  CHECK(alike.more->kept == mix.more->kept);
+  // None where what is there is near enough, or where no more may be in float.
+  CHECK(!mixed.run(net.g, 0.1, 1, -100, {}, 0.6).more);
+  CHECK(!mixed.run(net.g, 0.6, 1, 60, {}, 0.6).more);
+  // Without any in float at first it is all that a larger share alone would keep.
+  const Mix none = mixed.run(net.g, 0, 1, 60, {}, 0.6);
+  CHECK(none.choice.kept.empty());
+  REQUIRE(none.more);
+  CHECK(none.more->kept == mixed.run(net.g, 0.6).choice.kept);
 }
 
 TEST_CASE("what a trial says is left of the noise is what is left when that layer alone is in float") {

@@ -45,6 +45,7 @@ struct QuantizeOptions {
   double drop_max = 0;
   std::set<std::string> keep_float;  // nodes, by the name of their output
   bool also_whole = false;           // Quantized::whole
+  double also_float_macs = 0;        // Quantized::more; none with a judge, or in an engine of integers alone
   std::optional<IoType> io;          // absent: int8 where the engine is one of integers alone, else float
   bool measure = true;               // in the engine, layer by layer, when it is here
   std::string scratch;               // an existing folder
@@ -107,8 +108,9 @@ struct QuantizeReport {
 struct Quantized {
   Graph graph;
   QuantizeReport report;
-  // Of QuantizeOptions::also_whole, when the above has layers in float for its accuracy: without them.
-  std::shared_ptr<Quantized> whole;
+  // Of QuantizeOptions::also_whole, when the above has layers in float for its accuracy: without them. Of
+  // also_float_macs, when that larger share of the multiply-accumulates has room for more that help: with these.
+  std::shared_ptr<Quantized> whole, more;
 };
 
 // kUsage when the engine's files take and give reals alone.

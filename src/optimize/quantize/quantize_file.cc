@@ -75,6 +75,7 @@ Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const Quant
   QuantizeOptions options = request.quantize;
   options.scratch = scratch.path();
   options.also_whole = !request.mixed_result.empty();
+  options.also_float_macs = request.more_result.empty() ? 0 : request.more_float_macs;
   options.drop_max = request.drop ? request.drop->max : 0;
   if (request.drop) {
     OREE_TRY_ASSIGN(options.judge, judge_for(ports, request, inputs_of(model.graph), scratch.path()));
@@ -98,6 +99,7 @@ Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const Quant
   const bool mixed = quantized->whole != nullptr;
   OREE_TRY(write(mixed ? *quantized->whole : *quantized, request.result));
   if (mixed) OREE_TRY(write(*quantized, request.mixed_result));
+  if (quantized->more) OREE_TRY(write(*quantized->more, request.more_result));
   return out;
 }
 

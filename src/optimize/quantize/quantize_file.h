@@ -19,6 +19,8 @@ struct QuantizeRequest {
   // When it is given, `result` has all layers in integers, and here goes what keeps some in float for its accuracy:
   // when there are any.
   std::string mixed_result;
+  std::string more_result;  // with it: for what keeps up to `more_float_macs` of the multiply-accumulates in float
+  double more_float_macs = 0;
   DatasetSource data;
   size_t random = 0;             // instead of data: so many seeded samples of noise; the report says so
   std::optional<Recipe> recipe;  // of images
@@ -36,9 +38,9 @@ struct QuantizedFile {
   std::optional<EdgeTpuReport> edge_tpu;  // of results for it
 };
 
-// The result, and the mixed one behind it when there is one. Each is replaced atomically, once all before it went well.
-// kUsage when the result's name is not of the engine's format; else errors of load_model, open_dataset, make_judge and
-// quantize. Of the ports it takes the files; a bound on the drop takes clock, random and processes, too.
+// The result, and the mixed ones behind it when there are any. Each is replaced atomically, once all before it went
+// well. kUsage when the result's name is not of the engine's format; else errors of load_model, open_dataset,
+// make_judge and quantize. Of the ports it takes the files; a bound on the drop takes clock, random and processes, too.
 Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const QuantizeRequest& request);
 
 Json quantize_to_json(const QuantizeRequest& request, const QuantizedFile& file);

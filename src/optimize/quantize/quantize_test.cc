@@ -52,11 +52,11 @@ Graph transformer() {
   return g;
 }
 
-Graph hard_swish_net() {
+Graph hard_swish_net(uint64_t layers = 4) {
   Graph g;
   ValueId x = picture(g);
-  for (uint64_t seed : {1, 2, 3}) x = build(g, "HardSwish", {conv(g, x, 8, seed)});
-  g.add_output(conv(g, x, 8, 4, "last"));
+  for (uint64_t seed = 1; seed < layers; ++seed) x = build(g, "HardSwish", {conv(g, x, 8, seed)});
+  g.add_output(conv(g, x, 8, layers, "last"));
   return g;
 }
 
@@ -141,6 +141,31 @@ TEST_CASE("nothing stays in float for accuracy when nothing may, and what shall 
   REQUIRE(!misspelled.ok());
   CHECK(misspelled.error().code() == Code::kUsage);
   CHECK(misspelled.error().message().find("'score'") != std::string::npos);
+}
+
+TEST_CASE("beside the result come one all in integers and one with more in float, where they are others") {
+  if (!engine_is_here("onnxruntime")) return;
+  Work work;
+  const Graph deep = hard_swish_net(9);
+  QuantizeOptions options{.float_macs_max = 0.32, .also_whole = true, .also_float_macs = 0.9, .measure = false};
+  Quantized q = work.done(deep, options);
+  REQUIRE(q.whole);
+  REQUIRE(q.more);
+  CHECK(integer_share(q.report) >= 0.68);
+  CHECK(integer_share(q.whole->report) > integer_share(q.report));
+  CHECK(integer_share(q.more->report) < integer_share(q.report));
+  CHECK(integer_share(q.more->report) >= 0.1);
+  auto decibels = [](const Quantized& of) { return of.report.outputs.at(0).mixed_db; };
+  CHECK(decibels(*q.whole) < decibels(q));
+  CHECK(decibels(q) < decibels(*q.more));
+  // Each is what it would be alone.
+  options = {.float_macs_max = 0.0, .measure = false};
+  CHECK(decibels(*q.whole) == decibels(work.done(deep, options)));
+  // Not a second time the same, and none that no bound was asked for.
+  options = {.float_macs_max = 0.0, .also_whole = true, .measure = false};
+  Quantized none = work.done(deep, options);
+  CHECK(!none.whole);
+  CHECK(!none.more);
 }
 
 TEST_CASE("of a network that gives out indices, what they are found among is looked at") {

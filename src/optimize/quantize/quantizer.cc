@@ -46,21 +46,26 @@ class Quantizer {
     OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_, options_.threads));
     OREE_TRY(round_weights(nearest));
     OREE_TRY(options_.judge ? choose_by_drop() : choose_by_noise());
-    OREE_TRY_ASSIGN(const Plan plan, corrected_plan(mix_.kept));
-    std::optional<Plan> whole;
-    if (options_.also_whole && mix_.kept != kept_) {
+    OREE_TRY_ASSIGN(const Plan plan, corrected_plan(mix_.choice.kept));
+    std::optional<Plan> whole, more;
+    if (options_.also_whole && mix_.choice.kept != kept_) {
       OREE_TRY_ASSIGN(whole, corrected_plan(kept_));
+    }
+    if (mix_.more) {
+      OREE_TRY_ASSIGN(more, corrected_plan(mix_.more->kept));
     }
     // Measuring takes the most memory of all.
     many_ = {};
     rounded_ = {};
-    OREE_TRY_ASSIGN(Quantized out, finished(plan));
+    OREE_TRY_ASSIGN(Quantized out, finished(plan, mix_.choice));
+    out.report.drops = drops_;
     if (whole) {
-      mix_.kept = kept_;
-      mix_.after = mix_.before;
-      drops_.clear();
-      OREE_TRY_ASSIGN(Quantized other, finished(*whole));
+      OREE_TRY_ASSIGN(Quantized other, finished(*whole, {kept_, mix_.before}));
       out.whole = std::make_shared<Quantized>(std::move(other));
+    }
+    if (more) {
+      OREE_TRY_ASSIGN(Quantized other, finished(*more, *mix_.more));
+      out.more = std::make_shared<Quantized>(std::move(other));
     }
     return out;
   }
@@ -226,6 +231,7 @@ class Quantizer {
   Result<Mix> mix(double float_macs_max, bool list_only) {
     MixOptions how;
     how.float_macs_max = float_macs_max;
+    if (!options_.judge && !dialect_.tail) how.float_macs_more = options_.also_float_macs;
     how.list_only = list_only;
     if (!list_only && !options_.thorough) how.noise_good = kNoiseGood;
     how.threads = options_.threads;
@@ -269,13 +275,13 @@ class Quantizer {
     OREE_TRY_ASSIGN(drops_, fewest_in_float(mix_.order.size(), options_.drop_max, [&](size_t count) {
                       return count == 0 ? Result<Drop>(whole) : judge(count);
                     }));
-    mix_.kept = in_float(drops_.back().layers_float);
-    OREE_TRY_ASSIGN(const Plan plan, plan_for(mix_.kept));
-    OREE_TRY_ASSIGN(mix_.after, noise(plan));
+    mix_.choice.kept = in_float(drops_.back().layers_float);
+    OREE_TRY_ASSIGN(const Plan plan, plan_for(mix_.choice.kept));
+    OREE_TRY_ASSIGN(mix_.choice.after, noise(plan));
     return {};
   }
 
-  Result<Quantized> finished(const Plan& plan) {
+  Result<Quantized> finished(const Plan& plan, const MixChoice& choice) {
     Quantized out;
     OREE_TRY_ASSIGN(out.graph, emitted(plan));
     std::vector<ValueId> inside;
@@ -288,7 +294,7 @@ class Quantizer {
     Graph seen = out.graph;
     turn_back(seen, turned);
     OREE_TRY(measure(plan, seen, out.report.ports));
-    report(plan, out.report);
+    report(plan, choice, out.report);
     return out;
   }
 
@@ -339,7 +345,7 @@ class Quantizer {
     return layer;
   }
 
-  void report(const Plan& plan, QuantizeReport& out) const {
+  void report(const Plan& plan, const MixChoice& choice, QuantizeReport& out) const {
     out.engine = dialect_.engine;
     out.precision = options_.precision;
     out.calibration_engine = calibration_.engine;
@@ -353,12 +359,11 @@ class Quantizer {
     }
     for (const Trial& t : mix_.trials) {
       out.trials.push_back(
-          {name_of(t.node), t.noise_left, t.macs_share, t.border_elements, mix_.kept.contains(t.node)});
+          {name_of(t.node), t.noise_left, t.macs_share, t.border_elements, choice.kept.contains(t.node)});
     }
     out.steps = steps_;
-    out.drops = drops_;
     out.joins = joins_;
-    report_outputs(graph_, mix_.before, mix_.after, measured_, out);
+    report_outputs(graph_, mix_.before, choice.after, measured_, out);
   }
 
   Files& files_;
