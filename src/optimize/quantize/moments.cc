@@ -47,7 +47,7 @@ Moments::Sums Moments::below(double x) const {
   return {before.count + s.count, before.first + s.first, before.second + s.second};
 }
 
-double Moments::error(const Affine& affine, const IntegerGrid& grid) const {
+double Moments::error(const Affine& affine, const IntegerGrid& grid, double most) const {
   if (counts_.empty()) return 0;
   double scale = affine.scale;
   if (scale < width_ / 2) {
@@ -59,12 +59,19 @@ double Moments::error(const Affine& affine, const IntegerGrid& grid) const {
     return left.around(ends.low) + right.around(ends.high) + inside * scale * scale / 12;
   }
   int64_t first = to_integer(min_, affine, grid), last = to_integer(max_, affine, grid);
+  auto upto = [&](int64_t q) { return q == last ? all() : below(to_real(q, affine) + scale / 2); };
+  auto error_of = [&](int64_t q, const Sums& values) { return std::max(0.0, values.around(to_real(q, affine))); };
+  // What is clipped costs most, and the upper end would come last.
+  if (first < last && std::isfinite(most)) {
+    const double clipped = error_of(last, all() - upto(last - 1));
+    if (clipped >= most) return clipped;
+  }
   double sum = 0;
   Sums before;
-  for (int64_t q = first; q <= last; ++q) {
-    Sums upto = q == last ? all() : below(to_real(q, affine) + scale / 2);
-    sum += std::max(0.0, (upto - before).around(to_real(q, affine)));
-    before = upto;
+  for (int64_t q = first; q <= last && sum < most; ++q) {
+    const Sums so_far = upto(q);
+    sum += error_of(q, so_far - before);
+    before = so_far;
   }
   return sum;
 }

@@ -4,6 +4,7 @@
 // part that was seen; exact zeros, which every grid holds, are left out. Internal to optimize/quantize.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "optimize/quantize/histogram.h"
@@ -24,8 +25,10 @@ class Moments {
   Sums below(double x) const;
   const Sums& all() const { return sums_.back(); }
 
-  // Sum of the squared errors that quantizing makes.
-  double error(const Affine& affine, const IntegerGrid& grid) const;
+  // Sum of the squared errors that quantizing makes. Of one that is not less than `most` no more is said than that: a
+  // search looks at many that are not.
+  double error(const Affine& affine, const IntegerGrid& grid,
+               double most = std::numeric_limits<double>::infinity()) const;
 
  private:
   Sums part(int bin, double low, double high) const;  // of a bin's values between two points within it

@@ -60,39 +60,44 @@ size_t layers_float(const QuantizeReport& report) {
 // Other float graphs that compute the same; what is made of one is kept when it comes nearer.
 class OtherGraphs {
  public:
-  OtherGraphs(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options, const Dialect& dialect,
-              Quantized& best)
-      : files_(files), data_(data), options_(options), few_(options), dialect_(dialect), best_(best), graph_(graph) {
+  OtherGraphs(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options, const Dialect& dialect)
+      : files_(files), data_(data), options_(options), few_(options), dialect_(dialect), graph_(graph) {
     few_.samples_max = std::min(options.samples_max, kSamplesGlanced);
     few_.progress = {};
   }
 
-  Status attempt(const Graph& other, const char* name) {
+  // Few samples tell whether it is worth the time: what it leaves of the noise.
+  Result<double> glance(const Graph& other) {
+    if (before_.empty()) {
+      OREE_TRY_ASSIGN(before_, first_noise(files_, graph_, data_, few_, dialect_));
+    }
+    OREE_TRY_ASSIGN(const std::vector<Noise> after, first_noise(files_, other, data_, few_, dialect_));
+    return noise_left(after, before_);
+  }
+
+  Status attempt(const Graph& other, const Result<double>& glanced, const char* name, Quantized& best) {
     StepReport step{name, 1, false};
-    Status tried = attempt(other, step);
+    const Status tried = attempt(other, glanced, step, best);
     // What is there already is good without it; only a machine that is at its end ends the whole.
     if (!tried.ok() && tried.error().code() == Code::kExhausted) return tried;
     steps_.push_back(step);
     return {};
   }
 
-  void report() { best_.report.steps.insert(best_.report.steps.begin(), steps_.begin(), steps_.end()); }
+  void report(Quantized& best) const {
+    best.report.steps.insert(best.report.steps.begin(), steps_.begin(), steps_.end());
+  }
 
  private:
-  Status attempt(const Graph& other, StepReport& step) {
-    // Few samples tell whether it is worth the time.
-    if (before_.empty()) {
-      OREE_TRY_ASSIGN(before_, first_noise(files_, graph_, data_, few_, dialect_));
-    }
-    OREE_TRY_ASSIGN(const std::vector<Noise> after, first_noise(files_, other, data_, few_, dialect_));
-    step.noise_left = noise_left(after, before_);
+  Status attempt(const Graph& other, const Result<double>& glanced, StepReport& step, Quantized& best) const {
+    OREE_TRY_ASSIGN(step.noise_left, glanced);
     if (step.noise_left > kNoiseWorth) return {};
     OREE_TRY_ASSIGN(FirstQuantized made, quantize_graph(files_, other, data_, options_, dialect_));
-    QuantizeReport &found = made.quantized.report, &was = best_.report;
+    QuantizeReport &found = made.quantized.report, &was = best.report;
     step.noise_left = total_noise(was) > 0 ? total_noise(found) / total_noise(was) : 1;
     const size_t more = layers_float(found), before = layers_float(was);
     step.kept = more != before ? more < before : step.noise_left < 1;
-    if (step.kept) best_ = std::move(made.quantized);
+    if (step.kept) best = std::move(made.quantized);
     return {};
   }
 
@@ -101,7 +106,6 @@ class OtherGraphs {
   const QuantizeOptions& options_;
   QuantizeOptions few_;
   const Dialect& dialect_;
-  Quantized& best_;
   const Graph& graph_;
   std::vector<Noise> before_;
   std::vector<StepReport> steps_;
@@ -112,17 +116,28 @@ class OtherGraphs {
 Result<Quantized> quantize(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options) {
   if (!calibrates(options.precision)) return quantize_weights(files, graph, data, options);
   OREE_TRY_ASSIGN(Dialect dialect, dialect_for(options.engine, options.cpu, options.precision));
-  OREE_TRY_ASSIGN(FirstQuantized first, quantize_graph(files, graph, data, options, dialect));
+  Graph equalized = graph;
+  int pairs = 0;
+  if (options.thorough) {
+    OREE_TRY_ASSIGN(pairs, equalize(equalized));
+  }
+  OtherGraphs others(files, graph, data, options, dialect);
+  Result<double> glanced = 1.0;
+  std::function<Status()> glance;
+  if (pairs > 0) {
+    glance = [&] {
+      glanced = others.glance(equalized);
+      return Status();
+    };
+  }
+  OREE_TRY_ASSIGN(FirstQuantized first, quantize_graph(files, graph, data, options, dialect, glance));
   Quantized& best = first.quantized;
   if (!options.thorough) return std::move(best);
-  OtherGraphs others(files, graph, data, options, dialect, best);
-  Graph equalized = graph;
-  OREE_TRY_ASSIGN(int pairs, equalize(equalized));
-  if (pairs > 0) OREE_TRY(others.attempt(equalized, "channels equalized across layers"));
+  if (pairs > 0) OREE_TRY(others.attempt(equalized, glanced, "channels equalized across layers", best));
   Graph smoothed = graph;
-  OREE_TRY_ASSIGN(int values, smooth(smoothed, sizes_for_matrices(graph, first.channel_sizes)));
-  if (values > 0) OREE_TRY(others.attempt(smoothed, "outliers shared with the weights"));
-  others.report();
+  OREE_TRY_ASSIGN(const int values, smooth(smoothed, sizes_for_matrices(graph, first.channel_sizes)));
+  if (values > 0) OREE_TRY(others.attempt(smoothed, others.glance(smoothed), "outliers shared with the weights", best));
+  others.report(best);
   return std::move(best);
 }
 

@@ -41,7 +41,7 @@ class Quantizer {
         dialect_(std::move(dialect)),
         planner_(graph_, dialect_, calibration_.statistics, options_.plan) {}
 
-  Result<Quantized> run() {
+  Result<Quantized> run(const std::function<Status()>& beside) {
     OREE_TRY(begin(true));
     OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_, options_.threads));
     OREE_TRY(round_weights(nearest));
@@ -57,16 +57,22 @@ class Quantizer {
     // Measuring takes the most memory of all.
     many_ = {};
     rounded_ = {};
-    OREE_TRY_ASSIGN(Quantized out, finished(plan, mix_.choice));
-    out.report.drops = drops_;
-    if (whole) {
-      OREE_TRY_ASSIGN(Quantized other, finished(*whole, {kept_, mix_.before}));
-      out.whole = std::make_shared<Quantized>(std::move(other));
-    }
-    if (more) {
-      OREE_TRY_ASSIGN(Quantized other, finished(*more, *mix_.more));
-      out.more = std::make_shared<Quantized>(std::move(other));
-    }
+    Quantized out;
+    auto finish = [&]() -> Status {
+      OREE_TRY_ASSIGN(out, finished(plan, mix_.choice));
+      out.report.drops = drops_;
+      if (whole) {
+        OREE_TRY_ASSIGN(Quantized other, finished(*whole, {kept_, mix_.before}));
+        out.whole = std::make_shared<Quantized>(std::move(other));
+      }
+      if (more) {
+        OREE_TRY_ASSIGN(Quantized other, finished(*more, *mix_.more));
+        out.more = std::make_shared<Quantized>(std::move(other));
+      }
+      return {};
+    };
+    OREE_TRY(
+        each_in_parallel(beside ? 2 : 1, options_.threads, [&](size_t i) { return i == 0 ? finish() : beside(); }));
     return out;
   }
 
@@ -390,10 +396,10 @@ class Quantizer {
 }  // namespace
 
 Result<FirstQuantized> quantize_graph(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
-                                      const Dialect& dialect) {
+                                      const Dialect& dialect, const std::function<Status()>& beside) {
   Quantizer quantizer(files, graph, data, options, dialect);
   FirstQuantized out;
-  OREE_TRY_ASSIGN(out.quantized, quantizer.run());
+  OREE_TRY_ASSIGN(out.quantized, quantizer.run(beside));
   out.channel_sizes = quantizer.calibration().channel_sizes;
   return out;
 }

@@ -13,8 +13,9 @@ struct FirstQuantized {
   Quantized quantized;
   std::map<ValueId, std::vector<double>> channel_sizes;  // Calibration's
 };
+// `beside`: what may run next to the end of it, where an engine opens the result on one thread for long.
 Result<FirstQuantized> quantize_graph(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
-                                      const Dialect& dialect);
+                                      const Dialect& dialect, const std::function<Status()>& beside = {});
 
 // The outputs' noise when all that may be is in integers, and weights are rounded to nearest.
 Result<std::vector<Noise>> first_noise(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,

@@ -59,7 +59,7 @@ Range percentile_range(const Histogram& h, bool symmetric, double percentile) {
 // search may stop where moving both would still gain: it starts from several ranges, and the best result wins.
 class EndSearch {
  public:
-  using Cost = std::function<double(Range)>;
+  using Cost = std::function<double(Range, double most)>;  // exact only where it is less than `most`
   EndSearch(const Histogram& h, bool symmetric, Cost cost)
       : width_(h.width()), symmetric_(symmetric), cost_(std::move(cost)), all_(reaching_to_0(seen(h))) {}
 
@@ -77,7 +77,7 @@ class EndSearch {
   }
 
  private:
-  Found from(Range r) const { return {r, cost_(r)}; }
+  Found from(Range r, double most = std::numeric_limits<double>::infinity()) const { return {r, cost_(r, most)}; }
 
   Found end_by_end(Found best) const {
     for (int round = 0; round < kRoundsMax; ++round) {
@@ -94,8 +94,9 @@ class EndSearch {
   void along(Found& best, double whole, double now, RangeOf range_of) const {
     int64_t bins = std::llround(whole / width_), middle = std::llround(now / width_);
     auto attempt = [&](int64_t n) {
-      Found tried = from(range_of(static_cast<double>(n) * width_));
-      if (!(tried.cost < best.cost * (1 - kGainMin))) return;
+      const double most = best.cost * (1 - kGainMin);
+      Found tried = from(range_of(static_cast<double>(n) * width_), most);
+      if (!(tried.cost < most)) return;
       best = tried;
       middle = n;
     };
@@ -111,7 +112,9 @@ class EndSearch {
 };
 
 EndSearch::Found least_error(const Histogram& h, const IntegerGrid& grid, const Moments& moments) {
-  return EndSearch(h, grid.symmetric, [&](Range r) { return moments.error(affine_for(r, grid), grid); }).find();
+  return EndSearch(h, grid.symmetric,
+                   [&](Range r, double most) { return moments.error(affine_for(r, grid), grid, most); })
+      .find();
 }
 
 // Divergence alone would clip far values away, however far. So it chooses among clippings that are not much worse
@@ -119,7 +122,7 @@ EndSearch::Found least_error(const Histogram& h, const IntegerGrid& grid, const 
 Range entropy_range(const Histogram& h, const IntegerGrid& grid, const Moments& moments) {
   Divergence divergence(h, grid);
   EndSearch::Found least = least_error(h, grid, moments);
-  EndSearch search(h, grid.symmetric, [&](Range r) {
+  EndSearch search(h, grid.symmetric, [&](Range r, double) {
     double error = moments.error(affine_for(r, grid), grid);
     return error <= least.cost * kErrorGrowthMax ? divergence.of(r) : std::numeric_limits<double>::infinity();
   });

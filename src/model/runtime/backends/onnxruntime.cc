@@ -20,7 +20,7 @@ constexpr char kHowToGet[] =
 constexpr int kSeverityError = 3;
 constexpr int kOptimizeAll = 99;
 constexpr int kOptimizeExtended = 2;  // joins operators, and leaves memory laid out as it is
-constexpr int kOptimizeBasic = 1;     // what keeps the meaning of each operator
+constexpr int kOptimizeNone = 0;      // each operator as it stands
 constexpr int kArenaAllocator = 1;
 
 struct Engine {
@@ -304,7 +304,7 @@ class OrtBackend final : public EngineBackend {
     OREE_TRY(check(api, api.set_inter_threads(opts.get(), 1)));
     OREE_TRY(check(api, api.set_execution_mode(opts.get(), 0)));
     const int joined = options.blocked ? kOptimizeAll : kOptimizeExtended;
-    OREE_TRY(check(api, api.set_optimization(opts.get(), options.fused ? joined : kOptimizeBasic)));
+    OREE_TRY(check(api, api.set_optimization(opts.get(), options.fused ? joined : kOptimizeNone)));
     if (provider != "cpu") {
       const Provider* known = std::find_if(std::begin(kProviders), std::end(kProviders),
                                            [&](const Provider& p) { return provider == p.name; });
