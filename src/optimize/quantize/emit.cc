@@ -12,6 +12,7 @@
 #include "model/ops/inference.h"
 #include "model/passes/passes.h"
 #include "model/passes/quantization_nodes.h"
+#include "optimize/quantize/float_between.h"
 #include "optimize/quantize/integer_products.h"
 
 namespace oree {
@@ -223,6 +224,7 @@ class Emitter {
 
 Status emit(Graph& graph, const Plan& plan) {
   OREE_TRY(Emitter(graph, plan).run());
+  if (plan.dialect.engine == "onnxruntime") keep_float_between_integers(graph);
   OREE_TRY(remove_dead(graph));
   return {};
 }

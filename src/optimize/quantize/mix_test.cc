@@ -7,21 +7,20 @@
 namespace oree {
 namespace {
 
-// Layers of about as many weights; what the bad one takes is large in one channel, by a factor that the weights behind
-// take back, so that eight bits for all channels leave the others few levels.
+// Layers of about as many weights; of the bad one's those of one channel are large, so that eight bits leave the others
+// none, and do nothing, since that channel is zero.
 struct Net {
   Graph g;
-  NodeId bad = kNoNode, before = kNoNode;
+  NodeId bad = kNoNode;
   Net() {
     ValueId x = conv(g, picture(g), 8, 1);
     std::vector<float> makes = normal_values(8 * 8 * 9, 2, 0.15f), takes = normal_values(8 * 8 * 9, 3, 0.15f);
-    for (size_t i = 0; i < 72; ++i) makes[i] *= 300;  // channel 0
+    for (size_t i = 0; i < 72; ++i) makes[i] = 0;  // channel 0
     for (size_t c = 0; c < 8; ++c) {
-      for (size_t t = 0; t < 9; ++t) takes[c * 72 + t] /= 300;
+      for (size_t t = 0; t < 9; ++t) takes[c * 72 + t] *= 300;
     }
     Attributes padded{{"pads", Ints{1, 1, 1, 1}}};
     x = build(g, "Conv", {x, g.add_constant("makes", Constant::of_floats(makes, {8, 8, 3, 3}))}, padded);
-    before = g.value(x).producer;
     x = build(g, "Conv", {x, g.add_constant("takes", Constant::of_floats(takes, {8, 8, 3, 3}))}, padded);
     bad = g.value(x).producer;
     for (uint64_t seed : {4, 5, 6}) x = conv(g, build(g, "Relu", {x}), 8, seed);
@@ -74,14 +73,14 @@ TEST_CASE("a layer whose channels are of very different size is found and put in
   Mixed mixed;
   // Each of the layers has some 0.18 of the multiply-accumulates.
   Mix mix = mixed.run(net.g, 0.4);
-  CHECK((mix.choice.kept.contains(net.bad) || mix.choice.kept.contains(net.before)));
+  CHECK(mix.choice.kept.contains(net.bad));
   CHECK(share_of(net.g, mix.choice) <= 0.4);
   REQUIRE(mix.before.size() == 1);
   CHECK(mix.choice.after[0].sqnr_db() > mix.before[0].sqnr_db());
-  // The large channel hides the others' noise in what makes it, and it shows behind the layer that takes it.
-  for (const auto& [node, noise] : mix.layer_noise) {
-    if (node == net.before) CHECK(noise.sqnr_db() > mix.layer_noise.at(net.bad).sqnr_db());
-  }
+  // In float between integers it is so in ONNX Runtime, too, which else would give its weights 8 bits again.
+  REQUIRE(!mix.trials.empty());
+  CHECK(mix.trials[0].node == net.bad);
+  CHECK(mix.trials[0].noise_left < 0.1);
 }
 
 TEST_CASE("no layer is in float that has more of the multiply-accumulates than may be, and without any none is tried") {
@@ -92,7 +91,6 @@ TEST_CASE("no layer is in float that has more of the multiply-accumulates than m
     Mix mix = mixed.run(net.g, most);
     CHECK(share_of(net.g, mix.choice) <= most);
     CHECK(!mix.choice.kept.contains(net.bad));
-    CHECK(!mix.choice.kept.contains(net.before));
     for (const Trial& t : mix.trials) CHECK(t.macs_share <= most);
     if (most == 0) CHECK(mix.trials.empty());
   }

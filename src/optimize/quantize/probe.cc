@@ -13,6 +13,7 @@
 #include "model/passes/passes.h"
 #include "model/runtime/files/real_values.h"
 #include "model/runtime/registry.h"
+#include "optimize/quantize/float_between.h"
 #include "optimize/quantize/turns.h"
 
 namespace oree {
@@ -52,6 +53,7 @@ Result<std::unique_ptr<Probe>> Probe::open(Files& files, const Graph& graph, con
     probe->is_input_.push_back(value.producer == kNoNode);
     if (!probe->is_input_.back()) shown.add_output(v);
   }
+  if (runs == "onnxruntime") keep_float_between_integers(shown);  // which may be another engine's dialect
   OREE_TRY(remove_dead(shown));
   if (shown.main().outputs.empty()) return probe;  // only inputs are seen: nothing runs
   Model model;
