@@ -23,27 +23,58 @@ int axis_of_several(const Value& value) {
   return several == shape.end() ? -1 : static_cast<int>(several - shape.begin());
 }
 
+// The optimizers carry a scale through these.
+bool carries_scale(const Graph& graph, const Node& node) {
+  for (const char* op : {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Slice", "MaxPool"}) {
+    if (node.is(op)) return true;
+  }
+  if (!node.is("Pad")) return false;
+  const Constant* padding = graph.constant(node.input(2));
+  return node.input(2) == kNoValue || (padding != nullptr && padding->to_doubles() == std::vector<double>{0});
+}
+
+// The DequantizeLinear whose scale the optimizers see in a value; kNoNode: there is none.
+NodeId scale_seen(const Graph& graph, ValueId value) {
+  NodeId maker = graph.value(value).producer;
+  while (maker != kNoNode && carries_scale(graph, graph.node(maker)))
+    maker = graph.value(graph.node(maker).inputs[0]).producer;
+  return maker != kNoNode && graph.node(maker).is("DequantizeLinear") ? maker : kNoNode;
+}
+
+ValueId add_behind(Graph& graph, Node node, const std::string& name, Dtype dtype, const std::optional<Dims>& dims) {
+  const ValueId made = graph.add_value(graph.unique_name(name), dtype, dims);
+  node.outputs = {made};
+  graph.add_node(std::move(node));
+  return made;
+}
+
+void keep_float(Graph& graph, NodeId n) {
+  const ValueId taken = graph.node(n).inputs[0];
+  const NodeId seen = scale_seen(graph, taken);
+  if (seen == kNoNode) return;
+  const std::optional<Quantization> one = parameters_of(graph, graph.node(seen));
+  const Value value = graph.value(taken);
+  const int axis = axis_of_several(value);
+  if (!one || one->scales.size() != 1 || axis < 0) return;
+  ValueId integers = graph.node(seen).inputs[0];
+  const Dtype dtype = *graph.value(integers).dtype;
+  if (value.producer != seen) {
+    // Exact: what was carried are such integers still.
+    integers = add_behind(graph, quantize_node(graph, taken, *one, dtype), value.name + "_carried", dtype, value.dims);
+  }
+  const auto count = static_cast<size_t>(to_shape(*value.dims)[static_cast<size_t>(axis)]);
+  const Quantization each{std::vector<float>(count, one->scales[0]),
+                          std::vector<int64_t>(count, one->zero_points.empty() ? 0 : one->zero_points[0]), axis};
+  const ValueId reals = add_behind(graph, dequantize_node(graph, integers, each, dtype), value.name + "_to_float",
+                                   Dtype::kFloat32, value.dims);
+  graph.set_input(n, 0, reals);
+}
+
 }  // namespace
 
 void keep_float_between_integers(Graph& graph) {
   for (NodeId n : graph.order()) {
-    if (!has_float_weights(graph, graph.node(n))) continue;
-    const ValueId taken = graph.node(n).inputs[0];
-    const NodeId maker = graph.value(taken).producer;
-    if (maker == kNoNode || !graph.node(maker).is("DequantizeLinear")) continue;
-    const std::optional<Quantization> one = parameters_of(graph, graph.node(maker));
-    const int axis = axis_of_several(graph.value(taken));
-    if (!one || one->scales.size() != 1 || axis < 0) continue;
-    const ValueId integers = graph.node(maker).inputs[0];
-    const auto count = static_cast<size_t>(to_shape(*graph.value(taken).dims)[static_cast<size_t>(axis)]);
-    const Quantization each{std::vector<float>(count, one->scales[0]),
-                            std::vector<int64_t>(count, one->zero_points.empty() ? 0 : one->zero_points[0]), axis};
-    const std::string name = graph.unique_name(graph.value(taken).name + "_to_float");
-    const ValueId reals = graph.add_value(name, Dtype::kFloat32, graph.value(taken).dims);
-    Node node = dequantize_node(graph, integers, each, *graph.value(integers).dtype);
-    node.outputs = {reals};
-    graph.add_node(std::move(node));
-    graph.set_input(n, 0, reals);
+    if (has_float_weights(graph, graph.node(n))) keep_float(graph, n);
   }
 }
 

@@ -124,7 +124,10 @@ class Placer {
   GraphPlacement place() {
     for (NodeId n : order_) classify(n);
     drop_unfed();
-    if (!dialect_.tail) drop_tail();
+    if (!dialect_.tail) {
+      drop_tail();
+      drop_unused();
+    }
     find_leads();
     for (NodeId n : order_) {
       if (role(n) != Role::kFloat) add_layer(n);
@@ -204,6 +207,36 @@ class Placer {
         if (v != kNoValue) wanted[static_cast<size_t>(v)] = true;
       }
     }
+  }
+
+  // What neither comes from integers nor goes to any: an image's transposition before a convolution in float.
+  void drop_unused() {
+    auto works = [&](NodeId n) { return role(n) == Role::kWeighted || is_product(graph_.node(n)); };
+    std::vector<bool> from_integers(graph_.node_count(), false);
+    for (NodeId n : order_) {
+      if (role(n) == Role::kFloat) continue;
+      bool from = works(n);
+      for (size_t i : operands_of(graph_, graph_.node(n), role(n))) {
+        const ValueId v = graph_.node(n).inputs[i];
+        const NodeId maker = fixed(v) ? kNoNode : layer_making(v);
+        from |= maker != kNoNode && from_integers[static_cast<size_t>(maker)];
+      }
+      from_integers[static_cast<size_t>(n)] = from;
+    }
+    for (auto n = order_.rbegin(); n != order_.rend(); ++n) {
+      if (role(*n) == Role::kFloat || from_integers[static_cast<size_t>(*n)]) continue;
+      if (!goes_to_integers(*n)) leave_float(*n, "neither what it takes nor what takes its result is in integers");
+    }
+  }
+
+  bool goes_to_integers(NodeId n) {
+    const std::vector<ValueId> results =
+        activation(n) == kNoNode ? graph_.node(n).outputs : std::vector<ValueId>{result(n)};
+    return std::ranges::any_of(results, [&](ValueId v) {
+      return v != kNoValue && std::ranges::any_of(graph_.value(v).users, [&](NodeId user) {
+               return graph_.node(user).block == kMainBlock && role(user) != Role::kFloat;
+             });
+    });
   }
 
   bool is_product(const Node& node) const { return node.is("MatMul"); }

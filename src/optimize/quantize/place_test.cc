@@ -104,6 +104,27 @@ TEST_CASE("a Clip is a bound when its ends are constants") {
   }
 }
 
+TEST_CASE("what only brings the graph's inputs to a layer in float is in float, unless integers take it, too") {
+  for (const char* engine : {"onnxruntime", "openvino", "tensorrt", "tflite"}) {
+    for (bool taken : {false, true}) {
+      CAPTURE(engine);
+      CAPTURE(taken);
+      Graph g;
+      ValueId x = g.add_input("x", Dtype::kFloat32, Dims{1, 8, 8, 4});
+      ValueId flat = build(g, "Reshape", {x, g.add_constant("to", Constant::of_ints(Shape{8, 8, 4, 1}, {4}))});
+      ValueId turned = build(g, "Transpose", {flat}, {{"perm", Shape{3, 2, 0, 1}}});
+      ValueId first = conv(g, turned, 4, 1), back = build(g, "Transpose", {first}, {{"perm", Shape{0, 1, 3, 2}}});
+      g.add_output(conv(g, conv(g, back, 4, 2), 8, 3));
+      if (taken) g.add_output(conv(g, conv(g, turned, 4, 4), 8, 5));
+      GraphPlacement p = place(g, dialect(engine), {maker(g, first)});
+      check_groups(p);
+      for (ValueId v : {x, flat, turned}) CHECK(p.quantized(v) == taken);
+      for (ValueId v : {flat, turned}) CHECK(p.integer(maker(g, v)) == taken);
+      CHECK(p.quantized(back));
+    }
+  }
+}
+
 TEST_CASE("what no layer with weights follows is in float, but where the engine has integers alone") {
   for (const char* engine : {"onnxruntime", "openvino", "tensorrt", "tflite", "edgetpu", "tflm"}) {
     CAPTURE(engine);
