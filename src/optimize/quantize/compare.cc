@@ -8,6 +8,8 @@
 #include <limits>
 #include <set>
 
+#include "core/base/parallel.h"
+
 namespace oree {
 
 Status Noise::add(const Tensor& wanted, const Tensor& found) {
@@ -54,10 +56,14 @@ Result<std::vector<Noise>> compare_graphs(Files& files, const Graph& first, cons
   std::vector<std::vector<Tensor>> wanted(first_values.size());  // by value, by sample
   SampleRun in_first(first, samples);
   for (size_t i = 0; i < first_values.size(); ++i) in_first.watch(first_values[i], samples.size(), keep_in(wanted[i]));
-  OREE_TRY(in_first.run(files, 1, options.scratch));
-  OREE_TRY_ASSIGN(std::unique_ptr<Probe> probe,
-                  Probe::open(files, second, second_values, options.scratch, engine, options.ports));
-  OREE_TRY_ASSIGN(Probe::Run run, probe->start(options.threads, options.fused));
+  std::unique_ptr<Probe> probe;
+  Probe::Run run;
+  OREE_TRY(each_in_parallel(2, options.beside ? 2 : 1, [&](size_t i) -> Status {
+    if (i == 0) return in_first.run(files, 1, options.scratch);
+    OREE_TRY_ASSIGN(probe, Probe::open(files, second, second_values, options.scratch, engine, options.ports));
+    OREE_TRY_ASSIGN(run, probe->start(options.threads, options.fused));
+    return {};
+  }));
   std::vector<Noise> noises(first_values.size());
   for (size_t s = 0; s < samples.size(); ++s) {
     OREE_TRY(run.run(samples[s], [&](size_t i, const Tensor& t) { return noises[i].add(wanted[i][s], t); }));

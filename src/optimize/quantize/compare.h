@@ -27,10 +27,11 @@ struct CompareOptions {
   int threads = 1;
   std::string scratch;                     // an existing folder
   bool fused = true;                       // of the graph that is compared: Probe::start
+  bool beside = false;                     // that graph is opened while the other runs
   std::map<std::string, Port> ports = {};  // of the graph that is compared: Probe::open
 };
 
-// One graph runs after the other; the first one's values of all samples are held meanwhile. The values are float32, of
+// One graph runs before the other; the first one's values of all samples are held meanwhile. The values are float32, of
 // the main block and no constants, as many of either graph, compared by their places. `engine` runs the second.
 Result<std::vector<Noise>> compare_graphs(Files& files, const Graph& first, const std::vector<ValueId>& first_values,
                                           const Graph& second, const std::vector<ValueId>& second_values,

@@ -49,7 +49,8 @@ std::vector<double> shifts(const Graph& graph, const Node& node, const LayerWeig
                            const std::vector<double>& means) {
   const Tensor real = graph.constant(node.inputs[1])->to_tensor();
   std::span<const float> w = real.as<float>();
-  std::vector<float> q = dequantize_weights(weights.integers, real.shape(), weights.axis, weights.scales);
+  std::vector<float> q =
+      dequantize_weights(unpack_integers(weights.integers), real.shape(), weights.axis, weights.scales);
   WeightView v = view_weights(graph, node);
   std::vector<double> out(static_cast<size_t>(v.channels), 0);
   for (int64_t c = 0; c < v.channels; ++c) {

@@ -111,13 +111,13 @@ TEST_CASE("by means alone, the shift of a layer without borders is the weights' 
     correct_biases_by_means(g, plan, {{x, means}});
     const LayerWeights& layer = plan.weights.begin()->second;
     REQUIRE(layer.bias.size() == 6);
-    std::vector<double> real = g.constant(w)->to_doubles();
+    const std::vector<double> real = g.constant(w)->to_doubles(), integers = layer.integers.to_doubles();
     const size_t inputs = matrix ? 4 : 2;
     for (size_t c = 0; c < 6; ++c) {
       double shift = 0;
       for (size_t i = 0; i < inputs; ++i) {
         size_t at = c * inputs + i, from = matrix ? i : c / 3 * 2 + i;
-        shift += (real[at] - layer.integers[at] * static_cast<double>(layer.scales[c])) * means[from];
+        shift += (real[at] - integers[at] * static_cast<double>(layer.scales[c])) * means[from];
       }
       CHECK(static_cast<double>(layer.bias[c]) == doctest::Approx(shift).epsilon(1e-5));
     }

@@ -133,12 +133,10 @@ class Emitter {
     const bool integer_biases = plan_.dialect.biases && !layer.leaves;
     if (integer_biases && !w.bias.empty()) fit_bias(node, w);
     const Value constant = graph_.value(node.inputs[1]);
-    const Dtype dtype = plan_.dialect.weights.dtype;
-    ValueId packed =
-        graph_.add_constant(constant.name + "_quantized", pack_integers(w.integers, constant.constant->shape(), dtype));
+    ValueId packed = graph_.add_constant(constant.name + "_quantized", w.integers);
     Quantization q{w.scales, std::vector<int64_t>(w.scales.size(), 0), w.axis};
     graph_.set_input(n, 1,
-                     add_behind(dequantize_node(graph_, packed, q, dtype), constant.name + "_dequantized",
+                     add_behind(dequantize_node(graph_, packed, q, w.integers.dtype()), constant.name + "_dequantized",
                                 Dtype::kFloat32, constant.dims));
     if (layer.leaves) graph_.set_attribute(n, "tflite.hybrid", int64_t{1});
     if (w.bias.empty()) return {};
@@ -157,7 +155,7 @@ class Emitter {
     ProductOperand taken{packed_.at(operand), kNoValue, kNoValue, x.scales[0]};
     taken.zero_point = graph_.add_constant(graph_.value(graph_.node(n).outputs[0]).name + "_zero",
                                            pack_integers(zero, {}, plan_.dialect.activations.dtype));
-    put_products(graph_, n, plan_.weights.at(n), taken, plan_.dialect.weights.dtype);
+    put_products(graph_, n, plan_.weights.at(n), taken);
   }
 
   std::string bias_name(const Node& node) const {
@@ -193,9 +191,11 @@ class Emitter {
     size_t inner = 1;
     for (size_t d = static_cast<size_t>(w.axis + 1); d < real.shape().size(); ++d)
       inner *= static_cast<size_t>(real.shape()[d]);
+    std::vector<int32_t> integers = unpack_integers(w.integers);
     for (size_t i = 0; i < coarser.size(); ++i) {
-      if (grow[w.axis < 0 ? 0 : i / inner % grow.size()] > 1) w.integers[i] = coarser[i];
+      if (grow[w.axis < 0 ? 0 : i / inner % grow.size()] > 1) integers[i] = coarser[i];
     }
+    w.integers = pack_integers(integers, real.shape(), w.integers.dtype());
   }
 
   ValueId integer_bias(const Node& node, const LayerWeights& w) {

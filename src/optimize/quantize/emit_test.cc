@@ -37,6 +37,7 @@ TEST_CASE("an emitted convolution computes what integers worked out by hand give
   g.add_output(y);
   Planned planned(g, "tflm");
   const LayerWeights& w = planned.plan.weights.begin()->second;
+  const std::vector<int32_t> weights = unpack_integers(w.integers);
   const Affine in = planned.affine(x), out = planned.affine(y);
   Graph q = emitted(g, planned.plan);
   NamedTensors inputs = normal_inputs(g, 99);
@@ -52,7 +53,7 @@ TEST_CASE("an emitted convolution computes what integers worked out by hand give
       int64_t from = t / 9, r = row + t / 3 % 3 - 1, k = column + t % 3 - 1;
       if (r < 0 || r > 7 || k < 0 || k > 7) continue;
       int64_t qx = to_integer(reals[static_cast<size_t>(from * 64 + r * 8 + k)], in, planned.d.activations);
-      sum += (qx - in.zero_point) * w.integers[static_cast<size_t>(c * 36 + t)];
+      sum += (qx - in.zero_point) * weights[static_cast<size_t>(c * 36 + t)];
     }
     int64_t wanted = to_integer(static_cast<double>(sum) * scale, out, planned.d.activations);
     int64_t is = to_integer(found[static_cast<size_t>(i)], out, planned.d.activations);
@@ -128,8 +129,10 @@ TEST_CASE("a bias that 32 bits cannot hold gets a coarser weight scale, for its 
     g.add_output(build(g, "Conv", {small, w, g.add_constant("b", Constant::of_floats(bias, {3}))}));
     Planned planned(g, "tflm");
     // Not to nearest: what was chosen for the other channels stays.
-    std::vector<int32_t>& chosen = planned.plan.weights.begin()->second.integers;
+    Constant& integers_of = planned.plan.weights.begin()->second.integers;
+    std::vector<int32_t> chosen = unpack_integers(integers_of);
     chosen[1] = chosen[1] > 0 ? chosen[1] - 1 : chosen[1] + 1;
+    integers_of = pack_integers(chosen, integers_of.shape(), integers_of.dtype());
     Graph q = emitted(g, planned.plan);
     const Node& layer = the(q, "Conv");
     std::vector<double> stored = q.constant(dequantize(q, layer.inputs[1]).inputs[0])->to_doubles();
@@ -197,7 +200,7 @@ TEST_CASE("a depthwise convolution has all 8 bits for its weights on any CPU") {
   g.add_output(x);
   Planned planned(g, d);
   auto all_are_large = [&](NodeId n) {
-    const std::vector<int32_t>& q = planned.plan.weights.at(n).integers;
+    const std::vector<int32_t> q = unpack_integers(planned.plan.weights.at(n).integers);
     return std::ranges::count_if(q, [](int32_t i) { return std::abs(i) > 64; }) > 4;
   };
   CHECK(all_are_large(depthwise));
@@ -227,13 +230,13 @@ TEST_CASE("on x86 without VNNI no two products that are summed leave 16 bits") {
     for (const auto& [n, w] : planned.plan.weights) {
       const Node& node = g.node(n);
       const Shape& shape = g.constant(node.inputs[1])->shape();
+      const std::vector<int32_t> integers = unpack_integers(w.integers);
       const bool columns = node.is("MatMul") || (node.is("Gemm") && node.integer("transB", 0) == 0);
       int64_t taps = 1;
       for (size_t i = 2; i < shape.size(); ++i) taps *= shape[i];
       const int64_t inputs = shape[columns ? 0 : 1], outputs = shape[columns ? 1 : 0];
       auto weight = [&](int64_t o, int64_t i, int64_t t) {
-        return i >= inputs ? 0
-                           : w.integers[static_cast<size_t>(columns ? i * outputs + o : (o * inputs + i) * taps + t)];
+        return i >= inputs ? 0 : integers[static_cast<size_t>(columns ? i * outputs + o : (o * inputs + i) * taps + t)];
       };
       auto check = [&](int32_t a, int32_t b) {
         const int64_t high = d.activations.high;

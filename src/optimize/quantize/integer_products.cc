@@ -12,12 +12,11 @@ namespace {
 
 class Products {
  public:
-  Products(Graph& graph, NodeId id, const LayerWeights& weights, Dtype dtype)
+  Products(Graph& graph, NodeId id, const LayerWeights& weights)
       : graph_(graph),
         id_(id),
         node_(graph.node(id)),
         w_(weights),
-        dtype_(dtype),
         result_(graph.value(node_.outputs[0])),
         dims_(result_.dims),
         rows_(of_one_tap(graph, node_)),
@@ -84,16 +83,16 @@ class Products {
   ValueId weights() {
     const Value constant = graph_.value(node_.inputs[1]);
     Shape shape = constant.constant->shape();
-    std::vector<int32_t> integers = w_.integers;
     if (rows_) shape.resize(2);
-    if (rows_ || (node_.is("Gemm") && node_.integer("transB", 0) != 0)) {
-      for (int64_t r = 0; r < shape[0]; ++r) {
-        for (int64_t c = 0; c < shape[1]; ++c)
-          integers[static_cast<size_t>(c * shape[0] + r)] = w_.integers[static_cast<size_t>(r * shape[1] + c)];
-      }
-      std::swap(shape[0], shape[1]);
+    const std::string name = constant.name + "_quantized";
+    if (!rows_ && (!node_.is("Gemm") || node_.integer("transB", 0) == 0)) return graph_.add_constant(name, w_.integers);
+    const std::vector<int32_t> by_row = unpack_integers(w_.integers);
+    std::vector<int32_t> integers(by_row.size());
+    for (int64_t r = 0; r < shape[0]; ++r) {
+      for (int64_t c = 0; c < shape[1]; ++c)
+        integers[static_cast<size_t>(c * shape[0] + r)] = by_row[static_cast<size_t>(r * shape[1] + c)];
     }
-    return graph_.add_constant(constant.name + "_quantized", pack_integers(integers, shape, dtype_));
+    return graph_.add_constant(name, pack_integers(integers, {shape[1], shape[0]}, w_.integers.dtype()));
   }
 
   // One number a channel, of the shape that broadcasts to the result's channels: axis 1 of a convolution, else the
@@ -113,7 +112,6 @@ class Products {
   NodeId id_;
   const Node node_;  // as it was
   const LayerWeights& w_;
-  Dtype dtype_;
   const Value result_;
   std::optional<Dims> dims_;  // of the sums
   bool rows_;
@@ -123,21 +121,8 @@ class Products {
 
 }  // namespace
 
-Constant pack_integers(std::span<const int32_t> integers, Shape shape, Dtype dtype) {
-  Tensor out(dtype, std::move(shape));
-  for (size_t i = 0; i < integers.size(); ++i) {
-    switch (dtype_bits(dtype)) {
-      case 4: out.data()[i / 2] |= static_cast<uint8_t>((integers[i] & 15) << (i % 2 * 4)); break;
-      case 8: out.data()[i] = static_cast<uint8_t>(integers[i]); break;
-      case 16: out.as<int16_t>()[i] = static_cast<int16_t>(integers[i]); break;
-      default: out.as<int32_t>()[i] = integers[i];
-    }
-  }
-  return Constant(std::move(out));
-}
-
-void put_products(Graph& graph, NodeId node, const LayerWeights& weights, const ProductOperand& x, Dtype dtype) {
-  Products(graph, node, weights, dtype).put(x);
+void put_products(Graph& graph, NodeId node, const LayerWeights& weights, const ProductOperand& x) {
+  Products(graph, node, weights).put(x);
 }
 
 }  // namespace oree

@@ -3,14 +3,9 @@
 // float.
 #pragma once
 
-#include <span>
-
 #include "optimize/quantize/plan.h"
 
 namespace oree {
-
-// Integers packed as the type has them: two of 4 bits a byte.
-Constant pack_integers(std::span<const int32_t> integers, Shape shape, Dtype dtype);
 
 // What such a layer takes: integers, and how they stand for reals.
 struct ProductOperand {
@@ -22,6 +17,6 @@ struct ProductOperand {
 // The node, a Conv without groups, a Gemm or a MatMul by constants, becomes
 //   real = (scale of x * scale of w) * sum of integer products + bias.
 // Its result keeps its id and its name. What used its operands before stays.
-void put_products(Graph& graph, NodeId node, const LayerWeights& weights, const ProductOperand& x, Dtype dtype);
+void put_products(Graph& graph, NodeId node, const LayerWeights& weights, const ProductOperand& x);
 
 }  // namespace oree

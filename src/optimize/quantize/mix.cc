@@ -75,7 +75,9 @@ class Mixer {
     const std::vector<NamedTensors>& samples = reference_.samples();
     const std::vector<NamedTensors> few(
         samples.begin(), samples.begin() + static_cast<ptrdiff_t>(std::min(kSamplesTried, samples.size())));
-    OREE_TRY_ASSIGN(std::vector<Noise> noises, compare_graphs(files_, graph_, values, quantized, second, few, one_));
+    CompareOptions how = one_;
+    how.beside = options_.threads > 1;
+    OREE_TRY_ASSIGN(std::vector<Noise> noises, compare_graphs(files_, graph_, values, quantized, second, few, how));
     before_few_.assign(noises.begin() + std::ssize(nodes), noises.end());
     for (size_t i = 0; i < nodes.size(); ++i) {
       mix_.layer_noise[nodes[i]] = noises[i];

@@ -121,7 +121,8 @@ Result<LayerWeights> weights_of(const Graph& graph, const Dialect& dialect, cons
   Result<std::vector<float>> scales = weight_scales(tensor.as<float>(), tensor.shape(), out.axis, grid, how);
   if (!scales.ok()) return scales.error().within(graph.value(node.inputs[1]).name);
   out.scales = std::move(*scales);
-  out.integers = quantize_weights(tensor.as<float>(), tensor.shape(), out.axis, out.scales, grid);
+  out.integers = pack_integers(quantize_weights(tensor.as<float>(), tensor.shape(), out.axis, out.scales, grid),
+                               tensor.shape(), grid.integers.dtype);
   if (node.input(2) != kNoValue) {
     OREE_TRY(constant_range(graph, node.inputs[2]));
     for (double b : graph.constant(node.inputs[2])->to_doubles()) out.bias.push_back(static_cast<float>(b));

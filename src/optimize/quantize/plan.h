@@ -16,8 +16,8 @@ namespace oree {
 struct LayerWeights {
   int axis = -1;  // of the channels that have scales; -1: one for all
   std::vector<float> scales;
-  std::vector<int32_t> integers;  // in the constant's order
-  std::vector<float> bias;        // real, corrected; empty: none
+  Constant integers;        // in the constant's order and shape
+  std::vector<float> bias;  // real, corrected; empty: none
 };
 
 struct Plan {
@@ -45,6 +45,8 @@ class Planner {
   // kInvalid when a value that is needed was not seen, or a constant holds NaN or infinity. No bit depends on
   // `threads`.
   Result<Plan> plan(GraphPlacement placement, int threads = 1) const;
+  // Plans have these from now on: rounded or corrected ones.
+  void adopt(std::map<NodeId, LayerWeights> weights) { weights_ = std::move(weights); }
 
  private:
   Result<Affine> affine_of(const Plan& plan, const std::vector<ValueId>& group) const;

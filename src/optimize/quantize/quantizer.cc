@@ -43,8 +43,7 @@ class Quantizer {
 
   Result<Quantized> run(const std::function<Status()>& beside) {
     OREE_TRY(begin(true));
-    OREE_TRY_ASSIGN(const Plan nearest, plan_for(kept_, options_.threads));
-    OREE_TRY(round_weights(nearest));
+    OREE_TRY(round_weights());
     OREE_TRY(options_.judge ? choose_by_drop() : choose_by_noise());
     OREE_TRY_ASSIGN(const Plan plan, corrected_plan(mix_.choice.kept));
     std::optional<Plan> whole, more;
@@ -56,7 +55,7 @@ class Quantizer {
     }
     // Measuring takes the most memory of all.
     many_ = {};
-    rounded_ = {};
+    alone_ = !beside;
     Quantized out;
     auto finish = [&]() -> Status {
       OREE_TRY_ASSIGN(out, finished(plan, mix_.choice));
@@ -79,7 +78,7 @@ class Quantizer {
   // What comes out when all that may be is in integers, and weights are rounded to nearest.
   Result<std::vector<Noise>> first_noise() {
     OREE_TRY(begin(false));
-    OREE_TRY_ASSIGN(const Plan plan, plan_for(kept_, options_.threads));
+    OREE_TRY_ASSIGN(const Plan plan, first_plan({}));
     return noise(plan);
   }
 
@@ -156,10 +155,15 @@ class Quantizer {
   }
 
   Result<Plan> plan_for(const std::set<NodeId>& kept, int threads = 1) const {
-    OREE_TRY_ASSIGN(Plan plan, planner_.plan(place(graph_, dialect_, kept), threads));
-    for (const auto& [node, integers] : rounded_) {
-      auto layer = plan.weights.find(node);
-      if (layer != plan.weights.end()) layer->second.integers = integers;
+    return planner_.plan(place(graph_, dialect_, kept), threads);
+  }
+
+  // All that may be in integers, with weights that other plans may adopt.
+  Result<Plan> first_plan(const std::map<NodeId, std::vector<int32_t>>& rounded) const {
+    OREE_TRY_ASSIGN(Plan plan, plan_for(kept_, options_.threads));
+    for (const auto& [node, integers] : rounded) {
+      Constant& packed = plan.weights.at(node).integers;
+      packed = pack_integers(integers, packed.shape(), packed.dtype());
     }
     correct_biases_by_means(graph_, plan, calibration_.channel_means);
     return plan;
@@ -185,14 +189,16 @@ class Quantizer {
   }
 
   // It takes what goes into each layer in float, so that one rounding serves whatever layers stay in integers.
-  Status round_weights(const Plan& nearest) {
-    OREE_TRY_ASSIGN(rounded_, rounder_->round(files_, nearest, many_));
+  Status round_weights() {
+    OREE_TRY_ASSIGN(Plan nearest, first_plan({}));
+    OREE_TRY_ASSIGN(const auto integers, rounder_->round(files_, nearest, many_));
     rounder_.reset();
-    if (rounded_.empty()) {
+    if (integers.empty()) {
       OREE_TRY_ASSIGN(first_, noise(nearest));
+      planner_.adopt(std::move(nearest.weights));
       return {};
     }
-    OREE_TRY_ASSIGN(const Plan rounded, plan_for(kept_));
+    OREE_TRY_ASSIGN(Plan rounded, first_plan(integers));
     // Side by side, each on one thread: the same bits.
     std::vector<Noise> found[2];
     OREE_TRY(each_in_parallel(2, options_.threads, [&](size_t i) -> Status {
@@ -203,7 +209,7 @@ class Quantizer {
     StepReport step{"weights rounded for what their layers give", noise_left(after, before), false};
     step.kept = step.noise_left < 1;
     first_ = step.kept ? after : before;
-    if (!step.kept) rounded_.clear();
+    planner_.adopt(std::move((step.kept ? rounded : nearest).weights));
     steps_.push_back(step);
     return {};
   }
@@ -311,8 +317,10 @@ class Quantizer {
     }
     std::vector<NamedTensors> few(few_.begin(),
                                   few_.begin() + static_cast<ptrdiff_t>(std::min(few_.size(), kSamplesMeasured)));
-    OREE_TRY_ASSIGN(measured_, measure_in_engine(files_, graph_, quantized, plan, few,
-                                                 {options_.threads, options_.scratch, true, integer_ports(ports)}));
+    const bool beside = options_.threads > 1 && alone_;
+    OREE_TRY_ASSIGN(measured_,
+                    measure_in_engine(files_, graph_, quantized, plan, few,
+                                      {options_.threads, options_.scratch, true, beside, integer_ports(ports)}));
     if (measured_.refused) return measured_.refused->within(fmt::format("{} refuses the result", measured_.engine));
     return {};
   }
@@ -386,10 +394,10 @@ class Quantizer {
   LayerMeans float_means_;     // of many_
   std::vector<Noise> first_;   // all that may be in integers
   std::optional<Reconstructor> rounder_;
-  std::map<NodeId, std::vector<int32_t>> rounded_;
   Mix mix_;
   std::vector<StepReport> steps_;
   std::vector<DropTrial> drops_;
+  bool alone_ = true;  // no other graph is looked at beside
   EngineAccuracy measured_;
 };
 

@@ -38,7 +38,10 @@ Integers rounded(const Net& net, const Plan& plan, const ReconstructOptions& how
 }
 
 double gap_with(const Net& net, Plan plan, const Integers& integers) {
-  for (const auto& [node, of] : integers) plan.weights.at(node).integers = of;
+  for (const auto& [node, of] : integers) {
+    Constant& packed = plan.weights.at(node).integers;
+    packed = pack_integers(of, packed.shape(), packed.dtype());
+  }
   return squared_gap(net.g, emitted(net.g, plan));
 }
 
@@ -50,7 +53,9 @@ TEST_CASE("weights rounded for their layers come nearer to float than the neares
   Planned planned(net.g, "onnxruntime");
   for (auto& [node, weights] : planned.plan.weights) {
     for (float& s : weights.scales) s *= 16;
-    for (int32_t& i : weights.integers) i = static_cast<int32_t>(std::lround(static_cast<double>(i) / 16));
+    std::vector<int32_t> integers = unpack_integers(weights.integers);
+    for (int32_t& i : integers) i = static_cast<int32_t>(std::lround(static_cast<double>(i) / 16));
+    weights.integers = pack_integers(integers, weights.integers.shape(), weights.integers.dtype());
   }
   const Integers found = rounded(net, planned.plan, {});
   CHECK(found.size() == 3);

@@ -181,4 +181,27 @@ std::vector<float> dequantize_weights(std::span<const int32_t> integers, const S
   return values;
 }
 
+Constant pack_integers(std::span<const int32_t> integers, Shape shape, Dtype dtype) {
+  Tensor out(dtype, std::move(shape));
+  OREE_ASSERT(out.elements() == std::ssize(integers));
+  const auto narrow = [&]<typename T>(T) {
+    std::ranges::transform(integers, out.as<T>().begin(), [](int32_t i) { return static_cast<T>(i); });
+  };
+  switch (dtype_bits(dtype)) {
+    case 4:
+      for (size_t i = 0; i < integers.size(); ++i)
+        out.data()[i / 2] |= static_cast<uint8_t>((integers[i] & 15) << (i % 2 * 4));
+      break;
+    case 8: std::ranges::transform(integers, out.data(), [](int32_t i) { return static_cast<uint8_t>(i); }); break;
+    case 16: narrow(int16_t()); break;
+    default: narrow(int32_t());
+  }
+  return Constant(std::move(out));
+}
+
+std::vector<int32_t> unpack_integers(const Constant& packed) {
+  const std::vector<int64_t> wide = packed.to_ints();
+  return {wide.begin(), wide.end()};
+}
+
 }  // namespace oree

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "model/graph/constant.h"
 #include "optimize/quantize/affine.h"
 
 namespace oree {
@@ -42,5 +43,9 @@ std::vector<int32_t> quantize_weights(std::span<const float> values, const Shape
                                       std::span<const float> scales, const WeightGrid& grid);
 std::vector<float> dequantize_weights(std::span<const int32_t> integers, const Shape& shape, int axis,
                                       std::span<const float> scales);
+
+// Integers packed as the type has them: two of 4 bits a byte.
+Constant pack_integers(std::span<const int32_t> integers, Shape shape, Dtype dtype);
+std::vector<int32_t> unpack_integers(const Constant& packed);
 
 }  // namespace oree

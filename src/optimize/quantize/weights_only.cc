@@ -82,7 +82,8 @@ class Storer {
         weight_scales(tensor.as<float>(), tensor.shape(), w.axis, grid, options_.weight_scale);
     if (!scales.ok()) return scales.error().within(graph_.value(node.inputs[1]).name);
     w.scales = std::move(*scales);
-    w.integers = quantize_weights(tensor.as<float>(), tensor.shape(), w.axis, w.scales, grid);
+    w.integers = pack_integers(quantize_weights(tensor.as<float>(), tensor.shape(), w.axis, w.scales, grid),
+                               tensor.shape(), grid.integers.dtype);
     return w;
   }
 
@@ -95,8 +96,7 @@ class Storer {
     if (reals == kNoValue) {
       OREE_TRY_ASSIGN(LayerWeights w, by_channel(node, grid));
       const Value constant = graph_.value(node.inputs[1]);
-      ValueId packed = graph_.add_constant(constant.name + "_quantized",
-                                           pack_integers(w.integers, constant.constant->shape(), grid.dtype));
+      ValueId packed = graph_.add_constant(constant.name + "_quantized", w.integers);
       reals = dialect_.engine == "onnxruntime" && !is_matrix(node)
                   ? multiplied(graph_, packed, w, constant)
                   : dequantized(graph_, packed, w, constant, dialect_.tflite);
@@ -169,7 +169,7 @@ class Storer {
     }
     OREE_TRY_ASSIGN(LayerWeights w, by_channel(node, weight_grid(graph_, node, dialect_)));
     if (node.input(2) != kNoValue) w.bias = *bias_of(node);
-    put_products(graph_, layer.node, w, operand_of(node.inputs[0]), dialect_.weights.dtype);
+    put_products(graph_, layer.node, w, operand_of(node.inputs[0]));
     layer.weights = dtype_name(dialect_.weights.dtype);
     layer.integer = true;
     return {};
