@@ -55,6 +55,7 @@ class Replacement {
 Status write_onnx(Files& files, const Model& model, const std::string& path, const ConvertOptions& options) {
   OnnxWriteOptions how;
   how.opset = options.opset;
+  how.replaceable = options.replaceable;
   Model raised = model;
   OREE_TRY(raise_quantized_tflite(raised.graph));
   const bool outside = constant_bytes(model.graph) > kInlineBytesMax;

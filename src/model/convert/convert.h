@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "core/io/files.h"
@@ -18,6 +19,7 @@ struct ConvertOptions {
   std::map<std::string, Shape> inputs;     // input -> shape
   int opset = 0;                           // of an ONNX result; 0: 17, or the lowest above that can hold the model
   bool float16 = false;                    // weights
+  std::set<std::string> replaceable;       // of an ONNX result: OnnxWriteOptions
   bool optimise = true;  // fold batch norms, recognise activations and layer norms; false: what the format needs alone
 };
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 
 #include "model/graph/graph.h"
 
@@ -28,6 +29,9 @@ struct OnnxWriteOptions {
   int opset = 0;
   int64_t external_threshold = 0;  // constants of at least so many bytes go to the external file; 0: none does
   std::string external_name;       // of the file beside the model
+  // Constants, by name, that whoever runs the file may give others for: initializers that are inputs, too. Engines fold
+  // nothing into these. One that only a block within uses stays a constant.
+  std::set<std::string> replaceable;
 };
 
 struct OnnxFiles {

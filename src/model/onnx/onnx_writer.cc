@@ -114,6 +114,7 @@ class OnnxWriter {
       for (ValueId id : found->second) initializer(id);
     }
     for (ValueId id : graph_.block(block).inputs) OREE_TRY(value(11, id, block));
+    if (block == kMainBlock) OREE_TRY(replaceable());
     for (ValueId id : graph_.block(block).outputs) OREE_TRY(value(12, id, block));
     for (NodeId id : order) {
       for (ValueId v : graph_.node(id).outputs) {
@@ -122,6 +123,13 @@ class OnnxWriter {
           OREE_TRY(value(13, v, block));
         }
       }
+    }
+    return {};
+  }
+
+  Status replaceable() {
+    for (ValueId id : constants_[kMainBlock]) {
+      if (options_.replaceable.contains(name(id))) OREE_TRY(value(11, id, kMainBlock));
     }
     return {};
   }

@@ -237,6 +237,25 @@ TEST_CASE("metadata that names no state of the model stays metadata") {
   CHECK(with("input", "4") == 0);
 }
 
+TEST_CASE("constants that may be replaced are inputs, too, which a reader takes for constants") {
+  Result<Model> model =
+      read(file(17, {input("x", {"3"}), output("y", {"3"}), floats("w", {3}, {1, 2, 3}), floats("v", {3}, {5, 6, 7}),
+                     node("Mul", {"x", "w"}, {"m"}), node("Add", {"m", "v"}, {"y"})}));
+  REQUIRE(model.ok());
+  OnnxWriteOptions options;
+  options.replaceable = {"w", "x", "nothing"};
+  const Bytes bytes = write_onnx_model(*model, options).value().model;
+  const OnnxFile written = read_onnx(bytes).value();
+  REQUIRE(written.graph.inputs.size() == 2);
+  CHECK(written.graph.inputs[0].name == "x");
+  CHECK(written.graph.inputs[1].name == "w");
+  CHECK(written.graph.inputs[1].shape == Shape{3});
+  const Result<Model> again = read(Bytes(bytes));
+  REQUIRE(again.ok());
+  CHECK(again->graph.main().inputs.size() == 1);
+  CHECK(again->graph.constant(again->graph.find("w"))->to_doubles() == std::vector<double>{1, 2, 3});
+}
+
 TEST_CASE("large constants go to the file beside, and come back from there") {
   Result<Model> model =
       read(file(17, {input("x", {"3"}), output("y", {"3"}), floats("w", {3}, {1, 2, 3}), floats("tiny", {1}, {4}),

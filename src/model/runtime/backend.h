@@ -31,9 +31,6 @@ struct SessionOptions {
   // QuantizeLinear to one of integers, which on x86 without VNNI saturates. For simulations and checks, never of what
   // is tuned or shipped; in the JSON form alone, and only when false.
   bool fused = true;
-  // false: memory stays laid out as the model says. ONNX Runtime else lays out channels by the CPU's registers, which
-  // takes more of it, and changes with the CPU in which order convolutions add. In the JSON form only when false.
-  bool blocked = true;
 };
 
 struct RealScale {

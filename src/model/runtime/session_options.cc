@@ -34,7 +34,6 @@ Json session_options_to_json(const SessionOptions& options) {
     json.set("cpus", cpus);
   }
   if (!options.fused) json.set("fused", false);
-  if (!options.blocked) json.set("blocked", false);
   return json;
 }
 
@@ -56,8 +55,6 @@ Result<SessionOptions> session_options_from_json(const Json& json) {
       OREE_TRY_ASSIGN(options.cpus, cpus_from_json(json));
     } else if (key == "fused") {
       OREE_TRY_ASSIGN(options.fused, json.get_bool(key));
-    } else if (key == "blocked") {
-      OREE_TRY_ASSIGN(options.blocked, json.get_bool(key));
     } else {
       return Error(Code::kInvalid, fmt::format("session options: unknown key '{}'", key));
     }

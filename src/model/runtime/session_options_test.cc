@@ -32,10 +32,8 @@ TEST_CASE("session options survive the way to JSON and back") {
   CHECK(back->provider == "openvino:GPU");
   CHECK(back->precision == "bf16");
   CHECK(back->fused);
-  CHECK(back->blocked);
-  options.fused = options.blocked = false;
+  options.fused = false;
   CHECK_FALSE(session_options_from_json(session_options_to_json(options))->fused);
-  CHECK_FALSE(session_options_from_json(session_options_to_json(options))->blocked);
 }
 
 TEST_CASE("session options name the key that is wrong") {

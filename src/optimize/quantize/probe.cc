@@ -30,6 +30,27 @@ Result<std::string> find_engine(const std::string& engine) {
                                                fmt::join(wanted, " or ")));
 }
 
+// A convolution that sums each channel by itself, of as many as the registers of any CPU hold.
+bool is_depthwise(const Graph& graph, const Node& node) {
+  const Shape& weights = graph.constant(node.inputs[1])->shape();
+  constexpr int64_t kRegisterMost = 16;
+  return weights.size() == 4 && weights[1] == 1 && node.integer("group", 1) == weights[0] &&
+         weights[0] % kRegisterMost == 0;
+}
+
+// Weights of convolutions that ONNX Runtime shall leave laid out as they are. It lays out those that it knows for
+// constants by the CPU's registers, which takes more memory, and changes with the CPU in which order channels are
+// added. Where none are, that is in the same order, and three to six times as fast.
+std::set<std::string> laid_out_as_they_are(const Graph& graph) {
+  std::set<std::string> names;
+  for (NodeId n : graph.all_nodes()) {
+    const Node& node = graph.node(n);
+    if (node.is("Conv") && graph.constant(node.input(1)) != nullptr && !is_depthwise(graph, node))
+      names.insert(graph.value(node.inputs[1]).name);
+  }
+  return names;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Probe>> Probe::open(Files& files, const Graph& graph, const std::vector<ValueId>& seen,
@@ -58,7 +79,9 @@ Result<std::unique_ptr<Probe>> Probe::open(Files& files, const Graph& graph, con
   if (shown.main().outputs.empty()) return probe;  // only inputs are seen: nothing runs
   Model model;
   model.graph = std::move(shown);
-  OREE_TRY(write_model(files, model, probe->path_, {}));
+  ConvertOptions how;
+  how.replaceable = laid_out_as_they_are(model.graph);
+  OREE_TRY(write_model(files, model, probe->path_, how));
   return probe;
 }
 
@@ -74,7 +97,6 @@ Result<Probe::Run> Probe::start(int threads, bool fused) const {
   SessionOptions options;
   options.threads = threads;
   options.fused = fused || reals_;
-  options.blocked = fused;
   options.precision = "f32";  // OpenVINO would take bf16 where it can
   OREE_TRY_ASSIGN(run.session_, backend(engine_).open(path_, options));
   run.bound_ = std::ranges::all_of(run.session_->outputs(), [](const TensorInfo& info) {

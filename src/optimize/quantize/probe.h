@@ -39,8 +39,7 @@ class Probe {
     bool bound_ = false;             // all shapes are known: outputs are read where they lie
   };
   // Threads within an operator; 1 gives the same bits whatever else runs.
-  // `fused`: SessionOptions::fused; of a graph without integers SessionOptions::blocked: without it the SSD takes
-  // 100 MB less, and a fifth more time when much is seen.
+  // `fused`: SessionOptions::fused, of a graph with integers.
   Result<Run> start(int threads, bool fused = true) const;
   // All samples, several at once, each on one thread. `see` is called for one sample after the other, in their order,
   // so that any number of threads gives the same bits.

@@ -19,8 +19,7 @@ constexpr char kHowToGet[] =
     "./dev setup fetches it, or install libonnxruntime (Debian 13: apt install libonnxruntime1.21)";
 constexpr int kSeverityError = 3;
 constexpr int kOptimizeAll = 99;
-constexpr int kOptimizeExtended = 2;  // joins operators, and leaves memory laid out as it is
-constexpr int kOptimizeNone = 0;      // each operator as it stands
+constexpr int kOptimizeNone = 0;  // each operator as it stands
 constexpr int kArenaAllocator = 1;
 
 struct Engine {
@@ -303,8 +302,7 @@ class OrtBackend final : public EngineBackend {
     OREE_TRY(check(api, api.set_intra_threads(opts.get(), options.threads)));
     OREE_TRY(check(api, api.set_inter_threads(opts.get(), 1)));
     OREE_TRY(check(api, api.set_execution_mode(opts.get(), 0)));
-    const int joined = options.blocked ? kOptimizeAll : kOptimizeExtended;
-    OREE_TRY(check(api, api.set_optimization(opts.get(), options.fused ? joined : kOptimizeNone)));
+    OREE_TRY(check(api, api.set_optimization(opts.get(), options.fused ? kOptimizeAll : kOptimizeNone)));
     if (provider != "cpu") {
       const Provider* known = std::find_if(std::begin(kProviders), std::end(kProviders),
                                            [&](const Provider& p) { return provider == p.name; });
