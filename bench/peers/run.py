@@ -8,7 +8,7 @@ Runs in a virtualenv (Python 3.10 to 3.13): pip install numpy onnx onnxruntime n
 ai-edge-quantizer opencv-python-headless. A peer that is not there, or fails, gets a line that says so.
 
 yolo   a detector of YOLOv8n's shape (tools/make_yolov8_shaped.py), 320x320: 100 frames to calibrate, 40 to compare
-ssd    the demo's SSD MobileNetV2, 300x300: 200 crops of the video to calibrate, 120 to compare
+ssd    the demo's SSD MobileNetV2, 300x300: 200 crops of the video to calibrate, 480 to compare
 
 Ours twice, by default and with --thorough; NNCF with fast and with full bias correction (nncf-full).
 
@@ -102,7 +102,7 @@ def prepare(name, out):
     options.log_severity_level = 3
     key = onnxruntime.InferenceSession(onnx.read_bytes(), options).get_inputs()[0].name
     numpy.savez(calibration, **{key: data.for_ssd(data.crops(video, 200, 300, 0, 3, 3))})
-    samples = data.for_ssd(data.crops(video, 120, 300, 601, 1, 4))
+    samples = data.for_ssd(numpy.concatenate([data.crops(video, 120, 300, 601, 1, seed) for seed in (4, 5, 6, 7)]))
     return {"onnx": onnx, "tflite": tflite}, calibration, samples, ssd_figures
 
 

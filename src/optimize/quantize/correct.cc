@@ -92,34 +92,6 @@ void correct_biases_by_means(const Graph& graph, Plan& plan,
   }
 }
 
-Status ChannelMeans::add(const Tensor& t, bool matrix) {
-  const Shape& shape = t.shape();
-  if (shape.size() < 2)
-    return Error(Code::kInvalid, fmt::format("expected channels, found shape {}", shape_text(shape)));
-  size_t axis = matrix ? shape.size() - 1 : 1;
-  int64_t outer = 1, inner = 1;
-  for (size_t i = 0; i < axis; ++i) outer *= shape[i];
-  for (size_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
-  sums_.resize(static_cast<size_t>(shape[axis]));
-  const float* x = t.as<float>().data();
-  for (int64_t o = 0; o < outer; ++o) {
-    for (double& sum : sums_) {
-      double s = 0;
-      for (int64_t i = 0; i < inner; ++i) s += static_cast<double>(x[i]);
-      sum += s;
-      x += inner;
-    }
-  }
-  count_ += static_cast<double>(outer * inner);
-  return {};
-}
-
-std::vector<double> ChannelMeans::mean() const {
-  std::vector<double> out = sums_;
-  for (double& x : out) x /= std::max(1.0, count_);
-  return out;
-}
-
 namespace {
 
 // A layer in float whose bias can be corrected.
@@ -159,16 +131,17 @@ std::vector<NodeId> last_layers(const Graph& graph, const GraphPlacement& placem
   return last;
 }
 
-void watch_means(const Graph& graph, const std::vector<NodeId>& nodes, SampleRun& run, LayerMeans& means) {
+void watch_values(const Graph& graph, const std::vector<NodeId>& nodes, SampleRun& run, LayerValues& values) {
   for (NodeId n : nodes) {
     const Node& node = graph.node(n);
     run.watch(node.outputs[0], run.samples(),
-              [&mean = means[n], matrix = node.is("Gemm")](const Tensor& tensor) { return mean.add(tensor, matrix); });
+              [&of = values.try_emplace(n, run.samples()).first->second,
+               matrix = node.is("Gemm")](const Tensor& tensor) { return of.add(tensor, matrix); });
   }
 }
 
 Status correct_last_biases(Files& files, const Graph& graph, Plan& plan, const std::vector<NamedTensors>& samples,
-                           LayerMeans& wanted, const CorrectionOptions& options) {
+                           LayerValues& wanted, const CorrectionOptions& options) {
   const std::vector<NodeId> layers = last_layers(graph, plan.placement);
   if (layers.empty() || samples.empty()) return {};
   std::vector<NodeId> missing;
@@ -176,18 +149,17 @@ Status correct_last_biases(Files& files, const Graph& graph, Plan& plan, const s
     if (!wanted.contains(n)) missing.push_back(n);
   }
   SampleRun in_float(graph, samples);
-  watch_means(graph, missing, in_float, wanted);
+  watch_values(graph, missing, in_float, wanted);
   OREE_TRY(in_float.run(files, options.threads, options.scratch));
   Graph simulated = graph;
   OREE_TRY(emit(simulated, plan));
-  LayerMeans found;
+  LayerValues found;
   SampleRun in_integers(simulated, samples);
-  watch_means(graph, layers, in_integers, found);  // values keep their ids
+  watch_values(graph, layers, in_integers, found);  // values keep their ids
   OREE_TRY(in_integers.run(files, options.threads, options.scratch, options.fused));
   for (NodeId n : layers) {
-    std::vector<double> by = wanted.at(n).mean();
-    const std::vector<double> is = found.at(n).mean();
-    for (size_t c = 0; c < by.size(); ++c) by[c] -= is[c];
+    std::vector<double> by = error_by_levels(wanted.at(n), found.at(n));
+    for (double& error : by) error = -error;
     add_to_bias(bias_of(graph, plan, n), by);
   }
   return {};

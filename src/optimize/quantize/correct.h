@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/io/files.h"
-#include "optimize/quantize/calibrate.h"
+#include "optimize/quantize/channel_values.h"
 #include "optimize/quantize/plan.h"
 #include "optimize/quantize/sample_run.h"
 
@@ -14,19 +14,8 @@ namespace oree {
 void correct_biases_by_means(const Graph& graph, Plan& plan,
                              const std::map<ValueId, std::vector<double>>& channel_means);
 
-// Means of a channel over samples.
-class ChannelMeans {
- public:
-  Status add(const Tensor& tensor, bool matrix);  // channels on axis 1; of a matrix on the last
-  std::vector<double> mean() const;
-
- private:
-  std::vector<double> sums_;
-  double count_ = 0;  // elements of a channel
-};
-
 // By node: what a layer gives before its activation.
-using LayerMeans = std::map<NodeId, ChannelMeans>;
+using LayerValues = std::map<NodeId, ChannelValues>;
 
 struct CorrectionOptions {
   int threads = 1;  // the result does not depend on them
@@ -36,13 +25,13 @@ struct CorrectionOptions {
 
 // The last layers, which no other with weights follows, in integers or in float, whose bias can be corrected.
 std::vector<NodeId> last_layers(const Graph& graph, const GraphPlacement& placement);
-// Has the run fill in the means of what these nodes give, over all its samples; `means` must outlive it.
-void watch_means(const Graph& graph, const std::vector<NodeId>& nodes, SampleRun& run, LayerMeans& means);
+// Has the run fill in what these nodes give in each of its samples; `values` must outlive it.
+void watch_values(const Graph& graph, const std::vector<NodeId>& nodes, SampleRun& run, LayerValues& values);
 
-// What is left of the shift when the network runs quantized: the mean over the samples of float minus quantized, a
-// channel of a layer's sums, is added to its bias. Once for the last layers: what the network gives out is then right
-// in the mean. `wanted`: means in float over the same samples; those that are not there are found, and added.
+// What is left of the shift when the network runs quantized: by how much a channel of a layer's sums is off, each level
+// of them counted alike (error_by_levels), its bias takes back. Once for the last layers: what the network gives out is
+// then right in the mean. `wanted`: in float over the same samples; those that are not there are found, and added.
 Status correct_last_biases(Files& files, const Graph& graph, Plan& plan, const std::vector<NamedTensors>& samples,
-                           LayerMeans& wanted, const CorrectionOptions& options);
+                           LayerValues& wanted, const CorrectionOptions& options);
 
 }  // namespace oree

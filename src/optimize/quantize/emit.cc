@@ -25,7 +25,7 @@ class Emitter {
   Status run() {
     std::vector<std::pair<NodeId, ValueId>> products;  // and what they take
     for (const LayerPlace& layer : plan_.placement.layers) {
-      if (layer.role != Role::kWeighted) continue;
+      if (layer.role != Role::kWeighted || !plan_.weights.contains(layer.node)) continue;
       if (layer.leaves && plan_.dialect.leaving == Leaving::kProducts) {
         products.emplace_back(layer.node, graph_.node(layer.node).inputs[0]);
       } else {

@@ -23,8 +23,9 @@ struct LayerWeights {
 struct Plan {
   Dialect dialect;
   GraphPlacement placement;
-  std::vector<Affine> groups;                         // by group
-  std::map<NodeId, LayerWeights> weights;             // of the layers of role kWeighted
+  std::vector<Affine> groups;  // by group
+  std::map<NodeId, LayerWeights>
+      weights;  // of the layers of role kWeighted; those of others that have it stay in float
   std::map<NodeId, std::vector<float>> float_biases;  // corrected ones of layers in float
 };
 

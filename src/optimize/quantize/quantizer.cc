@@ -76,10 +76,14 @@ class Quantizer {
   }
 
   // What comes out when all that may be is in integers, and weights are rounded to nearest.
-  Result<std::vector<Noise>> first_noise() {
+  Result<FirstLook> first_look(bool weights) {
     OREE_TRY(begin(false));
-    OREE_TRY_ASSIGN(const Plan plan, first_plan({}));
-    return noise(plan);
+    OREE_TRY_ASSIGN(Plan plan, first_plan({}));
+    if (!weights) plan.weights.clear();
+    FirstLook look;
+    OREE_TRY_ASSIGN(look.noise, noise(plan, weights && exact_here(dialect_)));
+    look.channel_sizes = std::move(calibration_.channel_sizes);
+    return look;
   }
 
   const Calibration& calibration() const { return calibration_; }
@@ -114,7 +118,7 @@ class Quantizer {
     how.biases_follow = true;
     if (!options_.thorough) how.inputs_max = kInputsRounded;
     rounder_.emplace(graph_, placement, how).watch(run);
-    watch_means(graph_, last_layers(graph_, placement), run, float_means_);
+    watch_values(graph_, last_layers(graph_, placement), run, float_values_);
   }
 
   // At the network's end the engine's float kernels cost next to nothing, and one scale for all would cost the narrow
@@ -171,7 +175,7 @@ class Quantizer {
 
   Result<Plan> corrected_plan(const std::set<NodeId>& kept) {
     OREE_TRY_ASSIGN(Plan plan, plan_for(kept));
-    OREE_TRY(correct_last_biases(files_, graph_, plan, many_, float_means_,
+    OREE_TRY(correct_last_biases(files_, graph_, plan, many_, float_values_,
                                  {options_.threads, options_.scratch, exact_here(dialect_)}));
     return plan;
   }
@@ -182,10 +186,10 @@ class Quantizer {
     return quantized;
   }
 
-  CompareOptions compared() const { return {1, options_.scratch, exact_here(dialect_)}; }
-  Result<std::vector<Noise>> noise(const Plan& plan) const {
+  Result<std::vector<Noise>> noise(const Plan& plan) const { return noise(plan, exact_here(dialect_)); }
+  Result<std::vector<Noise>> noise(const Plan& plan, bool fused) const {
     OREE_TRY_ASSIGN(Graph quantized, emitted(plan));
-    return reference_.compare(files_, quantized, compared());
+    return reference_.compare(files_, quantized, {1, options_.scratch, fused});
   }
 
   // It takes what goes into each layer in float, so that one rounding serves whatever layers stay in integers.
@@ -391,7 +395,7 @@ class Quantizer {
   Planner planner_;
   std::vector<NamedTensors> many_, few_;
   OutputReference reference_;  // of few_
-  LayerMeans float_means_;     // of many_
+  LayerValues float_values_;   // of many_
   std::vector<Noise> first_;   // all that may be in integers
   std::optional<Reconstructor> rounder_;
   Mix mix_;
@@ -412,9 +416,9 @@ Result<FirstQuantized> quantize_graph(Files& files, const Graph& graph, Dataset&
   return out;
 }
 
-Result<std::vector<Noise>> first_noise(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
-                                       const Dialect& dialect) {
-  return Quantizer(files, graph, data, options, dialect).first_noise();
+Result<FirstLook> first_look(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
+                             const Dialect& dialect, bool weights) {
+  return Quantizer(files, graph, data, options, dialect).first_look(weights);
 }
 
 }  // namespace oree

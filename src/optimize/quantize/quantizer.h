@@ -17,8 +17,13 @@ struct FirstQuantized {
 Result<FirstQuantized> quantize_graph(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
                                       const Dialect& dialect, const std::function<Status()>& beside = {});
 
-// The outputs' noise when all that may be is in integers, and weights are rounded to nearest.
-Result<std::vector<Noise>> first_noise(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
-                                       const Dialect& dialect);
+struct FirstLook {
+  std::vector<Noise> noise;                              // of the outputs, when all that may be is in integers
+  std::map<ValueId, std::vector<double>> channel_sizes;  // Calibration's
+};
+// `weights`: rounded to nearest; else in float, which is nearer to what is left when they are rounded for what they
+// give.
+Result<FirstLook> first_look(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
+                             const Dialect& dialect, bool weights);
 
 }  // namespace oree
