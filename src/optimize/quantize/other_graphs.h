@@ -12,8 +12,9 @@ class OtherGraphs {
   // All must outlive it.
   OtherGraphs(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options, const Dialect& dialect);
 
-  // Levels `graph`'s channels (level.h); false, and it is as it was, where that is of no use.
-  Result<bool> try_level(Graph& graph);
+  // Levels the channels of `copy`, which is one of the given graph (level.h), and others are compared with it from then
+  // on; it must outlive this, too. False, and it is as it was, where that is of no use.
+  Result<bool> try_level(Graph& copy);
 
   // What another graph leaves of the noise, on few samples.
   Result<double> glance(const Graph& other);
@@ -38,7 +39,8 @@ class OtherGraphs {
   QuantizeOptions few_;
   const Dialect& dialect_;
   const Graph& graph_;
-  std::optional<FirstLook> before_;  // of `graph`
+  const Graph* base_;                // with which others are compared
+  std::optional<FirstLook> before_;  // of it
   std::vector<StepReport> steps_;
 };
 
