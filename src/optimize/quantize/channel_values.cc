@@ -10,6 +10,8 @@ namespace oree {
 namespace {
 
 constexpr size_t kKeptMost = size_t{1} << 20;  // values
+constexpr size_t kLevels = 16;
+constexpr double kLevelFull = 32;  // values of a level, from where more count no more
 
 }  // namespace
 

@@ -2,12 +2,11 @@
 // What a layer's channels give over some samples, in float and in integers, and by how much these differ.
 #pragma once
 
-#include <map>
+#include <span>
 #include <vector>
 
 #include "core/base/result.h"
 #include "core/base/tensor.h"
-#include "model/graph/graph.h"
 
 namespace oree {
 
@@ -31,8 +30,5 @@ class ChannelValues {
 // in `wanted` counts alike where it has enough values to say: a detector's channels are about their lowest nearly
 // everywhere, and what is found there says little of the few places that matter.
 std::vector<double> error_by_levels(const ChannelValues& wanted, const ChannelValues& found);
-
-inline constexpr size_t kLevels = 16;
-inline constexpr double kLevelFull = 32;  // values of a level, from where more count no more
 
 }  // namespace oree

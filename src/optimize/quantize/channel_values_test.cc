@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "optimize/quantize/samples_fixture.h"
 
 namespace oree {

@@ -42,7 +42,7 @@ class Leveller {
   }
 
   std::vector<Tied>& tied() { return tied_; }
-  const std::vector<LinearLayer>& layers() const { return layers_; }
+  const std::vector<NodeId>& layers() const { return layers_; }
 
  private:
   bool may_change(ValueId v) const {
@@ -65,10 +65,7 @@ class Leveller {
   void look(NodeId n) {
     const Node& node = graph_.node(n);
     if (node.block != kMainBlock) return;
-    if (std::optional<LinearLayer> layer = linear_layer_of(graph_, n)) {
-      layers_.push_back(std::move(*layer));
-      return;
-    }
+    if (linear_layer_of(graph_, n)) return layers_.push_back(n);
     const bool one = node.outputs.size() == 1 && node.domain.empty();
     if (one && (commutes_with_factors(node) || end_of_clip(graph_, node) > 0))
       return tie(node.inputs[0], node.outputs[0]);
@@ -99,7 +96,7 @@ class Leveller {
   const Graph& graph_;
   std::vector<ValueId> parent_;
   std::vector<bool> fixed_;
-  std::vector<LinearLayer> layers_;
+  std::vector<NodeId> layers_;
   std::vector<Tied> tied_;
 };
 
@@ -155,11 +152,12 @@ PassResult level(Graph& graph, const std::map<ValueId, std::vector<double>>& cha
     auto found = factors.find(v);
     return found == factors.end() ? 1 : (*found->second)[channel];
   };
-  for (const LinearLayer& layer : leveller.layers()) {
-    const ValueId taken = graph.node(layer.node).inputs[0], given = graph.node(layer.node).outputs[0];
+  for (NodeId n : leveller.layers()) {
+    const ValueId taken = graph.node(n).inputs[0], given = graph.node(n).outputs[0];
     if (!factors.contains(taken) && !factors.contains(given)) continue;
     replace_linear(
-        graph, layer, [&](size_t i) { return 1 / factor(taken, i); }, [&](size_t c) { return factor(given, c); });
+        graph, *linear_layer_of(graph, n), [&](size_t i) { return 1 / factor(taken, i); },
+        [&](size_t c) { return factor(given, c); });
   }
   if (changed > 0) OREE_TRY(remove_dead(graph));  // the constants that nobody uses any more
   return changed;

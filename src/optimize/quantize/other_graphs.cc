@@ -30,26 +30,23 @@ size_t layers_float(const QuantizeReport& report) {
 
 OtherGraphs::OtherGraphs(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options,
                          const Dialect& dialect)
-    : files_(files), data_(data), options_(options), few_(options), dialect_(dialect), graph_(graph), base_(&graph) {
+    : files_(files), data_(data), options_(options), few_(options), dialect_(dialect), graph_(graph) {
   few_.samples_max = std::min(options.samples_max, kSamplesGlanced);
   few_.progress = {};
 }
 
-Result<bool> OtherGraphs::try_level(Graph& copy) {
+Result<bool> OtherGraphs::try_level() {
   // Of 16 bits the steps are fine enough, and weights are what costs.
-  if (dtype_bits(dialect_.activations.dtype) != 8 || levelled_values(copy).empty()) return false;
+  if (dtype_bits(dialect_.activations.dtype) != 8 || levelled_values(graph_).empty()) return false;
   StepReport step{"channels brought to like size", 1, false};
-  Graph levelled = copy;
+  Graph levelled = graph_;
   const Result<double> noise = level_left(levelled);
   // What is wrong with the samples the calibration says.
   if (!noise.ok() && noise.error().code() == Code::kExhausted) return noise.error();
   if (!noise.ok()) return false;
   step.noise_left = *noise;
   step.kept = *noise < kNoiseLevelled;
-  if (step.kept) {
-    copy = std::move(levelled);
-    base_ = &copy;
-  }
+  if (step.kept) levelled_ = std::move(levelled);
   steps_.push_back(step);
   return step.kept;
 }
@@ -96,7 +93,7 @@ Result<std::vector<Noise>> OtherGraphs::change(const Graph& levelled, const std:
 
 Result<double> OtherGraphs::glance(const Graph& other) {
   if (!before_) {
-    OREE_TRY_ASSIGN(before_, look(*base_, true));
+    OREE_TRY_ASSIGN(before_, look(base(), true));
   }
   OREE_TRY_ASSIGN(const FirstLook after, look(other, true));
   return noise_left(after.noise, before_->noise);

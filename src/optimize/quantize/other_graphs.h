@@ -12,9 +12,10 @@ class OtherGraphs {
   // All must outlive it.
   OtherGraphs(Files& files, const Graph& graph, Dataset& data, const QuantizeOptions& options, const Dialect& dialect);
 
-  // Levels the channels of `copy`, which is one of the given graph (level.h), and others are compared with it from then
-  // on; it must outlive this, too. False, and it is as it was, where that is of no use.
-  Result<bool> try_level(Graph& copy);
+  // Whether the graph with its channels levelled (level.h) is the one to go on with.
+  Result<bool> try_level();
+  // It, or the given one.
+  const Graph& base() const { return levelled_ ? *levelled_ : graph_; }
 
   // What another graph leaves of the noise, on few samples.
   Result<double> glance(const Graph& other);
@@ -39,8 +40,8 @@ class OtherGraphs {
   QuantizeOptions few_;
   const Dialect& dialect_;
   const Graph& graph_;
-  const Graph* base_;                // with which others are compared
-  std::optional<FirstLook> before_;  // of it
+  std::optional<Graph> levelled_;
+  std::optional<FirstLook> before_;  // of base()
   std::vector<StepReport> steps_;
 };
 

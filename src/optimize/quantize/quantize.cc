@@ -49,9 +49,8 @@ Result<Quantized> quantize(Files& files, const Graph& graph, Dataset& data, cons
   if (!calibrates(options.precision)) return quantize_weights(files, graph, data, options);
   OREE_TRY_ASSIGN(Dialect dialect, dialect_for(options.engine, options.cpu, options.precision));
   OtherGraphs others(files, graph, data, options, dialect);
-  Graph levelled = graph;
-  OREE_TRY_ASSIGN(const bool kept, others.try_level(levelled));
-  const Graph& base = kept ? levelled : graph;
+  OREE_TRY_ASSIGN(const bool kept, others.try_level());
+  const Graph& base = others.base();
   Graph equalized = base;
   int pairs = 0;
   if (options.thorough && !kept) {  // of the two, which do the same, one

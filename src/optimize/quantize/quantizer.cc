@@ -75,7 +75,7 @@ class Quantizer {
     return out;
   }
 
-  // What comes out when all that may be is in integers, and weights are rounded to nearest.
+  // What comes out when all that may be is in integers, weights rounded to nearest or left in float.
   Result<FirstLook> first_look(bool weights) {
     OREE_TRY(begin(false));
     OREE_TRY_ASSIGN(Plan plan, first_plan({}));
