@@ -48,6 +48,13 @@ std::optional<Permutation> transpose_permutation(const Graph& graph, const Node&
   return perm;
 }
 
+ValueId put_node(Graph& graph, Node node, std::string_view name, Dtype dtype, const std::optional<Dims>& dims) {
+  const ValueId made = graph.add_value(graph.unique_name(name), dtype, dims);
+  node.outputs = {made};
+  graph.add_node(std::move(node));
+  return made;
+}
+
 bool bypass(Graph& graph, ValueId from, ValueId to) {
   if (graph.is_output(from) && (graph.value(to).producer == kNoNode || graph.is_output(to))) return false;
   graph.replace_keeping_name(from, to);

@@ -22,6 +22,8 @@ std::optional<double> constant_scalar(const Graph& graph, ValueId value);
 // A Transpose's permutation: its attribute, or the reversal that stands for none. Nothing when the rank is not known.
 std::optional<Permutation> transpose_permutation(const Graph& graph, const Node& node);
 
+// The node, with a new value as its one output: named so, or nearly.
+ValueId put_node(Graph& graph, Node node, std::string_view name, Dtype dtype, const std::optional<Dims>& dims);
 // Every use of `from` becomes one of `to`, and an output keeps the name that the user knows. False, nothing changed,
 // when that can't be: `from` is an output, and `to` an input, a constant or another output, whose own name is seen.
 bool bypass(Graph& graph, ValueId from, ValueId to);

@@ -8,66 +8,22 @@
 #include <set>
 
 #include "optimize/quantize/emit.h"
+#include "optimize/quantize/linear_layer.h"
 
 namespace oree {
 namespace {
 
-// Weights as [channels][inputs of one group][taps], whatever the operator's order.
-struct WeightView {
-  int64_t channels = 0, inputs = 0, taps = 1;
-  int64_t channels_a_group = 0;
-  std::vector<int64_t> strides;  // of channel, input, tap
-};
-
-WeightView view_weights(const Graph& graph, const Node& node) {
-  const Shape& shape = graph.constant(node.inputs[1])->shape();
-  WeightView v;
-  int64_t group = std::max<int64_t>(1, node.integer("group", 1));
-  for (size_t i = 2; i < shape.size(); ++i) v.taps *= shape[i];
-  if (node.is("Conv")) {
-    v.channels = shape[0];
-    v.inputs = shape[1];
-    v.channels_a_group = v.channels / group;
-    v.strides = {v.inputs * v.taps, v.taps, 1};
-  } else if (node.is("ConvTranspose")) {
-    v.channels = shape[1] * group;
-    v.inputs = shape[0] / group;
-    v.channels_a_group = shape[1];
-    v.strides = {v.taps, shape[1] * v.taps, 1};
-  } else {
-    bool rows = node.is("Gemm") && node.integer("transB", 0) != 0;
-    v.channels = shape[rows ? 0 : 1];
-    v.inputs = shape[rows ? 1 : 0];
-    v.channels_a_group = v.channels;
-    v.strides = rows ? std::vector<int64_t>{v.inputs, 1, 0} : std::vector<int64_t>{1, v.channels, 0};
-  }
-  return v;
-}
-
 // Sum over a channel's weights of (real - quantized) * mean(x).
-std::vector<double> shifts(const Graph& graph, const Node& node, const LayerWeights& weights,
+std::vector<double> shifts(const Constant& weights, const WeightLayout& layout, const LayerWeights& quantized,
                            const std::vector<double>& means) {
-  const Tensor real = graph.constant(node.inputs[1])->to_tensor();
-  std::span<const float> w = real.as<float>();
-  std::vector<float> q =
-      dequantize_weights(unpack_integers(weights.integers), real.shape(), weights.axis, weights.scales);
-  WeightView v = view_weights(graph, node);
-  std::vector<double> out(static_cast<size_t>(v.channels), 0);
-  for (int64_t c = 0; c < v.channels; ++c) {
-    int64_t group = c / v.channels_a_group;
-    // A transposed convolution counts its weights' channels within the group, and its inputs across all.
-    bool transposed = node.is("ConvTranspose");
-    int64_t base =
-        transposed ? (c % v.channels_a_group) * v.strides[0] + group * v.inputs * v.strides[1] : c * v.strides[0];
-    for (int64_t i = 0; i < v.inputs; ++i) {
-      double sum = 0;
-      for (int64_t t = 0; t < v.taps; ++t) {
-        auto at = static_cast<size_t>(base + i * v.strides[1] + t * v.strides[2]);
-        sum += static_cast<double>(w[at]) - static_cast<double>(q[at]);
-      }
-      out[static_cast<size_t>(c)] += sum * means[static_cast<size_t>(group * v.inputs + i)];
-    }
-  }
+  const Tensor real = weights.to_tensor();
+  const std::span<const float> w = real.as<float>();
+  const std::vector<float> q =
+      dequantize_weights(unpack_integers(quantized.integers), real.shape(), quantized.axis, quantized.scales);
+  std::vector<double> out(static_cast<size_t>(layout.channels), 0);
+  layout.for_weights([&](size_t channel, size_t input, size_t at) {
+    out[channel] += (static_cast<double>(w[at]) - static_cast<double>(q[at])) * means[input];
+  });
   return out;
 }
 
@@ -86,9 +42,11 @@ void correct_biases_by_means(const Graph& graph, Plan& plan,
   for (auto& [n, weights] : plan.weights) {
     const Node& node = graph.node(n);
     auto means = channel_means.find(node.inputs[0]);
-    if (!takes_bias(node) || means == channel_means.end()) continue;
-    if (node.is("ConvTranspose")) continue;  // a border's share of taps is not known here
-    add_to_bias(weights.bias, shifts(graph, node, weights, means->second));
+    const Constant& real = *graph.constant(node.inputs[1]);
+    // Nor for a ConvTranspose: a border's share of taps is not known here.
+    const std::optional<WeightLayout> layout = weight_layout(node, real.shape());
+    if (!layout || means == channel_means.end()) continue;
+    add_to_bias(weights.bias, shifts(real, *layout, weights, means->second));
   }
 }
 
@@ -100,7 +58,8 @@ bool takes_correction(const Graph& graph, const Node& node) {
   if (!known || node.block != kMainBlock || graph.constant(node.inputs[1]) == nullptr) return false;
   if (node.input(2) == kNoValue) return true;
   const Constant* bias = graph.constant(node.inputs[2]);
-  return bias != nullptr && bias->elements() == view_weights(graph, node).channels;
+  const std::optional<WeightLayout> layout = weight_layout(node, graph.constant(node.inputs[1])->shape());
+  return bias != nullptr && layout && bias->elements() == layout->channels;
 }
 
 std::vector<float>& bias_of(const Graph& graph, Plan& plan, NodeId n) {

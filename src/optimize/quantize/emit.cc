@@ -55,13 +55,6 @@ class Emitter {
     return Quantization{{a.scale}, {a.zero_point}, -1};
   }
 
-  ValueId add_behind(Node node, std::string_view name, Dtype dtype, const std::optional<Dims>& dims) {
-    ValueId out = graph_.add_value(graph_.unique_name(name), dtype, dims);
-    node.outputs = {out};
-    graph_.add_node(std::move(node));
-    return out;
-  }
-
   // The layer's result: made by it, or by the bound fused behind it.
   bool made_in_integers(ValueId v) const {
     return std::ranges::any_of(plan_.placement.layers, [&](const LayerPlace& l) {
@@ -83,11 +76,11 @@ class Emitter {
     if (value.constant) {
       packed = graph_.add_constant(value.name + "_quantized", quantized_constant(*value.constant, q));
     } else {
-      packed = add_behind(quantize_node(graph_, v, q, dtype), value.name + "_quantized", dtype, value.dims);
+      packed = put_node(graph_, quantize_node(graph_, v, q, dtype), value.name + "_quantized", dtype, value.dims);
     }
     packed_[v] = packed;
-    ValueId reals =
-        add_behind(dequantize_node(graph_, packed, q, dtype), value.name + "_dequantized", Dtype::kFloat32, value.dims);
+    ValueId reals = put_node(graph_, dequantize_node(graph_, packed, q, dtype), value.name + "_dequantized",
+                             Dtype::kFloat32, value.dims);
     const bool everywhere = plan_.dialect.results && integers;
     for (NodeId user : users) {
       const Node& node = graph_.node(user);
@@ -136,8 +129,8 @@ class Emitter {
     ValueId packed = graph_.add_constant(constant.name + "_quantized", w.integers);
     Quantization q{w.scales, std::vector<int64_t>(w.scales.size(), 0), w.axis};
     graph_.set_input(n, 1,
-                     add_behind(dequantize_node(graph_, packed, q, w.integers.dtype()), constant.name + "_dequantized",
-                                Dtype::kFloat32, constant.dims));
+                     put_node(graph_, dequantize_node(graph_, packed, q, w.integers.dtype()),
+                              constant.name + "_dequantized", Dtype::kFloat32, constant.dims));
     if (layer.leaves) graph_.set_attribute(n, "tflite.hybrid", int64_t{1});
     if (w.bias.empty()) return {};
     ValueId bias =
@@ -210,8 +203,8 @@ class Emitter {
     Shape shape{static_cast<int64_t>(integers.size())};
     std::string name = bias_name(node);
     ValueId packed = graph_.add_constant(name + "_quantized", pack_integers(integers, shape, Dtype::kInt32));
-    return add_behind(dequantize_node(graph_, packed, q, Dtype::kInt32), name + "_dequantized", Dtype::kFloat32,
-                      to_dims(shape));
+    return put_node(graph_, dequantize_node(graph_, packed, q, Dtype::kInt32), name + "_dequantized", Dtype::kFloat32,
+                    to_dims(shape));
   }
 
   Graph& graph_;

@@ -41,13 +41,6 @@ NodeId scale_seen(const Graph& graph, ValueId value) {
   return maker != kNoNode && graph.node(maker).is("DequantizeLinear") ? maker : kNoNode;
 }
 
-ValueId add_behind(Graph& graph, Node node, const std::string& name, Dtype dtype, const std::optional<Dims>& dims) {
-  const ValueId made = graph.add_value(graph.unique_name(name), dtype, dims);
-  node.outputs = {made};
-  graph.add_node(std::move(node));
-  return made;
-}
-
 void keep_float(Graph& graph, NodeId n) {
   const ValueId taken = graph.node(n).inputs[0];
   const NodeId seen = scale_seen(graph, taken);
@@ -60,13 +53,13 @@ void keep_float(Graph& graph, NodeId n) {
   const Dtype dtype = *graph.value(integers).dtype;
   if (value.producer != seen) {
     // Exact: what was carried are such integers still.
-    integers = add_behind(graph, quantize_node(graph, taken, *one, dtype), value.name + "_carried", dtype, value.dims);
+    integers = put_node(graph, quantize_node(graph, taken, *one, dtype), value.name + "_carried", dtype, value.dims);
   }
   const auto count = static_cast<size_t>(to_shape(*value.dims)[static_cast<size_t>(axis)]);
   const Quantization each{std::vector<float>(count, one->scales[0]),
                           std::vector<int64_t>(count, one->zero_points.empty() ? 0 : one->zero_points[0]), axis};
-  const ValueId reals = add_behind(graph, dequantize_node(graph, integers, each, dtype), value.name + "_to_float",
-                                   Dtype::kFloat32, value.dims);
+  const ValueId reals = put_node(graph, dequantize_node(graph, integers, each, dtype), value.name + "_to_float",
+                                 Dtype::kFloat32, value.dims);
   graph.set_input(n, 0, reals);
 }
 

@@ -95,11 +95,8 @@ class IntegerIo {
 
   ValueId add_reals(ValueId v, Quantization q) {
     const Value value = graph_.value(v);
-    ValueId reals = graph_.add_value(graph_.unique_name(value.name + "_real"), Dtype::kFloat32, value.dims);
     Node node = dequantize_node(graph_, v, std::move(q), *value.dtype);
-    node.outputs = {reals};
-    graph_.add_node(std::move(node));
-    return reals;
+    return put_node(graph_, std::move(node), value.name + "_real", Dtype::kFloat32, value.dims);
   }
 
   void make_output(size_t index) {
@@ -130,11 +127,8 @@ class IntegerIo {
 
   ValueId add_outer(ValueId integers, const Quantization& q) {
     Node again = quantize_node(graph_, add_reals(integers, q), outer(q, dtype_), dtype_);
-    ValueId out =
-        graph_.add_value(graph_.unique_name(graph_.value(integers).name + "_out"), dtype_, graph_.value(integers).dims);
-    again.outputs = {out};
-    graph_.add_node(std::move(again));
-    return out;
+    const Value value = graph_.value(integers);
+    return put_node(graph_, std::move(again), value.name + "_out", dtype_, value.dims);
   }
 
   Graph& graph_;

@@ -50,13 +50,8 @@ class Products {
   }
 
  private:
-  ValueId behind(Node node, const char* suffix, Dtype dtype) { return behind(std::move(node), suffix, dtype, dims_); }
-
-  ValueId behind(Node node, const char* suffix, Dtype dtype, const std::optional<Dims>& dims) {
-    ValueId out = graph_.add_value(graph_.unique_name(result_.name + suffix), dtype, dims);
-    node.outputs = {out};
-    graph_.add_node(std::move(node));
-    return out;
+  ValueId behind(Node node, const char* suffix, Dtype dtype) {
+    return put_node(graph_, std::move(node), result_.name + suffix, dtype, dims_);
   }
 
   void finish(Node node) {
@@ -76,7 +71,7 @@ class Products {
     Node product;
     product.op = "Mul";
     product.inputs = {x.scale, constant};
-    return behind(std::move(product), "_scales", Dtype::kFloat32, graph_.value(constant).dims);
+    return put_node(graph_, std::move(product), result_.name + "_scales", Dtype::kFloat32, graph_.value(constant).dims);
   }
 
   // As MatMulInteger and ConvInteger take them.

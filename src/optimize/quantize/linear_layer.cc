@@ -12,27 +12,6 @@ const Constant* floats(const Graph& graph, ValueId v) {
   return c && c->dtype() == Dtype::kFloat32 && !graph.value(v).quantization ? c : nullptr;
 }
 
-bool lay_out(const Node& node, const Shape& shape, LinearLayer& layer) {
-  if (node.is("Conv") && shape.size() > 2) {
-    int64_t groups = node.integer("group", 1);
-    if (groups < 1 || shape[0] % groups != 0) return false;
-    layer.channels = shape[0];
-    layer.channels_a_group = shape[0] / groups;
-    layer.inputs_a_group = shape[1];
-    for (size_t i = 2; i < shape.size(); ++i) layer.taps *= shape[i];
-    layer.channel_stride = shape[1] * layer.taps;
-    layer.input_stride = layer.taps;
-    return true;
-  }
-  if (!node.is("Gemm") || shape.size() != 2 || node.integer("transA", 0) != 0) return false;
-  bool turned = node.integer("transB", 0) != 0;
-  layer.channels = layer.channels_a_group = shape[turned ? 0 : 1];
-  layer.inputs_a_group = shape[turned ? 1 : 0];
-  layer.channel_stride = turned ? layer.inputs_a_group : 1;
-  layer.input_stride = turned ? 1 : layer.channels;
-  return true;
-}
-
 void replace(Graph& graph, NodeId node, size_t input, const std::vector<float>& values, const Shape& shape) {
   const std::string name = graph.value(graph.node(node).inputs[input]).name;
   graph.set_input(node, input, graph.add_constant(name, Constant::of_floats(values, shape)));
@@ -40,12 +19,37 @@ void replace(Graph& graph, NodeId node, size_t input, const std::vector<float>& 
 
 }  // namespace
 
+std::optional<WeightLayout> weight_layout(const Node& node, const Shape& weights) {
+  WeightLayout layout;
+  if (node.is("Conv") && weights.size() > 2) {
+    int64_t groups = node.integer("group", 1);
+    if (groups < 1 || weights[0] % groups != 0) return std::nullopt;
+    layout.channels = weights[0];
+    layout.channels_a_group = weights[0] / groups;
+    layout.inputs_a_group = weights[1];
+    for (size_t i = 2; i < weights.size(); ++i) layout.taps *= weights[i];
+    layout.channel_stride = weights[1] * layout.taps;
+    layout.input_stride = layout.taps;
+    return layout;
+  }
+  if (!node.is("Gemm") || weights.size() != 2) return std::nullopt;
+  bool turned = node.integer("transB", 0) != 0;
+  layout.channels = layout.channels_a_group = weights[turned ? 0 : 1];
+  layout.inputs_a_group = weights[turned ? 1 : 0];
+  layout.channel_stride = turned ? layout.inputs_a_group : 1;
+  layout.input_stride = turned ? 1 : layout.channels;
+  return layout;
+}
+
 std::optional<LinearLayer> linear_layer_of(const Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   const Constant* w = floats(graph, node.input(1));
+  if (!w || w->elements() == 0 || (node.is("Gemm") && node.integer("transA", 0) != 0)) return std::nullopt;
+  const std::optional<WeightLayout> layout = weight_layout(node, w->shape());
+  if (!layout) return std::nullopt;
   LinearLayer layer;
+  static_cast<WeightLayout&>(layer) = *layout;
   layer.node = id;
-  if (!w || w->elements() == 0 || !lay_out(node, w->shape(), layer)) return std::nullopt;
   const Tensor weights = w->to_tensor();
   layer.weights.assign(weights.as<float>().begin(), weights.as<float>().end());
   if (node.input(2) != kNoValue) {

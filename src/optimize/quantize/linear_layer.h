@@ -10,11 +10,8 @@
 
 namespace oree {
 
-// A linear layer's weights as [channel][input of its group][tap], wherever they lie.
-struct LinearLayer {
-  NodeId node = kNoNode;
-  std::vector<float> weights;
-  std::vector<float> bias;  // empty: none
+// Where a linear layer's weights lie, as [channel][input of its group][tap].
+struct WeightLayout {
   int64_t channels = 0, channels_a_group = 0;
   int64_t inputs_a_group = 0, taps = 1;
   int64_t channel_stride = 0, input_stride = 0;
@@ -34,7 +31,16 @@ struct LinearLayer {
   }
 };
 
-// Of a Conv or Gemm, grouped and depthwise ones too, with finite float32 constants as weights and, if any, bias.
+// Of a Conv or Gemm whose weights have that shape, grouped and depthwise ones too.
+std::optional<WeightLayout> weight_layout(const Node& node, const Shape& weights);
+
+struct LinearLayer : WeightLayout {
+  NodeId node = kNoNode;
+  std::vector<float> weights;
+  std::vector<float> bias;  // empty: none
+};
+
+// Of a Conv, or a Gemm of rows, with finite float32 constants as weights and, if any, bias.
 std::optional<LinearLayer> linear_layer_of(const Graph& graph, NodeId id);
 
 // New constants: the weights times both factors, the bias times its channel's. Other users of the old ones keep these.

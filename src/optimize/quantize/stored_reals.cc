@@ -28,10 +28,7 @@ ValueId dequantized(Graph& graph, ValueId packed, const LayerWeights& w, const V
   Quantization q{w.scales, std::vector<int64_t>(w.scales.size(), 0), w.axis};
   Node node = dequantize_node(graph, packed, q, *graph.value(packed).dtype);
   if (tflite) node.attributes.emplace("tflite.stored", int64_t{1});
-  ValueId out = graph.add_value(graph.unique_name(constant.name + "_dequantized"), Dtype::kFloat32, constant.dims);
-  node.outputs = {out};
-  graph.add_node(std::move(node));
-  return out;
+  return put_node(graph, std::move(node), constant.name + "_dequantized", Dtype::kFloat32, constant.dims);
 }
 
 ValueId multiplied(Graph& graph, ValueId packed, const LayerWeights& w, const Value& constant) {
