@@ -5,7 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <numbers>
 #include <numeric>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
@@ -15,7 +19,8 @@
 namespace oree {
 namespace {
 
-constexpr int kDraws = 4000;
+constexpr int kDrawsMin = 4000, kDrawsMax = 40'000;
+constexpr double kDrawsBeyond = 20;  // a bound, so many of them: fewer and it would rest on chance
 
 bool differ(const F1& a, const F1& b) {
   return a.true_positives != b.true_positives || a.false_positives != b.false_positives ||
@@ -33,10 +38,10 @@ double usual_objects(std::span<const F1> samples) {
 
 struct Sums {
   double hit = 0, wrong = 0, missed = 0;
-  void add(const F1& c) {
-    hit += static_cast<double>(c.true_positives);
-    wrong += static_cast<double>(c.false_positives);
-    missed += static_cast<double>(c.false_negatives);
+  void add(const F1& c, double weight = 1) {
+    hit += weight * static_cast<double>(c.true_positives);
+    wrong += weight * static_cast<double>(c.false_positives);
+    missed += weight * static_cast<double>(c.false_negatives);
   }
   double f1() const {
     double all = 2 * hit + wrong + missed;
@@ -44,29 +49,62 @@ struct Sums {
   }
 };
 
-// Drops of resampled data, ascending, with one sample more that `reference_loses` says who loses.
+// Samples with the same counts.
+struct Alike {
+  F1 reference, candidate;
+  size_t count = 0;
+};
+
+std::vector<Alike> group(std::span<const F1> reference, std::span<const F1> candidate) {
+  auto key = [](const F1& c) { return std::tuple(c.true_positives, c.false_positives, c.false_negatives); };
+  using Key = decltype(key(F1()));
+  std::map<std::pair<Key, Key>, Alike> groups;
+  for (size_t i = 0; i < reference.size(); ++i) {
+    Alike& samples = groups[{key(reference[i]), key(candidate[i])}];
+    samples = {reference[i], candidate[i], samples.count + 1};
+  }
+  std::vector<Alike> out;
+  for (const auto& [_, samples] : groups) out.push_back(samples);
+  return out;
+}
+
+double normal(SeededRandom& random) {  // Box and Muller 1958
+  const double radius = std::sqrt(-2 * std::log(1 - random.unit()));
+  return radius * std::cos(2 * std::numbers::pi * random.unit());
+}
+
+// The sum of so many weights, each of the exponential distribution, is of the gamma distribution: by Marsaglia and
+// Tsang 2000.
+double weight_of(size_t samples, SeededRandom& random) {
+  const double d = static_cast<double>(samples) - 1.0 / 3, c = 1 / std::sqrt(9 * d);
+  while (true) {
+    const double x = normal(random), root = 1 + c * x, v = root * root * root;
+    if (root > 0 && std::log(1 - random.unit()) < x * x / 2 + d - d * v + d * std::log(v)) return d * v;
+  }
+}
+
+// Drops of reweighted data, ascending, with one sample more that `reference_loses` says who loses.
 std::vector<double> draws_of(std::span<const F1> reference, std::span<const F1> candidate, bool classifier,
-                             bool reference_loses, uint64_t seed) {
-  const size_t n = reference.size();
+                             bool reference_loses, double risk, uint64_t seed) {
+  const std::vector<Alike> groups = group(reference, candidate);
   const double whole = usual_objects(reference);
   SeededRandom random(seed);
   std::vector<double> drops;
-  drops.reserve(kDraws);
-  for (int draw = 0; draw < kDraws; ++draw) {
+  const int draws = static_cast<int>(std::clamp<double>(kDrawsBeyond / risk, kDrawsMin, kDrawsMax));
+  drops.reserve(static_cast<size_t>(draws));
+  for (int draw = 0; draw < draws; ++draw) {
     Sums a, b;
-    for (size_t i = 0; i <= n; ++i) {
-      const size_t at = random.below(n + 1);
-      if (at < n) {
-        a.add(reference[at]);
-        b.add(candidate[at]);
-        continue;
-      }
-      Sums& winner = reference_loses ? b : a;
-      Sums& loser = reference_loses ? a : b;
-      winner.hit += whole;
-      loser.missed += whole;
-      if (classifier) loser.wrong += whole;
+    for (const Alike& samples : groups) {
+      const double weight = weight_of(samples.count, random);
+      a.add(samples.reference, weight);
+      b.add(samples.candidate, weight);
     }
+    const double added = weight_of(1, random) * whole;
+    Sums& winner = reference_loses ? b : a;
+    Sums& loser = reference_loses ? a : b;
+    winner.hit += added;
+    loser.missed += added;
+    if (classifier) loser.wrong += added;
     drops.push_back(a.f1() - b.f1());
   }
   std::sort(drops.begin(), drops.end());
@@ -80,13 +118,15 @@ bool is_classifier(std::span<const F1> samples) {
   });
 }
 
+double risk_of(const PairedTest& t) { return (1 - t.confidence) * t.risk_share; }
+
 // The interval shrinks with the root of the samples' number, and is never below what nothing lost would give.
 std::optional<int64_t> needed(const PairedTest& t) {
   const double room = t.drop_max - t.drop;
   if (room <= 0 || t.high <= t.drop) return std::nullopt;
   const double n = static_cast<double>(t.samples);
   const double by_width = n * std::pow((t.high - t.drop) / room, 2);
-  const double by_none = std::log(1 / (1 - t.confidence)) / t.drop_max;
+  const double by_none = std::log(1 / risk_of(t)) / t.drop_max;
   const double most = 1e9;
   return static_cast<int64_t>(std::ceil(std::min(most, std::max({by_width, by_none, n + 1}))));
 }
@@ -94,11 +134,12 @@ std::optional<int64_t> needed(const PairedTest& t) {
 }  // namespace
 
 PairedTest paired_test(std::span<const F1> reference, std::span<const F1> candidate, double drop_max, double confidence,
-                       uint64_t seed) {
+                       uint64_t seed, double risk_share) {
   OREE_ASSERT(!reference.empty() && reference.size() == candidate.size());
   PairedTest t;
   t.drop_max = drop_max;
   t.confidence = confidence;
+  t.risk_share = risk_share;
   t.samples = static_cast<int64_t>(reference.size());
   Sums a, b;
   for (size_t i = 0; i < reference.size(); ++i) {
@@ -110,8 +151,9 @@ PairedTest paired_test(std::span<const F1> reference, std::span<const F1> candid
   t.candidate = b.f1();
   t.drop = t.reference - t.candidate;
   const bool classifier = is_classifier(reference) && is_classifier(candidate);
-  t.high = std::max(t.drop, percentile(draws_of(reference, candidate, classifier, false, seed), confidence));
-  t.low = std::min(t.drop, percentile(draws_of(reference, candidate, classifier, true, seed + 1), 1 - confidence));
+  const double risk = risk_of(t);
+  t.high = std::max(t.drop, percentile(draws_of(reference, candidate, classifier, false, risk, seed), 1 - risk));
+  t.low = std::min(t.drop, percentile(draws_of(reference, candidate, classifier, true, risk, seed + 1), risk));
   if (t.high < drop_max) {
     t.verdict = DropVerdict::kWithin;
   } else if (t.low > drop_max) {
@@ -143,6 +185,7 @@ Json paired_to_json(const PairedTest& t) {
                                                           : "unsure";
   Json json = Json::object();
   json.set("verdict", verdict).set("drop_max", t.drop_max).set("confidence", t.confidence);
+  json.set("risk_share", t.risk_share);
   json.set("reference", t.reference).set("candidate", t.candidate);
   json.set("drop", t.drop).set("low", t.low).set("high", t.high);
   json.set("samples", t.samples).set("samples_differing", t.samples_differing);

@@ -65,14 +65,23 @@ TEST_CASE("without any difference the rule of three decides how many samples are
   CHECK(paired_text(enough) == "drop 0.00 points, below 1 with 95 % confidence on 400 samples");
 }
 
-TEST_CASE("the upper bound of rare losses is close to Clopper and Pearson's") {
-  // scipy.stats.beta.ppf(0.95, k + 1, n - k) for n = 500.
-  const std::pair<size_t, double> cases[] = {{0, 0.005974}, {1, 0.009452}, {3, 0.015433}, {10, 0.033688}};
-  for (auto [lost, exact] : cases) {
-    CAPTURE(lost);
+TEST_CASE("the upper bound of losses alone is Clopper and Pearson's") {
+  // scipy.stats.beta.ppf(1 - 0.05 * share, k + 1, n - k) for n = 500.
+  struct Case {
+    size_t lost;
+    double share, exact;
+  };
+  const Case cases[] = {{0, 1, 0.005974},        {1, 1, 0.009452},        {3, 1, 0.015434},
+                        {10, 1, 0.033688},       {0, 0.25, 0.008726},     {1, 0.25, 0.012693},
+                        {3, 0.25, 0.019348},     {10, 0.25, 0.039075},    {0, 1.0 / 64, 0.014207},
+                        {1, 1.0 / 64, 0.018852}, {3, 1.0 / 64, 0.026473}, {10, 1.0 / 64, 0.048364}};
+  for (const Case& c : cases) {
+    CAPTURE(c.lost);
+    CAPTURE(c.share);
     Pair p{std::vector<F1>(500, kHit), std::vector<F1>(500, kHit)};
-    for (size_t i = 0; i < lost; ++i) p.candidate[i] = kMiss;
-    CHECK(test_of(p, 0.01).high == doctest::Approx(exact).epsilon(0.06));
+    for (size_t i = 0; i < c.lost; ++i) p.candidate[i] = kMiss;
+    const PairedTest test = paired_test(p.reference, p.candidate, 0.01, 0.95, 1, c.share);
+    CHECK(test.high == doctest::Approx(c.exact).epsilon(0.04));
   }
 }
 
@@ -104,6 +113,30 @@ TEST_CASE("a loss over the bound is accepted in less than one of twenty draws of
   for (int draw = 0; draw < 100; ++draw)
     good += test_of(classifiers(800, 0.003, 0.003, random), 0.02).verdict == DropVerdict::kWithin ? 1 : 0;
   CHECK(good >= 95);
+}
+
+TEST_CASE(
+    "of several candidates over the bound that share the risk none is accepted in more than one of twenty draws") {
+  SeededRandom random(13);
+  const int draws = 100;
+  int any = 0;
+  for (int draw = 0; draw < draws; ++draw) {
+    bool accepted = false;
+    double share = 1;
+    for (int k = 0; k < 6; ++k) {
+      const Pair p = classifiers(400, 0.03, 0.01, random);
+      share /= 2;
+      const PairedTest test = paired_test(p.reference, p.candidate, 0.02, 0.95, 1, share);
+      CHECK(test.risk_share == share);
+      accepted = accepted || test.verdict == DropVerdict::kWithin;
+    }
+    any += accepted ? 1 : 0;
+  }
+  CHECK(any <= draws * (0.05 + 3 * std::sqrt(0.05 * 0.95 / draws)));
+  // The price: without any difference, ln 2 over the bound for each halving.
+  const Pair p{std::vector<F1>(400, kHit), std::vector<F1>(400, kHit)};
+  CHECK(paired_test(p.reference, p.candidate, 0.01, 0.95, 1, 0.5).high == doctest::Approx(3.689 / 400).epsilon(0.05));
+  CHECK(paired_test(p.reference, p.candidate, 0.01, 0.95, 1, 0.25).verdict == DropVerdict::kUnsure);
 }
 
 TEST_CASE("a damaged candidate is over the bound, and a better one within it") {

@@ -15,7 +15,6 @@ namespace {
 
 constexpr size_t kNoiseSamples = 16;
 constexpr size_t kBadSamplesNamedMax = 20;
-constexpr size_t kFirstLook = 32;         // samples before the first question whether all is lost already
 constexpr int64_t kChunkBytes = 2 << 20;  // of inputs and the reference's outputs: it adds to the worker's memory
 constexpr int64_t kChunkNs = 1'000'000'000;
 constexpr size_t kChunkSamplesMax = 64;

@@ -38,6 +38,7 @@ struct TuneJudging {
 
 class TuneSamples {
  public:
+  static constexpr size_t kFirstLook = 32;  // samples before the first question whether all is lost already
   struct Settings {
     DatasetSource data;  // no path: seeded noise
     std::string metric;  // of the agreement, resolved

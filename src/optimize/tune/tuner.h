@@ -63,8 +63,9 @@ class Tuner {
   // tuner_judge.cc
   // How far the answers of one computation, whatever its threads, were looked at.
   struct Judged {
-    std::optional<TuneJudging> way;                                                   // where it halted
-    std::optional<TuneAnswers> answers;                                               // of so far
+    std::optional<TuneJudging> way;      // where it halted
+    std::optional<TuneAnswers> answers;  // of so far
+    int test = 0;                        // of those that may let a candidate pass, from 1; 0: none yet
     bool settled() const { return answers && (answers->complete || answers->lost); }  // nothing is left to look at
     size_t seen() const { return answers ? static_cast<size_t>(answers->agreement.samples) : 0; }
   };
@@ -73,7 +74,7 @@ class Tuner {
   Status judge_whole(size_t index);
   Status look(size_t index, size_t samples);
   void recall(Judged& judged, const Candidate& candidate, const Json& key);
-  void use_answers(TuneCandidate& candidate, const Judged& judged) const;
+  void use_answers(TuneCandidate& candidate, Judged& judged);
   bool accuracy_of_all() const;  // by this goal more than the fastest must be known
   // After the final: whoever would be chosen is judged on all samples first.
   Status settle();
@@ -100,6 +101,7 @@ class Tuner {
   std::string reference_digest_;
   std::map<std::string, int64_t> sizes_;  // of the models, by path
   std::map<std::string, Judged> judged_;  // by answers_key
+  int tests_ = 0;                         // of accuracy, so far
   int64_t room_bytes_ = 0;                // resident memory of all candidates that are open at the same time
   OpenWorkers open_;
   std::map<std::string, std::string> computed_;  // precision that "default" means, by file, engine, provider

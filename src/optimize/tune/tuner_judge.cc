@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The accuracy of candidates. Only who would be chosen must have been judged on all samples; of the others the first
 // samples tell whether they are broken, or compute what the float model does.
+#include <cmath>
 #include <limits>
 
 #include "optimize/tune/tuner.h"
@@ -10,11 +11,12 @@ namespace {
 
 constexpr double kAsFloatDb = 80;  // float32 in another engine: 100 to 130 dB; bfloat16: 30 to 50
 constexpr size_t kAsFloatSamples = 8;
-constexpr size_t kFirstLook = 32;
 
 }  // namespace
 
-void Tuner::use_answers(TuneCandidate& c, const Judged& judged) const {
+// One of those that pass is chosen, so they share the risk: each further test takes half of what is left, in the order
+// of speed. The first, which mostly decides, has the most.
+void Tuner::use_answers(TuneCandidate& c, Judged& judged) {
   const TuneRequest& request = result_.request;
   if (!judged.answers) return;
   const TuneAnswers& answers = *judged.answers;
@@ -22,8 +24,9 @@ void Tuner::use_answers(TuneCandidate& c, const Judged& judged) const {
   c.glimpsed = !judged.settled();
   c.as_float = !answers.lost && answers.agreement.sqnr_db >= kAsFloatDb;
   if (!request.drop_max || answers.counts.empty()) return;
+  if (judged.test == 0 && answers.complete && !c.as_float) judged.test = ++tests_;
   c.accuracy = paired_test(std::span(samples_->reference_counts()).first(answers.counts.size()), answers.counts,
-                           *request.drop_max, request.confidence, request.seed);
+                           *request.drop_max, request.confidence, request.seed, std::exp2(-judged.test));
 }
 
 // From the cache; or it is the reference itself, with as many threads as it may be.
@@ -94,7 +97,7 @@ Status Tuner::look(size_t index, size_t samples) {
 Status Tuner::first_look(size_t index) {
   TuneCandidate& c = result_.candidates[index];
   OREE_TRY(look(index, kAsFloatSamples));
-  return c.measurement.refused || c.as_float ? Status() : look(index, kFirstLook);
+  return c.measurement.refused || c.as_float ? Status() : look(index, TuneSamples::kFirstLook);
 }
 
 Status Tuner::judge_whole(size_t index) {

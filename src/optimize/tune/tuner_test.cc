@@ -136,6 +136,24 @@ TEST_CASE("a drop is proven, or refused: of a damaged variant, on too few sample
           std::string::npos);
     CHECK(result->verdict.find("to within rounding") != std::string::npos);
   }
+  SUBCASE("those that may be chosen share the risk, the fastest first, and what computes the same has none") {
+    TuneBench bench({"float.xml", "slow.xml", "fast.xml"}, 1000);
+    bench.target.ms = [](const Candidate& c) {
+      return c.model.ends_with("float.xml") ? 9.0 : c.model.ends_with("slow.xml") ? 5.0 : 4.0;
+    };
+    bench.target.damage = [](const Candidate& c) { return c.model.ends_with("float.xml") ? 0.0 : 0.004; };
+    bench.request.runtimes = {"openvino"};
+    bench.request.precisions = {"f32"};
+    bench.request.threads = {2};
+    bench.request.drop_max = 0.02;
+    bench.request.exhaustive = true;
+    auto result = bench.tune();
+    REQUIRE(result.ok());
+    CHECK(candidate_of(*result, "fast.xml openvino cpu 2 threads f32").accuracy->risk_share == 0.5);
+    CHECK(candidate_of(*result, "slow.xml openvino cpu 2 threads f32").accuracy->risk_share == 0.25);
+    CHECK(candidate_of(*result, "float.xml openvino cpu 2 threads f32").as_float);
+    CHECK(result->verdict.find("below 2 with 95 % confidence on 1000 samples") != std::string::npos);
+  }
   SUBCASE("labels that are not of these data end it") {
     TuneBench bench({"float.xml", "int8.xml"}, 300, true);
     bench.request.drop_max = 0.02;
