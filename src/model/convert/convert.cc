@@ -81,9 +81,9 @@ Status write_onnx(Files& files, const Model& model, const std::string& path, con
   return written.error();
 }
 
-Status write_tflite(Files& files, const Model& model, const std::string& path) {
+Status write_tflite(Files& files, const Model& model, const std::string& path, const TfliteWriteOptions& how) {
   OREE_TRY_ASSIGN(Replacement file, Replacement::begin(files, path));
-  Status written = write_tflite_model(model, {}, [&](ByteView bytes) { return file.write(bytes); });
+  Status written = write_tflite_model(model, how, [&](ByteView bytes) { return file.write(bytes); });
   if (written.ok()) written = file.finish();
   if (!written.ok()) file.give_up();
   return written;
@@ -149,7 +149,10 @@ Status check_result_name(const std::string& path) {
 Status write_model(Files& files, const Model& model, const std::string& path, const ConvertOptions& options) {
   OREE_TRY(check_result_name(path));
   if (path.ends_with(kNcnnEnd)) return write_ncnn(files, model, path);
-  return path_extension(path) == ".onnx" ? write_onnx(files, model, path, options) : write_tflite(files, model, path);
+  if (path_extension(path) == ".onnx") return write_onnx(files, model, path, options);
+  TfliteWriteOptions how;
+  how.micro = options.micro;
+  return write_tflite(files, model, path, how);
 }
 
 }  // namespace oree

@@ -20,6 +20,7 @@ struct ConvertOptions {
   int opset = 0;                           // of an ONNX result; 0: 17, or the lowest above that can hold the model
   bool float16 = false;                    // weights
   std::set<std::string> replaceable;       // of an ONNX result: OnnxWriteOptions
+  bool micro = false;                      // of a TFLite result: TfliteWriteOptions
   bool optimise = true;  // fold batch norms, recognise activations and layer norms; false: what the format needs alone
 };
 

@@ -119,6 +119,7 @@ class Folder {
     if ((node_.is("Max") || node_.is("Min")) && n != 2) return false;
     if (node_.is("Elu") && node_.real("alpha", 1) != 1) return false;
     if (node_.is("AveragePool") && node_.integer("count_include_pad", 0) != 0 && node_.find("pads")) return false;
+    if (node_.is("AveragePool") && !pads_are_same(graph_, node_)) return false;
     if (node_.is("Resize") && (node_.text("mode", "nearest") != "linear" || node_.input(1) != kNoValue)) return false;
     if (node_.is("Clip") && !cuts(node_)) return false;
     if ((node_.is("Softmax") || node_.is("LogSoftmax")) && !along_last()) return false;

@@ -65,6 +65,27 @@ bool same_quantization(const Graph& graph, ValueId a, ValueId b) {
   return graph.value(a).quantization == graph.value(b).quantization;
 }
 
+bool pads_are_same(const Graph& graph, const Node& node) {
+  const std::string mode = node.text("auto_pad", "NOTSET");
+  if (mode != "NOTSET") return mode != "SAME_LOWER";
+  const std::vector<int64_t> pads = node.integers("pads"), kernel = node.integers("kernel_shape");
+  std::vector<int64_t> strides = node.integers("strides");
+  const bool ceil = node.integer("ceil_mode", 0) != 0;
+  if (!ceil && std::ranges::all_of(pads, [](int64_t p) { return p == 0; })) return true;
+  const std::optional<Dims>& dims = graph.value(node.inputs[0]).dims;
+  const size_t n = kernel.size();
+  if (strides.empty()) strides.assign(n, 1);
+  if (ceil || !dims || dims->size() != n + 2 || pads.size() != 2 * n || strides.size() != n) return false;
+  for (size_t i = 0; i < n; ++i) {
+    const Dim& size = (*dims)[i + 2];
+    if (!size.known() || strides[i] < 1) return false;
+    const int64_t steps = (size.size + strides[i] - 1) / strides[i];
+    const int64_t total = std::max<int64_t>((steps - 1) * strides[i] + kernel[i] - size.size, 0);
+    if (pads[i] != total / 2 || pads[n + i] != total - total / 2) return false;
+  }
+  return true;
+}
+
 bool only_reshapes(const Node& node) {
   return node.is("Reshape") || node.is("Flatten") || node.is("Squeeze") || node.is("Unsqueeze");
 }

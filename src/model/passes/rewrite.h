@@ -28,6 +28,8 @@ ValueId put_node(Graph& graph, Node node, std::string_view name, Dtype dtype, co
 // when that can't be: `from` is an output, and `to` an input, a constant or another output, whose own name is seen.
 bool bypass(Graph& graph, ValueId from, ValueId to);
 bool same_quantization(const Graph& graph, ValueId a, ValueId b);
+// A pool over height and width pads nothing, or what TFLite's SAME adds: as little as needed, the odd one behind.
+bool pads_are_same(const Graph& graph, const Node& node);
 // Reshape, Flatten, Squeeze, Unsqueeze: the data stays in its order.
 bool only_reshapes(const Node& node);
 // MatMul by one constant matrix: rows along the last axis, whatever the others are.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/base/text.h"
+#include "model/tflite/tflm_operators.h"
 
 namespace oree {
 namespace {

@@ -47,7 +47,4 @@ struct LevelVerdict {
 // lacks.
 LevelVerdict level_needed(const std::vector<Assessment>& all);
 
-// TFLite Micro's operators. Source: python/tflite_micro/python_ops_resolver.cc of tensorflow/tflite-micro at 03e16b29.
-bool tflm_has(std::string_view op);
-
 }  // namespace oree

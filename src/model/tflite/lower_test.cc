@@ -190,4 +190,18 @@ TEST_CASE("all boxes are asked for by the largest number there is") {
   CHECK(write_tflite_model(model).ok());
 }
 
+TEST_CASE("for TFLite Micro an operator that it has not is refused by its name") {
+  Model model;
+  Graph& g = model.graph;
+  const ValueId x = g.add_input("x", Dtype::kFloat32, Dims{1, 8});
+  g.add_output(build(g, "Tanh", {build(g, "Gelu", {x}, {}, kMainBlock, "bent")}));
+  CHECK(write_tflite_model(model).ok());
+  TfliteWriteOptions options;
+  options.micro = true;
+  const Result<Bytes> file = write_tflite_model(model, options);
+  REQUIRE_FALSE(file.ok());
+  CHECK(file.error().code() == Code::kUnsupported);
+  CHECK(file.error().message().starts_with("TFLite Micro has no GELU"));
+}
+
 }  // namespace oree

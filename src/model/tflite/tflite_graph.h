@@ -25,6 +25,7 @@ Status raise_quantized_tflite(Graph& graph);
 
 struct TfliteWriteOptions {
   std::string signature_key = "serving_default";
+  bool micro = false;  // TFLite Micro shall run it: kUnsupported for an operator that it has not
 };
 
 using TfliteSink = std::function<Status(ByteView)>;  // takes the file's bytes in their order

@@ -6,6 +6,7 @@
 #include "model/passes/passes.h"
 #include "model/tflite/lower.h"
 #include "model/tflite/tflite_nodes.h"
+#include "model/tflite/tflm_operators.h"
 #include "model/tflite/widen_floats.h"
 
 namespace oree {
@@ -41,6 +42,17 @@ Status check_types(const Graph& graph) {
   return {};
 }
 
+Status check_micro(const Graph& graph) {
+  for (NodeId id : graph.all_nodes()) {
+    const Node& node = graph.node(id);
+    if (tflm_has(node.op)) continue;
+    const std::string name =
+        node.outputs.empty() || node.output(0) == kNoValue ? "" : graph.value(node.outputs[0]).name;
+    return Error(Code::kUnsupported, fmt::format("TFLite Micro has no {} ('{}')", node.op, name));
+  }
+  return {};
+}
+
 Status write(const Model& model, const TfliteWriteOptions& options, const TfliteSink& sink, bool fold) {
   Model lowered = model;
   Graph& graph = lowered.graph;
@@ -54,6 +66,7 @@ Status write(const Model& model, const TfliteWriteOptions& options, const Tflite
   OREE_TRY(pass(remove_dead(graph)));
   OREE_TRY(lower_to_tflite(graph));
   OREE_TRY(pass(remove_dead(graph)));
+  if (options.micro) OREE_TRY(check_micro(graph));
   return write_tflite_nodes(lowered, options, sink);
 }
 

@@ -25,6 +25,6 @@ std::string stand_in(const std::string& engine);
 
 // `quantized` is what emit() made of `graph` by `plan`.
 Result<EngineAccuracy> measure_in_engine(Files& files, const Graph& graph, const Graph& quantized, const Plan& plan,
-                                         const std::vector<NamedTensors>& samples, const CompareOptions& options);
+                                         const std::vector<NamedTensors>& samples, CompareOptions options);
 
 }  // namespace oree

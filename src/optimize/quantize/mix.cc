@@ -9,6 +9,7 @@
 #include "core/base/parallel.h"
 #include "model/ops/analyze.h"
 #include "optimize/quantize/emit.h"
+#include "optimize/quantize/prepare.h"
 
 namespace oree {
 namespace {
@@ -23,14 +24,19 @@ class Mixer {
  public:
   Mixer(Files& files, const Graph& graph, const PlanFor& plan_for, const std::set<NodeId>& kept,
         const OutputReference& reference, const std::vector<Noise>& before, const MixOptions& options)
-      : files_(files), graph_(graph), plan_for_(plan_for), reference_(reference), options_(options) {
+      : files_(files),
+        graph_(graph),
+        sized_(sized_for_counting(graph)),
+        plan_for_(plan_for),
+        reference_(reference),
+        options_(options) {
     mix_.choice = {kept, before};
     mix_.before = before;
     one_ = {1, options.scratch};
   }
 
   Result<Mix> run() {
-    for (NodeId n : graph_.order()) macs_ += std::max<int64_t>(0, macs_of(graph_, graph_.node(n)));
+    for (NodeId n : graph_.order()) macs_ += std::max<int64_t>(0, macs_of(sized_, sized_.node(n)));
     const bool enough = near_enough(mix_.before) && !options_.list_only;
     if (enough || float_macs_most() <= 0) return std::move(mix_);
     OREE_TRY_ASSIGN(Plan plan, plan_for_(mix_.choice.kept));
@@ -116,12 +122,12 @@ class Mixer {
   double float_macs_most() const { return std::max(options_.float_macs_max, options_.float_macs_more); }
 
   double macs_share(NodeId n) const {
-    const auto macs = static_cast<double>(macs_of(graph_, graph_.node(n)));  // -1: not known
+    const auto macs = static_cast<double>(macs_of(sized_, sized_.node(n)));  // -1: not known
     return macs_ > 0 ? std::max(0.0, macs) / static_cast<double>(macs_) : 0;
   }
 
   int64_t elements(ValueId v) const {
-    const std::optional<Dims>& dims = graph_.value(v).dims;
+    const std::optional<Dims>& dims = sized_.value(v).dims;
     if (!dims) return 0;
     Result<int64_t> count = shape_elements(to_shape(*dims));
     return count.ok() ? *count : 0;
@@ -237,6 +243,7 @@ class Mixer {
 
   Files& files_;
   const Graph& graph_;
+  const Graph sized_;
   const PlanFor& plan_for_;
   const OutputReference& reference_;
   const MixOptions& options_;

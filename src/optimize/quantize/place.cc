@@ -23,11 +23,12 @@ bool is_bound(const Graph& graph, const Node& node) {
   return node.is("Clip") && constant_or_absent(graph, node, 1) && constant_or_absent(graph, node, 2);
 }
 
-std::string weights_refused(const Graph& graph, const Node& node) {
+std::string weights_refused(const Graph& graph, const Node& node, const Dialect& dialect) {
   const Constant* w = graph.constant(node.input(1));
   if (w == nullptr || w->dtype() != Dtype::kFloat32) return "its weights are not constant";
   if (!constant_or_absent(graph, node, 2)) return "its bias is not constant";
   if (node.is("MatMul") && w->shape().size() != 2) return "its weights are no matrix";
+  if (dialect.tflite && w->shape().size() > 4) return "the engine convolves three dimensions in float alone";
   const Constant* bias = graph.constant(node.input(2));
   if (node.is("Gemm") && bias != nullptr && bias->elements() != w->shape()[node.integer("transB", 0) != 0 ? 0 : 1])
     return "its bias is not one number a channel";
@@ -83,7 +84,7 @@ Role role_of(const Graph& graph, const Node& node, const Dialect& dialect, std::
   Role role = rule->role;
   if (node.is("MatMul") && graph.constant(node.input(1)) != nullptr) role = Role::kWeighted;
   if (role == Role::kWeighted) {
-    why = weights_refused(graph, node);
+    why = weights_refused(graph, node, dialect);
     return why.empty() ? role : Role::kFloat;
   }
   if (node.is("Gather") && graph.constant(node.input(0)) != nullptr) {
@@ -98,6 +99,10 @@ Role role_of(const Graph& graph, const Node& node, const Dialect& dialect, std::
   if (node.is("AveragePool") && node.integer("count_include_pad", 0) != 0 && node.find("pads") != nullptr &&
       dialect.tflite) {
     why = "its average counts the padding";
+    return Role::kFloat;
+  }
+  if (node.is("AveragePool") && dialect.tflite && !pads_are_same(graph, node)) {
+    why = "its average must not count the padding";
     return Role::kFloat;
   }
   if (node.is("MaxPool") && node.outputs.size() > 1 && node.output(1) != kNoValue) {
@@ -251,7 +256,11 @@ class Placer {
     const Node& node = graph_.node(n);
     if (dialect_.leaving == Leaving::kRounded || role(n) != Role::kWeighted || node.is("ConvTranspose")) return false;
     if (node.integer("group", 1) != 1 || leads_[static_cast<size_t>(result(n))]) return false;
-    if (!graph_.value(node.inputs[0]).dims || !graph_.value(node.outputs[0]).dims) return false;
+    const std::optional<Dims>&taken = graph_.value(node.inputs[0]).dims, &given = graph_.value(node.outputs[0]).dims;
+    if (!taken || !given) return false;
+    // TensorFlow Lite 2.17's hybrid convolution writes past its scratch memory when its input was resized.
+    auto known = [](const Dim& dim) { return dim.known(); };
+    if (dialect_.leaving == Leaving::kHybrid && node.is("Conv") && !std::ranges::all_of(*taken, known)) return false;
     return std::ranges::all_of(graph_.value(result(n)).users, [&](NodeId user) {
       return graph_.node(user).block == kMainBlock && role(user) == Role::kFloat;
     });

@@ -104,6 +104,41 @@ TEST_CASE("a Clip is a bound when its ends are constants") {
   }
 }
 
+TEST_CASE("what TFLite has no integers for is in float, and the rest in integers") {
+  struct Case {
+    std::vector<int64_t> pads;
+    bool integer;
+  };
+  // Of 8 by 8, a window of 3 every 2: SAME adds one behind.
+  for (const Case& c : {Case{{0, 0, 1, 1}, true}, Case{{1, 1, 1, 1}, false}, Case{{}, true}}) {
+    CAPTURE(c.integer);
+    Graph g;
+    Attributes how{{"kernel_shape", std::vector<int64_t>{3, 3}}, {"strides", std::vector<int64_t>{2, 2}}};
+    if (!c.pads.empty()) how.emplace("pads", c.pads);
+    const ValueId pool = build(g, "AveragePool", {conv(g, picture(g), 4, 1)}, std::move(how));
+    g.add_output(conv(g, pool, 8, 2));
+    CHECK(place(g, dialect("tflite"), {}).integer(maker(g, pool)) == c.integer);
+    CHECK(place(g, dialect("onnxruntime"), {}).integer(maker(g, pool)));
+  }
+  Graph deep;
+  const ValueId x = deep.add_input("x", Dtype::kFloat32, Dims{1, 2, 4, 4, 4});
+  const ValueId y = build(deep, "Conv", {x, normal_constant(deep, {4, 2, 3, 3, 3}, 1)});
+  deep.add_output(y);
+  CHECK(!place(deep, dialect("tflm"), {}).integer(maker(deep, y)));
+  CHECK(place(deep, dialect("openvino"), {}).integer(maker(deep, y)));
+}
+
+TEST_CASE("a convolution that may be resized gives out no sums of reals in TFLite") {
+  for (const Dim& batch : {Dim(1), Dim("N")}) {
+    Graph g;
+    const ValueId x = g.add_input("x", Dtype::kFloat32, Dims{batch, 4, 8, 8});
+    const ValueId y = conv(g, conv(g, x, 4, 1), 8, 2);
+    g.add_output(y);
+    CHECK(layer(place(g, dialect("tflite"), {}), maker(g, y)).leaves == batch.known());
+    CHECK(layer(place(g, dialect("onnxruntime"), {}), maker(g, y)).leaves);
+  }
+}
+
 TEST_CASE("what only brings the graph's inputs to a layer in float is in float, unless integers take it, too") {
   for (const char* engine : {"onnxruntime", "openvino", "tensorrt", "tflite"}) {
     for (bool taken : {false, true}) {

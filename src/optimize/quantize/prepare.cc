@@ -3,12 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <utility>
 
 #include "core/base/limits.h"
+#include "model/ops/inference.h"
 #include "model/passes/passes.h"
 #include "model/passes/permutation.h"
 #include "model/passes/rewrite.h"
+#include "model/tflite/widen_floats.h"
 
 namespace oree {
 namespace {
@@ -99,10 +102,30 @@ Result<std::set<NodeId>> makers_of(const Graph& graph, const std::set<std::strin
   return makers;
 }
 
+constexpr int64_t kFreeSize = 64;
+
+Graph sized_for_counting(const Graph& graph) {
+  Graph sized = graph;
+  std::map<std::string, Shape> shapes;
+  for (ValueId v : graph.main().inputs) {
+    const Value& value = graph.value(v);
+    if (!value.dims) continue;
+    Shape shape = to_shape(*value.dims);
+    for (size_t i = 0; i < shape.size(); ++i) {
+      if (shape[i] < 0) shape[i] = i == 0 ? 1 : kFreeSize;
+    }
+    shapes[value.name] = std::move(shape);
+  }
+  // What cannot be of that size is counted as it is.
+  return freeze_shapes(sized, {}, shapes).ok() ? sized : graph;
+}
+
 Status prepare_for_quantization(Model& model, const ConvertOptions& options, bool tflite) {
   if (is_quantized(model.graph)) {
     return Error(Code::kInvalid, "the model is quantized already; quantization starts from a float model");
   }
+  OREE_TRY(infer_types(model.graph));
+  OREE_TRY(widen_floats(model.graph));
   OREE_TRY(prepare(model, options));
   write_out_swish(model.graph);
   set_gemm_bias_apart(model.graph);

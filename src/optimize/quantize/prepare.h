@@ -14,6 +14,10 @@ namespace oree {
 // quantized already.
 Status prepare_for_quantization(Model& model, const ConvertOptions& options, bool tflite);
 
+// A copy to count what its layers cost: of the inputs' free dimensions the first is 1, any other 64, for want of
+// better. The ids are the graph's.
+Graph sized_for_counting(const Graph& graph);
+
 // The nodes that make the values of these names. kUsage names one that there is not.
 Result<std::set<NodeId>> makers_of(const Graph& graph, const std::set<std::string>& names);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "optimize/quantize/prepare.h"
 
+#include "model/ops/analyze.h"
+#include "model/ops/element_types.h"
 #include "optimize/quantize/graph_fixture.h"
 
 namespace oree {
@@ -40,6 +42,32 @@ TEST_CASE("for TFLite a Softmax goes along the last axis, and gives the same") {
       CHECK(softmax_axes(prepared(g, false)) == std::vector<int64_t>{axis < 0 ? axis : axis - 4});
     }
   }
+}
+
+TEST_CASE("layers are counted with free dimensions of some size") {
+  Graph g;
+  const ValueId x = g.add_input("x", Dtype::kFloat32, Dims{Dim("N"), 3, Dim("H"), 8});
+  const ValueId y = build(g, "Conv", {x, normal_constant(g, {4, 3, 1, 1}, 1)});
+  g.add_output(y);
+  const NodeId n = g.value(y).producer;
+  CHECK(macs_of(g, g.node(n)) == -1);
+  const Graph sized = sized_for_counting(g);
+  CHECK(macs_of(sized, sized.node(n)) == 4 * 3 * 64 * 8);
+}
+
+TEST_CASE("a network of 16 bits inside is prepared in float32") {
+  Graph g;
+  const ValueId x = g.add_input("x", Dtype::kFloat32, Dims{1, 4});
+  const Constant weights = Constant::of_floats(normal_values(8, 1), {4, 2});
+  Tensor half(Dtype::kFloat16, {4, 2});
+  for (size_t i = 0; i < 8; ++i) half.as<uint16_t>()[i] = float_to_half(weights.to_tensor().as<float>()[i]);
+  const ValueId narrow = build(g, "Cast", {x}, {{"to", dtype_to_onnx(Dtype::kFloat16)}});
+  const ValueId y = build(g, "MatMul", {narrow, g.add_constant("w", Constant(std::move(half)))});
+  g.add_output(build(g, "Cast", {y}, {{"to", dtype_to_onnx(Dtype::kFloat32)}}));
+  const Graph wide = prepared(g, false);
+  for (NodeId n : wide.order()) CHECK(wide.value(wide.node(n).outputs[0]).dtype == Dtype::kFloat32);
+  CHECK(count(wide, "MatMul") + count(wide, "Gemm") == 1);
+  CHECK(count(wide, "Cast") == 0);
 }
 
 TEST_CASE("a bias of a matrix product is one number a channel, or a sum of its own") {

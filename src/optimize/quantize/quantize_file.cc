@@ -86,7 +86,9 @@ Result<std::vector<QuantizedFile>> quantize_file(const Ports& ports, const Quant
   auto write = [&](Quantized& made, const std::string& path) -> Status {
     made.report.random = request.random > 0 || request.data.path.empty();
     model.graph = std::move(made.graph);
-    OREE_TRY(write_model(files, model, path, request.convert));
+    ConvertOptions form = request.convert;
+    form.micro = request.quantize.engine == "tflm";
+    OREE_TRY(write_model(files, model, path, form));
     std::optional<EdgeTpuReport> edge_tpu;
     if (request.quantize.engine == "edgetpu") {
       OREE_TRY_ASSIGN(edge_tpu, edge_tpu_report_of_file(path));

@@ -102,9 +102,10 @@ class WeightQuantizer {
     out.engine = how_.dialect.engine;
     out.precision = options_.precision;
     out.samples = samples_.size();
+    const Graph sized = sized_for_counting(graph_);
     for (NodeId n : graph_.order()) {
       const Node& node = graph_.node(n);
-      const int64_t macs = std::max<int64_t>(0, macs_of(graph_, node));
+      const int64_t macs = std::max<int64_t>(0, macs_of(sized, sized.node(n)));
       out.macs += macs;
       auto stored = std::ranges::find(layers_, n, &StoredLayer::node);
       if (stored == layers_.end()) continue;

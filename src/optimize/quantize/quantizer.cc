@@ -341,7 +341,7 @@ class Quantizer {
     LayerReport layer;
     layer.name = name_of(n);
     layer.op = op_name(graph_.node(n));
-    layer.macs = std::max<int64_t>(0, macs_of(graph_, graph_.node(n)));
+    layer.macs = std::max<int64_t>(0, macs_of(sized_, sized_.node(n)));
     layer.integer = plan.placement.integer(n);
     if (!layer.integer) {
       layer.because = plan.placement.float_because[static_cast<size_t>(n)];
@@ -386,6 +386,7 @@ class Quantizer {
 
   Files& files_;
   const Graph& graph_;
+  const Graph sized_ = sized_for_counting(graph_);
   Dataset& data_;
   const QuantizeOptions& options_;
   Dialect dialect_;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <string_view>
+#include "model/tflite/tflm_operators.h"
 
-#include "model/profile/assess.h"
+#include <algorithm>
 
 namespace oree {
 namespace {
@@ -15,6 +14,7 @@ constexpr std::string_view kOperators[] = {"ABS",
                                            "ARG_MIN",
                                            "ASSIGN_VARIABLE",
                                            "AVERAGE_POOL_2D",
+                                           "BATCH_MATMUL",
                                            "BATCH_TO_SPACE_ND",
                                            "BROADCAST_ARGS",
                                            "BROADCAST_TO",
@@ -30,7 +30,9 @@ constexpr std::string_view kOperators[] = {"ABS",
                                            "DEPTH_TO_SPACE",
                                            "DEQUANTIZE",
                                            "DIV",
+                                           "DYNAMIC_UPDATE_SLICE",
                                            "ELU",
+                                           "EMBEDDING_LOOKUP",
                                            "EQUAL",
                                            "EXP",
                                            "EXPAND_DIMS",
@@ -70,12 +72,15 @@ constexpr std::string_view kOperators[] = {"ABS",
                                            "PRELU",
                                            "QUANTIZE",
                                            "READ_VARIABLE",
+                                           "REDUCE_ALL",
                                            "REDUCE_MAX",
+                                           "REDUCE_MIN",
                                            "RELU",
                                            "RELU6",
                                            "RESHAPE",
                                            "RESIZE_BILINEAR",
                                            "RESIZE_NEAREST_NEIGHBOR",
+                                           "REVERSE_V2",
                                            "ROUND",
                                            "RSQRT",
                                            "SELECT_V2",
