@@ -112,7 +112,7 @@ class ArrayFolder : public Dataset {
 
   Result<Sample> read(size_t index) override {
     OREE_ASSERT(index < paths_.size());
-    OREE_TRY_ASSIGN(auto one, open_array_file(files_, paths_[index], std::nullopt, infos_));
+    OREE_TRY_ASSIGN(auto one, open_array_file(files_, paths_[index], std::nullopt, infos_, true));
     if (one->size() != 1) {
       return Error(Code::kInvalid,
                    fmt::format("{}: a file of a folder is one sample, found {}", paths_[index], one->size()));
@@ -205,11 +205,14 @@ Result<int64_t> stacked_count(const ArrayFile& file, const std::vector<size_t>& 
 }
 
 Result<std::unique_ptr<Dataset>> dataset_of(const std::string& path, std::unique_ptr<ArrayFile> file,
-                                            const std::optional<Recipe>& recipe, const std::vector<TensorInfo>& infos) {
+                                            const std::optional<Recipe>& recipe, const std::vector<TensorInfo>& infos,
+                                            bool of_folder) {
   OREE_TRY_ASSIGN(std::vector<size_t> arrays, arrays_for(*file, infos));
   std::optional<size_t> label_array = find_array(*file, "labels");
-  // With labels the leading axis counts; else the file is one sample when its arrays fit the model as they are.
-  bool stacked = label_array.has_value();
+  // With labels the leading axis counts, and where the model leaves it free; else the file is one sample when its
+  // arrays fit the model as they are.
+  auto free = [](const TensorInfo& info) { return !info.shape.empty() && info.shape[0] < 0; };
+  bool stacked = label_array.has_value() || (!of_folder && std::ranges::all_of(infos, free));
   for (size_t i = 0; i < infos.size() && !stacked; ++i)
     stacked = !check_array(file->arrays()[arrays[i]], infos[i], false).ok();
   const ArrayFile::Array& first = file->arrays()[arrays[0]];
@@ -233,9 +236,9 @@ Result<std::unique_ptr<Dataset>> dataset_of(const std::string& path, std::unique
 
 Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string& path,
                                                  const std::optional<Recipe>& recipe,
-                                                 const std::vector<TensorInfo>& infos) {
+                                                 const std::vector<TensorInfo>& infos, bool of_folder) {
   OREE_TRY_ASSIGN(std::unique_ptr<ArrayFile> found, open_arrays(files, path));
-  auto dataset = dataset_of(path, std::move(found), recipe, infos);
+  auto dataset = dataset_of(path, std::move(found), recipe, infos, of_folder);
   return dataset.ok() ? std::move(dataset) : dataset.error().within(path);
 }
 

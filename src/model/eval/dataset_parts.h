@@ -7,10 +7,11 @@
 
 namespace oree {
 
-// One .npz or .npy, whose arrays are one sample or many; with a recipe for images also pictures in one array.
+// One .npz or .npy, whose arrays are one sample or many; with a recipe for images also pictures in one array. Where the
+// model's first dimensions are free, they count samples, but for a file of a folder, which is one.
 Result<std::unique_ptr<Dataset>> open_array_file(Files& files, const std::string& path,
                                                  const std::optional<Recipe>& recipe,
-                                                 const std::vector<TensorInfo>& infos);
+                                                 const std::vector<TensorInfo>& infos, bool of_folder = false);
 std::unique_ptr<Dataset> make_array_folder(Files& files, std::vector<std::string> paths,
                                            const std::vector<TensorInfo>& infos);
 

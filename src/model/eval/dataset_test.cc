@@ -146,6 +146,27 @@ TEST_CASE("arrays that fit the model as they are, are one sample") {
   CHECK((*folder)->read(1)->inputs[0].name == "x");
 }
 
+TEST_CASE("where a model leaves its first dimension free, that of an array counts samples") {
+  FakeFiles files;
+  const std::vector<TensorInfo> free{{"x", Dtype::kFloat32, {-1, 2}}};
+  put(files, "d/a.npz", npz({{"x", floats({3, 2}, {1, 2, 3, 4, 5, 6})}}));
+  auto data = open_dataset(files, {"d/a.npz", ""}, std::nullopt, free);
+  REQUIRE(data.ok());
+  REQUIRE((*data)->size() == 3);
+  CHECK((*data)->read(1)->inputs[0].tensor == floats({1, 2}, {3, 4}));
+  // A file of a folder is one sample: a sequence of three.
+  auto folder = open_dataset(files, {"d", ""}, std::nullopt, free);
+  REQUIRE(folder.ok());
+  REQUIRE((*folder)->size() == 1);
+  CHECK((*folder)->read(0)->inputs[0].tensor.shape() == Shape{3, 2});
+  // Of two inputs the numbers must be the same.
+  const std::vector<TensorInfo> two{{"x", Dtype::kFloat32, {-1, 2}}, {"z", Dtype::kFloat32, {-1}}};
+  put(files, "e/two.npz", npz({{"x", floats({3, 2}, {1, 2, 3, 4, 5, 6})}, {"z", floats({2}, {1, 2})}}));
+  auto unequal = open_dataset(files, {"e/two.npz", ""}, std::nullopt, two);
+  REQUIRE_FALSE(unequal.ok());
+  CHECK(unequal.error().message().find("different numbers of samples") != std::string::npos);
+}
+
 TEST_CASE("byte arrays go through a recipe for images, as files of pictures do") {
   FakeFiles files;
   Recipe recipe = image_recipe("classifier");

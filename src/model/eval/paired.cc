@@ -19,8 +19,8 @@
 namespace oree {
 namespace {
 
-constexpr int kDrawsMin = 4000, kDrawsMax = 40'000;
-constexpr double kDrawsBeyond = 20;  // a bound, so many of them: fewer and it would rest on chance
+constexpr int kDrawsMin = 8000, kDrawsMax = 40'000;
+constexpr double kDrawsBeyond = 200;  // a bound, so many of them: fewer and it would rest on chance
 
 bool differ(const F1& a, const F1& b) {
   return a.true_positives != b.true_positives || a.false_positives != b.false_positives ||
@@ -99,7 +99,8 @@ std::vector<double> draws_of(std::span<const F1> reference, std::span<const F1> 
       a.add(samples.reference, weight);
       b.add(samples.candidate, weight);
     }
-    const double added = weight_of(1, random) * whole;
+    // Where nearly nothing differs this weight decides: spread evenly, it does not depend on the seed.
+    const double added = -std::log((draw + 0.5) / draws) * whole;
     Sums& winner = reference_loses ? b : a;
     Sums& loser = reference_loses ? a : b;
     winner.hit += added;

@@ -65,6 +65,15 @@ TEST_CASE("without any difference the rule of three decides how many samples are
   CHECK(paired_text(enough) == "drop 0.00 points, below 1 with 95 % confidence on 400 samples");
 }
 
+TEST_CASE("where nothing differs the bound does not depend on the seed") {
+  const Pair p{std::vector<F1>(1000, kHit), std::vector<F1>(1000, kHit)};
+  for (uint64_t seed : {1, 2, 3, 4}) {
+    // 1 - 0.025^(1/1000)
+    CHECK(paired_test(p.reference, p.candidate, 0.01, 0.95, seed, 0.5).high ==
+          doctest::Approx(0.003682).epsilon(0.005));
+  }
+}
+
 TEST_CASE("the upper bound of losses alone is Clopper and Pearson's") {
   // scipy.stats.beta.ppf(1 - 0.05 * share, k + 1, n - k) for n = 500.
   struct Case {
