@@ -150,7 +150,10 @@ std::string nearest_misses(const TuneResult& result, std::vector<std::pair<doubl
 
 }  // namespace
 
-std::string ms_text(double ms) { return fmt::format("{:.{}f}", ms, ms < 1 ? 3 : ms < 10 ? 2 : 1); }
+std::string ms_text(double ms) {
+  if (ms > 0 && ms < 0.001) return fmt::format("{:.1g}", ms);
+  return fmt::format("{:.{}f}", ms, ms < 1 ? 3 : ms < 10 ? 2 : 1);
+}
 
 double goal_value(TuneGoal goal, const TuneCandidate& c) {
   if (goal == TuneGoal::kSize) return static_cast<double>(c.size_bytes);

@@ -65,6 +65,8 @@ void plan_engine(const TuneRequest& request, const RuntimeInfo& info, const std:
   std::stable_partition(precisions.begin(), precisions.end(), [](const std::string& p) { return p == "f32"; });
   const std::vector<std::string> providers = request.providers.empty() ? default_providers(info) : request.providers;
   int most_threads = *std::max_element(threads.begin(), threads.end());
+  // What an engine takes when nobody says: TensorFlow Lite one, the others all cores.
+  const int own_threads = info.name == "tflite" ? 1 : most_threads;
   for (const std::string& provider : providers) {
     Candidate candidate{model, info.name, {threads[0], provider, precisions.empty() ? "f32" : precisions[0]}};
     if (std::string why = no_provider(info, provider); !why.empty()) {
@@ -88,7 +90,7 @@ void plan_engine(const TuneRequest& request, const RuntimeInfo& info, const std:
           planned.measurement.candidate = candidate;
           planned.measurement.candidate.batch = batch;
           planned.engine_default =
-              is_float && precision == "default" && provider.empty() && count == most_threads && batch == 1;
+              is_float && precision == "default" && provider.empty() && count == own_threads && batch == 1;
           out.push_back(std::move(planned));
         }
         // Threads that fit on the fast cores may be better off there than where the kernel puts them.

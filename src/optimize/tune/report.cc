@@ -168,7 +168,7 @@ std::string method(const TuneResult& result) {
     bounds = fmt::format("{} at least {:.6g}", metric_name(result.metric), result.min_agreement);
   }
   for (const auto& [name, version] : result.engines) engines += (engines.empty() ? "" : ", ") + name + " " + version;
-  if (request.latency_ms_max > 0) bounds += fmt::format("; p95 at most {:.2f} ms", request.latency_ms_max);
+  if (request.latency_ms_max > 0) bounds += fmt::format("; p95 at most {} ms", ms_text(request.latency_ms_max));
   if (request.memory_bytes_max > 0) bounds += "; peak memory at most " + human_bytes(request.memory_bytes_max);
   if (request.size_bytes_max > 0) bounds += "; size at most " + human_bytes(request.size_bytes_max);
   std::string agreement =

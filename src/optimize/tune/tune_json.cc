@@ -38,7 +38,9 @@ Json tune_to_json(const TuneResult& result) {
   }
   json.set("reference", candidate_to_json(result.reference));
   Json bounds = Json::object();
-  bounds.set("metric", result.metric);
+  // Labels without a recipe are classes; of boxes the recipe says so.
+  const bool classes = result.request.drop_max && result.labelled && result.metric != "f1";
+  bounds.set("metric", classes ? "top1" : result.metric);
   if (request.drop_max) {
     bounds.set("drop_max", *request.drop_max).set("confidence", request.confidence);
   } else {

@@ -52,6 +52,7 @@ class Tuner {
   bool remember_glance(TuneCandidate& candidate);
   bool too_large(TuneCandidate& candidate) const;
   void same_computation(TuneCandidate& candidate, const std::string& precision);
+  void name_defaults();
   Status screen_fewer_threads();
   void keep_open(size_t index, std::unique_ptr<Worker> worker);
   // Runs `attempt` for one candidate; when the target goes away meanwhile and comes back, once more. A failure of the

@@ -93,7 +93,7 @@ void Tuner::keep_open(size_t index, std::unique_ptr<Worker> worker) {
   const bool by_latency = result_.request.goal == TuneGoal::kLatency;
   const double best = best_latency() * kGlanceDoubt;
   if (by_latency) open_.end_worse_than(best);
-  if (!by_latency || c.measurement.latency.p50 <= best)
+  if (!by_latency || c.measurement.latency.min <= best)
     open_.keep(index, std::move(worker), goal_value(result_.request.goal, c), c.measurement.rss_bytes_peak);
 }
 
@@ -167,15 +167,32 @@ Status Tuner::screen() {
       same_computation(c, meant->second);
     }
   }
+  name_defaults();
   return screen_fewer_threads();
 }
 
 double Tuner::best_latency() const {
   double best = std::numeric_limits<double>::infinity();
   for (const TuneCandidate& c : result_.candidates) {
-    if (!c.measurement.refused && c.measurement.latency.count > 0) best = std::min(best, c.measurement.latency.p50);
+    if (!c.measurement.refused && c.measurement.latency.count > 0) best = std::min(best, c.measurement.latency.min);
   }
   return best;
+}
+
+// An engine's default of other threads: the explicit one stands for it, too.
+void Tuner::name_defaults() {
+  std::vector<TuneCandidate>& all = result_.candidates;
+  for (TuneCandidate& c : all) {
+    Candidate wanted = c.measurement.candidate;
+    auto meant = computed_.find(computed_key(wanted));
+    if (!c.engine_default || c.measurement.refused || wanted.options.precision != "default" || meant == computed_.end())
+      continue;
+    wanted.options.precision = meant->second;
+    auto explicit_one =
+        std::ranges::find_if(all, [&](const TuneCandidate& other) { return other.measurement.candidate == wanted; });
+    if (explicit_one == all.end() || explicit_one->measurement.refused) continue;
+    std::swap(c.engine_default, explicit_one->engine_default);
+  }
 }
 
 // The others, from the fastest combination on; only where they may still win.
@@ -197,9 +214,10 @@ Status Tuner::screen_fewer_threads() {
       break;
     }
   }
+  // What disturbs makes a time longer, and threads that wait for each other are disturbed easily: the least counts.
   auto latency = [&](size_t i) {
     const Measurement& m = all[i].measurement;
-    return m.latency.count > 0 ? m.latency.p50 : std::numeric_limits<double>::infinity();
+    return m.latency.count > 0 ? m.latency.min : std::numeric_limits<double>::infinity();
   };
   std::stable_sort(todo.begin(), todo.end(),
                    [&](const auto& a, const auto& b) { return latency(a.second) < latency(b.second); });
@@ -216,19 +234,18 @@ Status Tuner::screen_fewer_threads() {
       continue;
     }
     std::vector<ThreadEvidence>& evidence = evidence_[own.runtime];
-    if (!result_.request.exhaustive && !fewer_threads_may_win(evidence, own.options.threads, !own.options.cpus.empty(),
-                                                              most.measurement.latency.p50, best_latency())) {
+    if (!result_.request.exhaustive && !c.engine_default &&
+        !fewer_threads_may_win(evidence, own.options.threads, !own.options.cpus.empty(), latency(with_most),
+                               best_latency())) {
       c.skipped = true;
-      c.note =
-          fmt::format("not measured: {} takes {} ms, and with fewer threads {} is no faster",
-                      candidate_text(most.measurement.candidate), ms_text(most.measurement.latency.p50), own.runtime);
+      c.note = fmt::format("not measured: {} takes {} ms, and with fewer threads {} is no faster",
+                           candidate_text(most.measurement.candidate), ms_text(latency(with_most)), own.runtime);
       continue;
     }
     say("screening " + candidate_text(own), n, todo.size());
     OREE_TRY(screen_one(i));
     if (!c.measurement.refused && c.measurement.latency.count > 0)
-      evidence.push_back(
-          {own.options.threads, !own.options.cpus.empty(), c.measurement.latency.p50 / most.measurement.latency.p50});
+      evidence.push_back({own.options.threads, !own.options.cpus.empty(), latency(i) / latency(with_most)});
   }
   return {};
 }
