@@ -9,6 +9,7 @@
 
 #include "cli/context.h"
 #include "cli/convert_page.h"
+#include "cli/output_paths.h"
 #include "cli/shape_options.h"
 #include "core/base/shown_name.h"
 #include "core/base/text.h"
@@ -168,6 +169,9 @@ Status add_check(const Context& context, const Options& options, const Model& so
 Status convert(const Context& context, Options options) {
   OREE_TRY(read_settings(options));
   OREE_TRY(check_result_name(options.result));
+  OREE_TRY(check_outputs(
+      *context.ports.files, {{"--html", options.html}},
+      {{"the source", options.source}, {"the result", options.result}, {"--check-input", options.check_input}}));
   OREE_TRY_ASSIGN(const Model source, load_model(options.source));
   if (options.tolerance <= 0) options.tolerance = default_tolerance(options.convert, source.graph);
   Model model = source;

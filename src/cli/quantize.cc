@@ -10,6 +10,7 @@
 
 #include "cli/context.h"
 #include "cli/measure_options.h"
+#include "cli/output_paths.h"
 #include "cli/shape_options.h"
 
 namespace oree::cli {
@@ -79,6 +80,13 @@ Status quantize_command(const Context& context, Options options) {
   Files& files = *context.ports.files;
   options.request.data.open_video = options.drop.evaluation.open_video = context.open_video;
   OREE_TRY(read_settings(files, options));
+  OREE_TRY(check_outputs(files,
+                         {{"the result", options.request.result}, {"--json", options.report}, {"--html", options.html}},
+                         {{"the source", options.request.source},
+                          {"--calibration", options.request.data.path},
+                          {"--evaluation", options.drop.evaluation.path},
+                          {"--recipe", options.judge.recipe},
+                          {"--labels", options.judge.labels}}));
   QuantizedFile file;
   {
     std::unique_ptr<Progress> bar;

@@ -12,6 +12,7 @@
 #include "cli/context.h"
 #include "cli/device_options.h"
 #include "cli/measure_options.h"
+#include "cli/output_paths.h"
 #include "cli/tune_variants.h"
 #include "core/base/limits.h"
 #include "core/base/text.h"
@@ -158,6 +159,7 @@ Result<TuneResult> tune_with_bar(Context& context, const DeviceOptions& device, 
 // The tune of a lock file once more, and whether it comes to the same.
 Status run_locked(Context& context, const TuneOptions& options) {
   OREE_TRY_ASSIGN(TuneLock lock, read_lock(*context.ports.files, options.lock));
+  OREE_TRY_ASSIGN(const auto held, FolderLock::take(*context.ports.files, options.out));
   TuneRequest request = lock.request;
   request.data.open_video = context.open_video;
   request.out_dir = options.out;
@@ -181,6 +183,7 @@ Status run_tune(Context& context, TuneOptions options) {
   }
   if (options.models.empty()) return Error(Code::kUsage, "tune: give at least one model, or --lock");
   OREE_TRY(read_settings(context, options));
+  OREE_TRY_ASSIGN(const auto held, FolderLock::take(*context.ports.files, options.out));
   TuneVariants variants;
   if (!options.calibration.empty()) {
     Progress bar("variants", 0);

@@ -210,6 +210,17 @@ class Quantize(unittest.TestCase):
                 self.assertIn(what, quantize(*args, status=status))
                 self.assertFalse(result.exists())
 
+    def test_a_report_overwrites_no_model(self):
+        result, source = self.folder / "kept.onnx", self.yolo.read_bytes()
+        options = "--engine", "onnxruntime", "--random", 4
+        for path in (result, self.folder / ".." / self.folder.name / "yolo.onnx"):
+            self.assertIn("would be overwritten", quantize(self.yolo, result, path, *options, status=2))
+            self.assertIn("would be overwritten", quantize(self.yolo, result, "--html", path, *options, status=2))
+        self.assertIn("would be overwritten", quantize(self.yolo, self.yolo, *options, status=2))
+        self.assertIn("no/such", quantize(self.yolo, result, "--html", "no/such/page.html", *options, status=8))
+        self.assertEqual(source, self.yolo.read_bytes())
+        self.assertFalse(result.exists())
+
     def test_random_data_is_marked_and_a_quantized_model_refused(self):
         result = self.out / "result.onnx"
         file = self.out / "report.json"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """oree tune on a small classifier that is written here, with labels that it nearly always finds: what is chosen, what is
 refused and why, batches, the lock and the cache. Skipped where no engine that reads ONNX is here."""
+import fcntl
 import json
 import os
 import pathlib
@@ -95,6 +96,17 @@ class Tune(unittest.TestCase):
         self.assertEqual(done.returncode, status, said)
         path = out / "tune.json"
         return (json.loads(path.read_text()) if path.exists() else None), said
+
+    def test_a_folder_is_for_one_tune_at_a_time_and_loses_what_another_left(self):
+        out = self.dir / "held"
+        out.mkdir()
+        with open(out / ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.assertIn("another process works there", self.tune(self.fixed, "--threads", "1", out=out, status=9)[1])
+        (out / ".scratch-1").mkdir()
+        (out / ".scratch-1" / "first.npz").write_bytes(b"old")
+        self.tune(self.fixed, "--evaluation", self.samples, "--threads", "1", out=out)
+        self.assertFalse((out / ".scratch-1").exists())
 
     def test_the_accurate_is_chosen_and_the_damaged_refused(self):
         result, _ = self.tune(self.fixed, self.damaged, "--evaluation", self.samples, "--max-drop", "1%", "--threads", "1")
