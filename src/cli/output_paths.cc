@@ -25,7 +25,7 @@ std::string real_path(const std::string& path) {
 Status remove_scratch(Files& files, const std::string& folder) {
   OREE_TRY_ASSIGN(const std::vector<std::string> names, files.list(folder));
   for (const std::string& name : names) {
-    if (name.find(".scratch") != std::string::npos) OREE_TRY(files.remove_all(path_join(folder, name)));
+    if (name.starts_with(".scratch-")) OREE_TRY(files.remove_all(path_join(folder, name)));
   }
   return {};
 }

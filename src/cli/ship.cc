@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/context.h"
+#include "cli/output_paths.h"
 #include "cli/ship_plan.h"
 
 namespace oree::cli {
@@ -23,6 +24,10 @@ struct Options {
 Status ship(const Context& context, const Options& options) {
   OREE_TRY_ASSIGN(Product loaded, load_product(*context.ports.files, options.product));
   auto product = std::make_shared<const Product>(std::move(loaded));
+  std::unique_ptr<FolderLock> held;
+  if (!options.steps.dry_run) {
+    OREE_TRY_ASSIGN(held, FolderLock::take(*context.ports.files, product->state_folder));
+  }
   StepsReport report;
   {
     Progress progress("ship", 0);
