@@ -12,6 +12,7 @@
 #include "cli/product_table.h"
 #include "core/base/limits.h"
 #include "core/base/text.h"
+#include "model/profile/profiles.h"
 #include "model/runtime/session_options.h"
 
 namespace oree::cli {
@@ -227,6 +228,10 @@ Result<ProductTarget> read_target(const Json& json, size_t number, const Product
   t.text("profile", target.profile);
   if (!target.profile.empty() && !target.device.url.empty())
     t.fail("profile", "is for devices that are not at hand: give it or a device");
+  if (!target.profile.empty() && target.device.url.empty()) {
+    auto known = find_profile(shipped_profiles(), target.profile);
+    if (!known.ok()) t.fail("profile", "is unknown: " + known.error().message());
+  }
   read_candidates(t, target.tune);
   t.number("device_latency_ms_max", target.latency_ms_max, 0, 1e9);
   t.integer("device_memory_bytes_max", target.memory_bytes_max, 0, INT64_MAX);

@@ -191,6 +191,7 @@ governor = "performance"
         Case{tune + one + "[[target]]\nname = \"y\"\ndevice_types = [\"t\"]\n", "is x's already"},
         Case{tune + one + "speed = 1\n", "[[target]] 1 speed is not a known key"},
         Case{tune + one + "device = \"http://d\"\nprofile = \"p\"\n", "give it or a device"},
+        Case{tune + one + "profile = \"raspberry-pi-9\"\n", "profile is unknown: "},
         Case{tune + one + "device_ca = \"ca\"\n", "device is missing"},
         Case{tune + one + "governor = \"no way\"\n", "governor must be"},
         Case{tune + one + "nice = 20\n", "nice must be"},

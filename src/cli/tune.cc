@@ -40,6 +40,7 @@ struct TuneOptions {
   std::string calibration, goal = "latency", max_drop, confidence = "95%", lock, cache;
   bool fresh = false;
   std::string reference_runtime;
+  CLI::App* command = nullptr;
   double memory_mib_max = 0, size_mib_max = 0;
   TuneRequest request;
 };
@@ -175,10 +176,20 @@ Status run_locked(Context& context, const TuneOptions& options) {
   return verdict.holds ? Status() : Status(Error(Code::kRefused, verdict.text));
 }
 
+Status nothing_beside_lock(const TuneOptions& options) {
+  const std::set<std::string> where{"--lock",      "--out",    "--json", "--help", "--device", "--device-token-file",
+                                    "--device-ca", "--verbose"};
+  for (const CLI::Option* option : options.command->get_options()) {
+    if (option->count() == 0 || where.contains(option->get_name()) || option->check_name("--verbose")) continue;
+    return Error(Code::kUsage, fmt::format("--lock: the models and all settings are those of the lock file; found {}",
+                                           option->get_name()));
+  }
+  return {};
+}
+
 Status run_tune(Context& context, TuneOptions options) {
   if (!options.lock.empty()) {
-    if (!options.models.empty() || !options.calibration.empty())
-      return Error(Code::kUsage, "--lock: the models and all settings are those of the lock file; give none");
+    OREE_TRY(nothing_beside_lock(options));
     return run_locked(context, options);
   }
   if (options.models.empty()) return Error(Code::kUsage, "tune: give at least one model, or --lock");
@@ -219,6 +230,7 @@ void add_tune(CLI::App& app, Context& context) {
   TuneRequest& request = options->request;
   CLI::App* command = add_command(app, context, "tune", "Find the best way to run a model here, within hard bounds",
                                   kExamples, [&context, options] { return run_tune(context, *options); });
+  options->command = command;
   command->add_option("models", options->models, "Variants of one model, the float one first");
   command->add_option("--out", options->out, "Folder for tune.json, tune.lock, report.html, and the variants")
       ->required();

@@ -123,7 +123,7 @@ class Energy(unittest.TestCase):
         self.assertGreater(energy["load_watts"], 2.5)
         # Nobody runs a program there by naming it as a meter.
         named = json.loads(run(*bench, "--power-meter", f"touch {self.dir}/was-here"))["candidates"][0]["energy"]
-        self.assertIn("no meter of this machine's own", named["not_measurable"])
+        self.assertIn("no meter of the device's own", named["not_measurable"])
         self.assertFalse((self.dir / "was-here").exists())
 
     @unittest.skipUnless(MODEL.exists(), "the model is not fetched")

@@ -166,6 +166,8 @@ class Tune(unittest.TestCase):
         self.assertGreater(again["cost"]["remembered"], 0)  # times too, unless the machine was busy then and is not now
         lock = json.loads((out / "tune.lock").read_text())
         self.assertEqual(lock["request"]["models"], [str(self.fixed)])
+        for beside in ([self.fixed], ["--goal", "size"], ["--max-drop", "50%"]):
+            self.assertIn("found", self.tune("--lock", out / "tune.lock", *beside, out=self.dir / "other", status=2)[1])
         done = subprocess.run([OREE, "tune", "--lock", out / "tune.lock", "--out", self.dir / "again"], capture_output=True,
                               text=True, timeout=300)
         self.assertIn(done.returncode, (0, 1), done.stderr)  # which of two equals is faster may change

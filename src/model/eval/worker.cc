@@ -256,7 +256,12 @@ Result<std::unique_ptr<PowerMeter>> WorkerCore::State::meter(const Json& command
   if (command["named"].as_bool(false) && !name.empty()) {
     bool known = false;
     for (const PowerSource& source : ports.power->sources()) known = known || source.info.method == name;
-    if (!known) return Error(Code::kRefused, fmt::format("'{}' is no meter of this machine's own", name));
+    if (!known) {
+      return Error(Code::kUsage,
+                   fmt::format("'{}' is no meter of the device's own; a program of another machine is not "
+                               "run there: its [measure] power_meter names one",
+                               name));
+    }
   }
   return ports.power->open(name);
 }

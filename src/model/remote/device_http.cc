@@ -33,8 +33,8 @@ Error unreachable(const RemoteSettings& settings, const Error& why) {
     return {Code::kUsage, fmt::format("{}: its certificate is not trusted ({}); name the authority that signed it",
                                       settings.url, text)};
   }
-  return {why.code() == Code::kUsage ? Code::kUsage : Code::kUnavailable,
-          fmt::format("the device does not answer: {}", text)};
+  if (why.code() == Code::kUsage) return why;  // it was not even asked
+  return {Code::kUnavailable, fmt::format("the device does not answer: {}", text)};
 }
 
 }  // namespace

@@ -96,10 +96,11 @@ Result<bool> RemoteTarget::recover(int64_t wait_ms) {
     if (begun.ok()) break;
     s.away = Error(Code::kUnavailable, begun.error().message());
     if (begun.error().code() == Code::kUsage || begun.error().code() == Code::kUnsupported) return begun.error();
-    if (waited_ms() + pause > wait_ms) {
+    const int64_t left = wait_ms - waited_ms();
+    if (left <= 0) {
       return Error(Code::kUnavailable, fmt::format("{} (waited {} s)", s.away->message(), waited_ms() / 1000));
     }
-    s.ports.clock->sleep_ms(pause);
+    s.ports.clock->sleep_ms(std::min(pause, left));
   }
   bool rebooted = !boot_before.empty() && s.boot_id != boot_before;
   log_warn("target",

@@ -7,7 +7,6 @@
 
 #include "core/base/limits.h"
 #include "core/codec/npy.h"
-#include "core/digest/fingerprint.h"
 #include "model/eval/dataset.h"
 
 namespace oree {
@@ -119,7 +118,8 @@ Status TuneSamples::run_chunk(std::vector<Sample>& samples, Worker& reference) {
   Status ran = reference.outputs_of(samples.size(), chunk_path("in", index), chunk_path("ref", index), true);
   if (!ran.ok()) {
     const bool own = ran.error().code() == Code::kInvalid;
-    return own ? ran : Error(Code::kUnavailable, ran.error().within("the reference").message());
+    const Error error = ran.error().within("the reference");
+    return own ? ran : error.code() == Code::kExhausted ? error : Error(Code::kUnavailable, error.message());
   }
   const int64_t took_ns = clock_.monotonic_ns() - start;
   Chunk chunk{placements_.size(), samples.size(), {}};
@@ -129,6 +129,13 @@ Status TuneSamples::run_chunk(std::vector<Sample>& samples, Worker& reference) {
     OREE_TRY_ASSIGN(answers[i], judge_->answers(samples[i], chunk.outputs[i]));
   }
   if (index == 0) plan_chunks(samples[0], chunk.outputs[0], took_ns);
+  for (const Sample& sample : samples) {
+    // By sample: how many go together is a matter of the machine's speed.
+    for (const NamedTensor& t : sample.inputs) {
+      print_.add("input", fmt::format("{} {} {}", t.name, dtype_name(t.tensor.dtype()), shape_text(t.tensor.shape())));
+      print_.add("values", {reinterpret_cast<const char*>(t.tensor.data()), t.tensor.byte_size()});
+    }
+  }
   for (size_t i = 0; i < samples.size(); ++i) keep(samples[i], std::move(answers[i]));
   for (const NamedTensors& outputs : chunk.outputs) kept_bytes_ += bytes_of(outputs);
   if (kept_bytes_ > kKeptBytesMax) chunk.outputs.clear();
@@ -179,12 +186,10 @@ Status TuneSamples::take(Dataset& dataset, Worker& reference, const std::functio
     refused_.resize(kBadSamplesNamedMax);
     refused_.push_back(fmt::format("and {} more", more));
   }
-  Fingerprint print(files_);
-  for (size_t i = 0; i < chunks_.size(); ++i) print.add_path("input", chunk_path("in", i));
-  for (const Sample& sample : labels_) print.add_json("label", truth_json(sample));
-  print.add_json("recipe", settings_.recipe ? recipe_to_json(*settings_.recipe) : Json());
-  print.add_json("judged", Json().push(settings_.metric).push(settings_.score_min).push(settings_.iou_min));
-  OREE_TRY_ASSIGN(digest_, print.finish());
+  for (const Sample& sample : labels_) print_.add_json("label", truth_json(sample));
+  print_.add_json("recipe", settings_.recipe ? recipe_to_json(*settings_.recipe) : Json());
+  print_.add_json("judged", Json().push(settings_.metric).push(settings_.score_min).push(settings_.iou_min));
+  OREE_TRY_ASSIGN(digest_, print_.finish());
   return {};
 }
 

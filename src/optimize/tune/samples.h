@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/digest/fingerprint.h"
 #include "core/io/ports.h"
 #include "model/eval/label_judge.h"
 #include "model/eval/paired.h"
@@ -78,7 +79,7 @@ class TuneSamples {
   };
 
   TuneSamples(Files& files, Clock& clock, Settings settings, std::string scratch)
-      : files_(files), clock_(clock), settings_(std::move(settings)), scratch_(std::move(scratch)) {}
+      : files_(files), clock_(clock), settings_(std::move(settings)), scratch_(std::move(scratch)), print_(files) {}
   Status take(Dataset& dataset, Worker& reference, const std::function<void(size_t, size_t)>& progress);
   Status take_chunk(std::vector<Sample>& samples, Worker& reference);
   Status run_chunk(std::vector<Sample>& samples, Worker& reference);
@@ -98,6 +99,7 @@ class TuneSamples {
   Clock& clock_;
   Settings settings_;
   std::string scratch_, text_, digest_;
+  Fingerprint print_;                // what digest_ is made of
   std::vector<OutputInfo> outputs_;  // of the reference
   std::vector<Chunk> chunks_;
   size_t per_chunk_ = 1;

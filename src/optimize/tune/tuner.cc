@@ -86,7 +86,7 @@ Status Tuner::prepare() {
   OREE_TRY(describe_target());
   if (request.goal == TuneGoal::kEnergy || request.watts_max > 0) {
     auto meter = target_.meter(request.meter);
-    if (!meter.ok()) return meter.error().within("energy");
+    if (!meter.ok()) return meter.error().within("energy of " + result_.target);
   }
   OREE_TRY(describe_models());
   if (request.threads.empty()) request.threads = default_threads(machine_.cores);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole tunes on a made-up target.
 #include <algorithm>
+#include <set>
 
 #include "optimize/tune/tune_lock.h"
 #include "optimize/tune/tuner_fixture.h"
@@ -66,6 +67,22 @@ TEST_CASE("a glance that was disturbed with all threads does not hide what fewer
   CHECK(chosen_text(*result) == "int8.xml tflite cpu 1 thread f32");
   CHECK(candidate_of(*result, "float.xml tflite cpu 1 thread f32").engine_default);
   CHECK(result->verdict.find("2.00x as fast as tflite's own default") != std::string::npos);
+}
+
+TEST_CASE("the data's digest is that of the samples, however slow the machine is") {
+  std::set<std::string> digests;
+  for (const bool slow : {false, true}) {
+    TuneBench bench({"float.xml"}, 100);
+    int answers = 0;
+    bench.target.damage = [&](const Candidate&) {  // asked for each answer
+      if (slow && answers++ == 0) bench.posix.ports().clock->sleep_ms(200);
+      return 0.0;
+    };
+    auto result = bench.tune();
+    REQUIRE(result.ok());
+    digests.insert(result->data_digest);
+  }
+  CHECK(digests.size() == 1);
 }
 
 TEST_CASE("a file that is made for one engine is tried in no other") {
@@ -271,7 +288,7 @@ TEST_CASE("energy can be the goal and watts a bound, where the target can measur
   bench.request.goal = TuneGoal::kEnergy;
   auto result = bench.tune();
   REQUIRE_FALSE(result.ok());
-  CHECK(result.error().message() == "energy: no meter");
+  CHECK(result.error().message() == "energy of a fake: no meter");
   // One thread is slower and takes less.
   bench.target.joules = [](const Candidate& c) { return usual_ms(c) * (c.options.threads == 1 ? 0.4e-3 : 1e-3); };
   result = bench.tune();
