@@ -226,9 +226,9 @@ Result<ProductTarget> read_target(const Json& json, size_t number, const Product
   if (target.device.url.empty() && (!target.device.token_file.empty() || !target.device.ca_file.empty()))
     t.fail("device", "is missing");
   t.text("profile", target.profile);
-  if (!target.profile.empty() && !target.device.url.empty())
+  if (!target.profile.empty() && !target.device.url.empty()) {
     t.fail("profile", "is for devices that are not at hand: give it or a device");
-  if (!target.profile.empty() && target.device.url.empty()) {
+  } else if (!target.profile.empty()) {
     auto known = find_profile(shipped_profiles(), target.profile);
     if (!known.ok()) t.fail("profile", "is unknown: " + known.error().message());
   }

@@ -180,7 +180,7 @@ Status nothing_beside_lock(const TuneOptions& options) {
   const std::set<std::string> where{"--lock",      "--out",    "--json", "--help", "--device", "--device-token-file",
                                     "--device-ca", "--verbose"};
   for (const CLI::Option* option : options.command->get_options()) {
-    if (option->count() == 0 || where.contains(option->get_name()) || option->check_name("--verbose")) continue;
+    if (option->count() == 0 || where.contains(option->get_name())) continue;
     return Error(Code::kUsage, fmt::format("--lock: the models and all settings are those of the lock file; found {}",
                                            option->get_name()));
   }

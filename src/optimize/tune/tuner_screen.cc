@@ -162,7 +162,6 @@ Status Tuner::screen() {
       c.measurement.candidate = wanted;
       c.measurement.candidate.options.precision = "default";
       c.remembered = false;
-      std::swap(c.engine_default, explicit_one.engine_default);
       open_.rename(order[k], i);
       same_computation(c, meant->second);
     }
@@ -179,14 +178,13 @@ double Tuner::best_latency() const {
   return best;
 }
 
-// An engine's default of other threads: the explicit one stands for it, too.
+// For an engine's default stands the explicit candidate that computes the same.
 void Tuner::name_defaults() {
   std::vector<TuneCandidate>& all = result_.candidates;
   for (TuneCandidate& c : all) {
     Candidate wanted = c.measurement.candidate;
     auto meant = computed_.find(computed_key(wanted));
-    if (!c.engine_default || c.measurement.refused || wanted.options.precision != "default" || meant == computed_.end())
-      continue;
+    if (!c.engine_default || wanted.options.precision != "default" || meant == computed_.end()) continue;
     wanted.options.precision = meant->second;
     auto explicit_one =
         std::ranges::find_if(all, [&](const TuneCandidate& other) { return other.measurement.candidate == wanted; });
