@@ -65,6 +65,12 @@ bool same_quantization(const Graph& graph, ValueId a, ValueId b) {
   return graph.value(a).quantization == graph.value(b).quantization;
 }
 
+std::pair<int64_t, int64_t> same_pads(int64_t size, int64_t reach, int64_t stride) {
+  int64_t steps = (size + stride - 1) / stride;
+  int64_t total = std::max<int64_t>((steps - 1) * stride + reach - size, 0);
+  return {total / 2, total - total / 2};
+}
+
 bool pads_are_same(const Graph& graph, const Node& node) {
   const std::string mode = node.text("auto_pad", "NOTSET");
   if (mode != "NOTSET") return mode != "SAME_LOWER";
@@ -79,9 +85,7 @@ bool pads_are_same(const Graph& graph, const Node& node) {
   for (size_t i = 0; i < n; ++i) {
     const Dim& size = (*dims)[i + 2];
     if (!size.known() || strides[i] < 1) return false;
-    const int64_t steps = (size.size + strides[i] - 1) / strides[i];
-    const int64_t total = std::max<int64_t>((steps - 1) * strides[i] + kernel[i] - size.size, 0);
-    if (pads[i] != total / 2 || pads[n + i] != total - total / 2) return false;
+    if (std::pair(pads[i], pads[n + i]) != same_pads(size.size, kernel[i], strides[i])) return false;
   }
   return true;
 }

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "model/ops/inference.h"
 #include "model/ops/op_def.h"
@@ -28,7 +29,9 @@ ValueId put_node(Graph& graph, Node node, std::string_view name, Dtype dtype, co
 // when that can't be: `from` is an output, and `to` an input, a constant or another output, whose own name is seen.
 bool bypass(Graph& graph, ValueId from, ValueId to);
 bool same_quantization(const Graph& graph, ValueId a, ValueId b);
-// A pool over height and width pads nothing, or what TFLite's SAME adds: as little as needed, the odd one behind.
+// What TFLite's SAME adds before and behind a dimension: as little as needed, the odd one behind.
+std::pair<int64_t, int64_t> same_pads(int64_t size, int64_t reach, int64_t stride);
+// A pool over height and width pads nothing, or what SAME adds.
 bool pads_are_same(const Graph& graph, const Node& node);
 // Reshape, Flatten, Squeeze, Unsqueeze: the data stays in its order.
 bool only_reshapes(const Node& node);

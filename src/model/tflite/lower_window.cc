@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "model/passes/rewrite.h"
+
 namespace oree {
 namespace {
 
@@ -16,13 +18,6 @@ Result<Ints> per_axis(const Lower& r, const char* name, size_t n) {
   bool fits = list.size() == n && std::ranges::all_of(list, [](int64_t v) { return v >= 1 && v <= INT32_MAX; });
   if (!fits) return r.invalid(fmt::format("attribute '{}'", name));
   return list;
-}
-
-// What SAME adds before and behind: as little as needed, the odd one behind.
-std::pair<int64_t, int64_t> same_pads(int64_t size, int64_t reach, int64_t stride) {
-  int64_t steps = (size + stride - 1) / stride;
-  int64_t total = std::max<int64_t>((steps - 1) * stride + reach - size, 0);
-  return {total / 2, total - total / 2};
 }
 
 }  // namespace
